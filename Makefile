@@ -1,0 +1,42 @@
+# botd: `make demo` shows it on a simulated cluster, `make test` runs everything that must pass.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+
+.PHONY: demo test lint packages clean help
+
+help:
+	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
+	@echo "make test   linters and tests; as root it installs the Debian packages that they use"
+	@echo "make lint   the linters alone"
+	@echo "make clean  removes what make made"
+
+demo: $(VENV)/run.stamp
+	@exec $(RUN) -m botd --log-level warning demo $(DEMO)
+
+test: packages lint
+	$(RUN) -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+packages:
+	@sh tests/install-packages.sh
+
+$(VENV)/bin/python:
+	@sh tests/make-venv.sh $(PYTHON) $(VENV)
+
+$(VENV)/run.stamp: requirements.txt $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/run.stamp
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,387 @@
+"""The agent: the one process that holds the ssh key and the BMC password.
+
+It takes work from the database only. It reads the node list, sweeps on its interval and on request, and writes
+what it finds. One loop, five times a second, does everything that must not wait: it writes what the sweeps have
+found meanwhile, beats, and takes up requests. Sweeps and the node list run in threads of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botd.checks import Checks, select, site_checks, with_needs
+from botd.config import Config, resolve_path
+from botd.documents import Document, decode, encode, iso, reading_document
+from botd.errors import BotdError, ConfigError, SlurmFailed, StoreUnavailable
+from botd.inventory import Inventory, build
+from botd.inventory.document import to_document
+from botd.inventory.groups import read_groups
+from botd.inventory.slurm import SlurmReader
+from botd.model import Clock, Reading, SlurmNode, Sweep, SweepState, utc_now
+from botd.probes import Probes
+from botd.store import ALIVE_S, Store
+from botd.sweep import make_plan, run_sweep
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.2
+BEAT_S = 2.0
+
+
+class LatestReadings:
+    """The newest reading of every check on every node, in memory and, once flushed, in the store.
+
+    Sweeps put finished nodes from their threads; what cannot be written stays and is tried again.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._documents: dict[str, dict[str, Document]] = {}
+        self._unwritten: set[str] = set()
+
+    def load(self) -> None:
+        """Takes up what an earlier agent left in the store."""
+        self._documents = {node: decode(data) for node, data in self._store.readings_since(0).items()}
+
+    def put(self, node: str, readings: Mapping[str, Reading]) -> None:
+        """Replaces these readings of a node; its other checks keep theirs."""
+        new = {name: reading_document(reading) for name, reading in readings.items()}
+        with self._lock:
+            self._documents[node] = {**self._documents.get(node, {}), **new}
+            self._unwritten.add(node)
+
+    def flush(self) -> None:
+        """Writes what is new, all or nothing. Raises StoreUnavailable, and then all of it is still to write."""
+        with self._lock:
+            nodes, self._unwritten = self._unwritten, set()
+            documents = {node: encode(self._documents[node]) for node in nodes}
+        try:
+            self._store.write_readings(documents, self._clock())
+        except StoreUnavailable:
+            with self._lock:
+                self._unwritten |= nodes
+            raise
+
+    def stale(self, nodes: Iterable[str], checks: Iterable[str], since: datetime) -> list[str]:
+        """The nodes with a reading among these checks that is missing or older than `since`."""
+        limit = iso(since) or ""
+        names = tuple(checks)
+        with self._lock:
+            return [node for node in nodes if self._oldest(node, names) < limit]
+
+    def _oldest(self, node: str, names: Iterable[str]) -> str:
+        readings = self._documents.get(node, {})
+        return min(((readings.get(name) or {}).get("at") or "" for name in names), default="9")
+
+
+class NodeList:
+    """The node list in memory and in the store: Slurm's nodes and the groups from files."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
+        self._slurm: tuple[SlurmNode, ...] = ()
+        self._as_of: datetime | None = None
+        self._written = b""
+        self.inventory: Inventory = build((), {}, None, ())
+        self.tried_at: datetime | None = None
+
+    def refresh(self) -> None:
+        """Reads the list once and records it. Where Slurm fails, its last good nodes stay, with their age."""
+        started = self._clock()
+        error: tuple[int, str] | None = None
+        try:
+            self._slurm, self._as_of = self._reader.read(), started
+        except SlurmFailed as failure:
+            error = (failure.status, str(failure))
+            log.warning("node list not read error=%s", failure)
+        groups, problems = read_groups(self._config.groups, lambda path: resolve_path(self._config, path))
+        problems = [*problems, *self._reader.problems]
+        self.inventory = build(self._slurm, groups, self._as_of, problems)
+        document = encode({**to_document(self.inventory), "as_of": None})
+        self._store.write_node_list(
+            document if document != self._written else None, as_of=self._as_of, error=error, now=started
+        )
+        if document != self._written:
+            log.info("node list nodes=%d down=%d", len(self.inventory.names()), len(self.inventory.down()))
+            for problem in problems:
+                log.warning("node list problem=%s", problem)
+        self._written = document
+        self.tried_at = started
+
+
+@dataclass
+class _Running:
+    """A sweep under way: which nodes are still open, so that a request can wait for them instead of asking again."""
+
+    sweep: Sweep
+    checks: frozenset[str]
+    left: set[str]
+    fresh: bool
+    reported: int = 0
+
+
+class Agent:
+    """The loop and the sweeps."""
+
+    def __init__(self, config: Config, *, clock: Clock = utc_now) -> None:
+        """Reads the secrets. Raises ConfigError or StoreUnavailable when the agent cannot work."""
+        self._config = config
+        self._clock = clock
+        self._checks: Checks = site_checks(config)
+        select(self._checks, config.sweep.checks)  # a wrong name must show at the start
+        self._store = Store(config)
+        self._store.create()
+        self._refuse_second_agent()
+        self._probes = Probes(config)
+        self._latest = LatestReadings(self._store, clock)
+        self._list = NodeList(config, self._store, clock)
+        self._running: dict[int, _Running] = {}
+        self._lock = threading.Condition()
+        self._regular: int | None = None
+        self._ended: list[tuple[int, SweepState, list[str]]] = []
+        self._wake = threading.Event()
+        self._list_due = threading.Event()
+        self._pool = ThreadPoolExecutor(max_workers=config.sweep.parallel, thread_name_prefix="sweep")
+        self._store_fault = ""
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set."""
+        self._latest.load()
+        if cut := self._store.cut_sweeps(self._clock()):
+            log.warning("sweeps cut by the end of an earlier agent sweeps=%d", cut)
+        self._store.beat(os.getpid(), socket.gethostname(), self._clock())
+        log.info("agent started pid=%d checks=%d", os.getpid(), len(self._checks))
+        list_thread = threading.Thread(target=self._keep_list, args=(stop,), name="node-list", daemon=True)
+        list_thread.start()
+        due = _Due(self._config.sweep.interval)
+        beat = _Due(BEAT_S)
+        while not stop.is_set():
+            self._wake.wait(TICK_S)
+            self._wake.clear()
+            try:
+                self._tick(due, beat)
+            except StoreUnavailable as error:
+                self._note_store_fault(str(error))
+            else:
+                self._note_store_fault("")
+        self._close()
+
+    def _tick(self, sweep_due: _Due, beat_due: _Due) -> None:
+        if beat_due.now():
+            self._store.beat(os.getpid(), socket.gethostname(), self._clock())
+        self._write()
+        if self._list_wanted():
+            self._list_due.set()
+        if self._list.tried_at is None:
+            return  # before the first list no name means anything
+        if self._idle_places() and (sweep := self._store.claim_sweep(self._clock())):
+            # Who asks for readings of now is asked for no less than a full login.
+            self._begin(sweep, fresh=sweep.max_age_s == 0)
+        if sweep_due.now():
+            self._begin_regular()
+
+    def _write(self) -> None:
+        """Writes what the sweeps have found and how far they are; a sweep ends after its last reading is in."""
+        with self._lock:
+            ended = list(self._ended)
+        self._latest.flush()
+        self._report_progress()
+        for sweep_id, state, errors in ended:
+            self._store.end_sweep(sweep_id, state, errors, self._clock())
+            self._ended.remove((sweep_id, state, errors))
+
+    def _idle_places(self) -> int:
+        """Sweeps that may still start; one place stays for the regular one."""
+        with self._lock:
+            return max(1, self._config.sweep.parallel - 1) - len(self._running)
+
+    # ---- the node list ----
+
+    def _keep_list(self, stop: threading.Event) -> None:
+        """Refreshes the node list on its interval and whenever somebody wants a newer one."""
+        while not stop.is_set():
+            self._list_due.clear()
+            try:
+                self._list.refresh()
+            except StoreUnavailable as error:
+                self._note_store_fault(str(error))
+            except Exception:  # the thread must outlive a fault of ours, and the fault must be seen
+                log.exception("node list failed")
+            self._list_due.wait(self._config.slurm.refresh)
+
+    def _list_wanted(self) -> bool:
+        wanted, tried = self._store.pulse().list_wanted_at, self._list.tried_at
+        return wanted is not None and (tried is None or wanted > tried)
+
+    # ---- sweeps ----
+
+    def _begin_regular(self) -> None:
+        """Starts the sweep of the interval, unless the last one is still running."""
+        with self._lock:
+            if self._regular in self._running:
+                log.warning("regular sweep skipped: the last one still runs sweep=%s", self._regular)
+                return
+        inventory, settings = self._list.inventory, self._config.sweep
+        nodes: list[str] = []
+        for group in settings.groups:
+            try:
+                nodes += inventory.expand_groups(group, max_nodes=self._config.server.max_nodes)
+            except BotdError as error:
+                log.warning("regular sweep without a group group=%s error=%s", group, error)
+        names = select(self._checks, settings.checks)
+        sweep = self._store.start_sweep(sorted(set(nodes)), names, self._clock())
+        self._regular = sweep.id
+        self._begin(sweep, fresh=False)
+
+    def _begin(self, sweep: Sweep, *, fresh: bool) -> None:
+        names = [name for name in sweep.checks if name in self._checks]
+        running = _Running(sweep, frozenset(with_needs(self._checks, names)), set(sweep.nodes), fresh)
+        with self._lock:
+            self._running[sweep.id] = running
+        self._pool.submit(self._sweep, running, names)
+
+    def _sweep(self, running: _Running, names: list[str]) -> None:
+        """One sweep from start to end, in its own thread."""
+        sweep, started = running.sweep, time.monotonic()
+        state, errors = SweepState.DONE, list[str]()
+        try:
+            errors = self._probe(running, names)
+            self._wait_for_others(running)
+            log.info("sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(sweep.nodes), time.monotonic() - started)
+            for error in errors:
+                log.warning("sweep sweep=%d error=%s", sweep.id, error)
+        except Exception:  # the sweep must end for those who wait, and the fault must be seen
+            log.exception("sweep failed sweep=%d", sweep.id)
+            state, errors = SweepState.CUT, ["the sweep failed; see the agent's log"]
+        with self._lock:
+            self._running.pop(sweep.id, None)
+            self._ended.append((sweep.id, state, errors))
+            self._lock.notify_all()
+        self._wake.set()
+
+    def _probe(self, running: _Running, names: list[str]) -> list[str]:
+        """Asks the nodes whose readings are too old and that no other sweep is asking already."""
+        sweep = running.sweep
+        stale = set(self._stale(running, names))
+        mine = tuple(node for node in sweep.nodes if node in stale - self._covered(running))
+        with self._lock:
+            running.left = set(stale)
+        if not mine:
+            return []
+        plan = make_plan(mine, self._checks, names, self._list.inventory.nodes, fresh=running.fresh)
+
+        def emit(node: str, readings: Mapping[str, Reading]) -> None:
+            self._latest.put(node, readings)
+            with self._lock:
+                running.left.discard(node)
+                self._lock.notify_all()
+
+        deadline_s = self._config.sweep.deadline
+        return run_sweep(plan, self._probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
+
+    def _stale(self, running: _Running, names: list[str]) -> list[str]:
+        since = running.sweep.requested_at - timedelta(seconds=running.sweep.max_age_s)
+        return self._latest.stale(running.sweep.nodes, names, since)
+
+    def _covered(self, running: _Running) -> set[str]:
+        """The nodes that a sweep which started recently enough is still asking for at least these checks."""
+        since = running.sweep.requested_at - timedelta(seconds=running.sweep.max_age_s)
+        with self._lock:
+            others = [
+                other
+                for other in self._running.values()
+                if other.sweep.id < running.sweep.id
+                and other.sweep.started_at
+                and other.sweep.started_at >= since
+                and other.checks >= running.checks
+            ]
+            return set().union(*(other.left for other in others))
+
+    def _wait_for_others(self, running: _Running) -> None:
+        """Waits until the nodes left to other sweeps are read, at most one sweep's time."""
+        ends_at = time.monotonic() + self._config.sweep.deadline
+        while covered := self._covered(running).intersection(running.left):
+            with self._lock:
+                running.left &= covered
+                if not self._lock.wait(timeout=ends_at - time.monotonic()):
+                    return
+        with self._lock:
+            running.left = set()
+
+    def _report_progress(self) -> None:
+        with self._lock:
+            counts = [(running, len(running.sweep.nodes) - len(running.left)) for running in self._running.values()]
+        for running, done in counts:
+            if done != running.reported:
+                self._store.progress_sweep(running.sweep.id, done)
+                running.reported = done
+
+    # ---- its own life ----
+
+    def _refuse_second_agent(self) -> None:
+        """Raises ConfigError while another agent beats on this database: two would ask every node twice."""
+        now = self._store.pulse()
+        if now.agent_beat_at is None or self._clock() - now.agent_beat_at > timedelta(seconds=ALIVE_S):
+            return
+        if now.agent_name != socket.gethostname() or _process_exists(now.agent_pid or 0):
+            raise ConfigError(
+                f"an agent is running already (process {now.agent_pid} on {now.agent_name}); stop it first, "
+                f"or wait {ALIVE_S:.0f} s if it is gone"
+            )
+
+    def _note_store_fault(self, fault: str) -> None:
+        """Logs the start and the end of a store fault, not each of its ticks."""
+        if fault and not self._store_fault:
+            log.error("store fault error=%s; readings are kept in memory until it can be written", fault)
+        elif self._store_fault and not fault:
+            log.info("store works again")
+        self._store_fault = fault
+
+    def _close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._probes.close()
+        try:
+            self._latest.flush()
+            self._store.cut_sweeps(self._clock())
+        except StoreUnavailable as error:
+            log.error("store fault at the end error=%s", error)
+        log.info("agent stopped")
+
+
+class _Due:
+    """Says once per interval, and at the first time, that something is due. An interval of 0 is never."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._next = 0.0
+
+    def now(self) -> bool:
+        if not self._interval_s or time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + self._interval_s
+        return True
+
+
+def _process_exists(pid: int) -> bool:
+    if pid <= 0 or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,85 @@
+"""The Flask application: the JSON interface, the pages, and one shape for every error."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+
+from botd import pages
+from botd.checks import site_checks
+from botd.config import Config
+from botd.model import Clock, utc_now
+from botd.openapi import describe
+from botd.resources import ROUTES
+from botd.resources.base import BotdApi, error_reply
+from botd.status import Board
+from botd.store import Store
+
+MAX_BODY = 2_000_000
+"""Bytes of a request body: a list of 50,000 full names fits."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+"""What every answer says to a browser: nothing from elsewhere, no guessing of types."""
+
+
+@dataclass(frozen=True)
+class Botd:
+    """What the resources and pages of one application share, as `app.extensions["botd"]`."""
+
+    config: Config
+    store: Store
+    board: Board
+    openapi: dict[str, Any]
+    streams: threading.BoundedSemaphore
+
+
+def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
+    """The web part of botd. It holds no key and no password, and opens nothing but the database.
+
+    Raises ConfigError when the configuration cannot be used.
+    """
+    app = Flask(__name__, static_folder=str(shared_folder("static")), template_folder=str(shared_folder("templates")))
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    checks = site_checks(config)
+    store = Store(config)
+    app.extensions["botd"] = Botd(
+        config=config,
+        store=store,
+        board=Board(config, checks, store, clock),
+        openapi=describe(ROUTES),
+        streams=threading.BoundedSemaphore(config.server.max_streams),
+    )
+    api = BotdApi(app)
+    for route in ROUTES:
+        api.add_resource(route.resource, route.path, endpoint=route.name, defaults=dict(route.fixed))
+    pages.register(app)
+    app.register_error_handler(Exception, _error)
+    app.after_request(_harden)
+    return app
+
+
+def shared_folder(name: str) -> Path:
+    """`static` or `templates`: inside the package where it is installed, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+def _error(error: Exception) -> Response:
+    """Errors below /api/, and for clients that want no page, have the one JSON shape; the others get a page."""
+    wants_page = not request.path.startswith("/api/") and pages.wants_html()
+    return pages.error_page(error) if wants_page else error_reply(error)
+
+
+def _harden(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

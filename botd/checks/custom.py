@@ -1,0 +1,82 @@
+"""The checks that a site adds in its configuration, with no Python."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import partial
+
+from botd.checks.limits import CANNOT_RUN, judge
+from botd.checks.text import clean
+from botd.config import CustomCheck
+from botd.errors import ConfigError
+from botd.model import Check, Facts, Finding, Output, Source, State
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+MAX_TIMEOUT_S = 3600
+"""As long as a command of the site may take; timeout(1) takes 0 as no limit at all."""
+
+
+def check_command(spec: CustomCheck) -> Check:
+    """The check of one `[[check]]` table. Raises ConfigError, naming the check, for what cannot work."""
+    _validate(spec)
+    return Check(
+        name=spec.name,
+        title=spec.title or spec.name,
+        help=spec.help or f"A check of this site: {spec.command[:80]}",
+        unit=spec.unit or None,
+        source=Source.COMMAND,
+        needs=("ssh",),
+        # Through sudo the words go one by one and no shell runs as root: sudoers can then list exactly this command.
+        command=f"sudo -n -- {shlex.join(shlex.split(spec.command))}" if spec.sudo else spec.command,
+        timeout_s=spec.timeout,
+        parse=partial(parse_command, spec),
+    )
+
+
+def parse_command(spec: CustomCheck, output: Output, facts: Facts) -> Finding:
+    """The exit status, the first number or the first line, judged by the limits. The detail is what was printed.
+
+    Digits inside a word are no number: `GPU0: 45` is 45. A command that could not even start says nothing of the node.
+    """
+    text = clean(output.text)
+    if output.status is None:
+        raise ValueError("no exit status")
+    if output.status in CANNOT_RUN or (spec.sudo and output.status == 1 and text.startswith("sudo: ")):
+        return Finding(State.UNKNOWN, None, f"cannot run: {text or output.status}")
+    if spec.value == "exit":
+        fail = 0.0 if spec.fail is None else spec.fail
+        return Finding(judge(output.status, spec.warn, fail), output.status, text or f"exit status {output.status}")
+    if output.status != 0:
+        return Finding(State.UNKNOWN, None, f"exit status {output.status}: {text}")
+    if spec.value == "text":
+        return Finding(State.OK, clean(output.text.partition("\n")[0]), text)
+    match = _NUMBER.search(text)
+    if not match:
+        raise ValueError("no number")
+    number = float(match[0])
+    return Finding(judge(number, spec.warn, spec.fail, worse=spec.worse), number, text)
+
+
+def _validate(spec: CustomCheck) -> None:
+    if not _NAME.fullmatch(spec.name) or spec.name in ("all", "df", "ipmi", "cmd") or spec.name.startswith("df_"):
+        raise ConfigError(
+            f'[[check]] name "{spec.name}": use lower-case letters, digits and "_"; all, df, ipmi and cmd are taken'
+        )
+    if not spec.command.strip() or "\0" in spec.command:
+        raise ConfigError(f'[[check]] "{spec.name}" needs a command')
+    if not 0 < spec.timeout <= MAX_TIMEOUT_S:
+        raise ConfigError(f'[[check]] "{spec.name}": timeout must be above 0 and at most {MAX_TIMEOUT_S} s')
+    for key, value, choices in (
+        ("value", spec.value, ("exit", "number", "text")),
+        ("worse", spec.worse, ("higher", "lower")),
+    ):
+        if value not in choices:
+            raise ConfigError(f'[[check]] "{spec.name}": {key} must be one of {", ".join(choices)}, not "{value}"')
+    if spec.sudo:
+        try:
+            shlex.split(spec.command)
+        except ValueError as error:
+            raise ConfigError(f'[[check]] "{spec.name}": cannot split the command for sudo: {error}') from error

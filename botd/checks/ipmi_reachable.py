@@ -1,0 +1,22 @@
+"""Does the node's BMC answer at all."""
+
+from __future__ import annotations
+
+from botd.model import Check, Facts, Finding, PresenceAnswer, Source, State
+
+
+def ipmi_reachable(answer: PresenceAnswer, facts: Facts) -> Finding:
+    """True or false: whether the BMC answered an unauthenticated request."""
+    if answer.reachable:
+        return Finding(State.OK, True, answer.detail or "the BMC answers")
+    return Finding(State.FAIL, False, answer.detail or "the BMC does not answer")
+
+
+CHECK = Check(
+    name="ipmi_reachable",
+    title="BMC",
+    help="Whether the BMC answers an unauthenticated request.",
+    source=Source.PRESENCE,
+    parent="ipmi",
+    parse=ipmi_reachable,
+)

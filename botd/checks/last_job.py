@@ -1,0 +1,44 @@
+"""How the last job on the node ended."""
+
+from __future__ import annotations
+
+from botd.model import Check, Facts, Finding, SlurmAnswer, Source, State
+
+NODE_FAULTS = ("NODE_FAIL", "BOOT_FAIL")
+"""Ends that Slurm blames on the node (sacct(1), JOB STATE CODES)."""
+
+JOB_FAULTS = ("FAILED", "OUT_OF_MEMORY")
+"""Ends that may be the node's fault or the job's own."""
+
+
+def read_last_job(answer: SlurmAnswer, facts: Facts) -> Finding:
+    """An object: `job_id`, `user`, `state`, `exit_code`, `ended_at` of the newest job that had this node, or null."""
+    if answer.error:
+        return Finding(State.UNKNOWN, None, answer.error)
+    if not answer.jobs:
+        return Finding(State.OK, None, "no job in the last day")
+    job = answer.jobs[0]
+    value = {
+        "job_id": job.job_id,
+        "user": job.user,
+        "state": job.state,
+        "exit_code": job.exit_code,
+        "ended_at": job.ended_at,
+    }
+    return Finding(_state(job.state), value, f"job {job.job_id} of {job.user}: {job.state}, exit code {job.exit_code}")
+
+
+def _state(ended: str) -> State:
+    word = ended.split()[0] if ended.split() else ""  # "CANCELLED by 1000"
+    if word in NODE_FAULTS:
+        return State.FAIL
+    return State.WARN if word in JOB_FAULTS else State.OK
+
+
+CHECK = Check(
+    name="last_job",
+    title="Last job",
+    help="State and exit code of the newest job of the last day.",
+    source=Source.LAST_JOB,
+    parse=read_last_job,
+)

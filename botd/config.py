@@ -1,0 +1,362 @@
+"""The configuration: one typed table of settings, read from TOML.
+
+Each section of the file is a frozen dataclass below; each field is a setting with its default, its unit and a
+sentence of help. `SETTINGS` is the same as one flat table, which the documentation and its test read. An
+unknown key or a wrong type is a ConfigError that names the key and the nearest known one.
+
+Secrets never stand in this file: they come from files that it names, or from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from botd.errors import ConfigError, did_you_mean
+
+
+def _setting(default: Any, help: str, *, unit: str = "") -> Any:
+    """A dataclass field that carries what the documentation says of it. Lists become empty-list factories."""
+    meta = {"help": help, "unit": unit}
+    if isinstance(default, (tuple, dict)):
+        return field(default_factory=lambda: default, metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """[server]: the web processes."""
+
+    listen: str = _setting("127.0.0.1:5000", "Address and port of the web server.")
+    workers: int = _setting(2, "Web processes that `botd serve` starts.")
+    threads: int = _setting(64, "Requests that one web process handles at once; a waiting one costs no CPU.")
+    max_nodes: int = _setting(20_000, "Nodes that one request may name.")
+    max_streams: int = _setting(16, "Event streams that one web process serves at once.")
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """[store]: the database that web and agent share."""
+
+    url: str = _setting("sqlite:///botd.db", "SQLAlchemy URL; a relative SQLite path is relative to this file.")
+    timeout: float = _setting(5.0, "How long to wait for a locked database.", unit="s")
+
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    """[slurm]: the commands that name the nodes. Each is a command line without a shell, e.g. `sacct -c`."""
+
+    sinfo: str = _setting("sinfo", "Command for the node list.")
+    scontrol: str = _setting("scontrol", "Command for the node list where Slurm is 23.02 or newer.")
+    squeue: str = _setting("squeue", "Command for the running jobs.")
+    sacct: str = _setting("sacct", "Command for the last jobs; empty where there is no accounting.")
+    sinfo_file: str = _setting("", "A saved `sinfo -R` output to use instead of Slurm.")
+    timeout: float = _setting(10.0, "How long one Slurm command may take.", unit="s")
+    refresh: float = _setting(60.0, "How often the agent reads the node list.", unit="s")
+    max_age: float = _setting(10.0, "How old the node list may be in `/api/v1/sinfo` and `hostinfo`.", unit="s")
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """[groups]: named sets of nodes beside Slurm's partitions."""
+
+    directories: tuple[str, ...] = _setting(
+        ("/etc/pdsh/group", "/etc/dsh/group"), "pdsh/dsh group directories: one file per group."
+    )
+    files: tuple[str, ...] = _setting((), "Hostlist files: one group named after the file, or `name: nodeset` lines.")
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """[nodes]: how a node's name becomes an address for ping and ssh."""
+
+    address: str = _setting("{node}", "Name or address of a node; {node}, {short} and {cluster} are filled in.")
+    hosts_file: str = _setting("", "Addresses that follow no rule, as in /etc/hosts; asked before the resolver.")
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """[sweep]: the round."""
+
+    interval: float = _setting(300.0, "How often the agent sweeps; 0 sweeps only on request.", unit="s")
+    groups: tuple[str, ...] = _setting(("sinfo",), "What the regular sweep covers.")
+    checks: tuple[str, ...] = _setting(("all",), "The checks of the regular sweep.")
+    node_deadline: float = _setting(20.0, "How long one node may take, from its first packet.", unit="s")
+    deadline: float = _setting(240.0, "How long a whole sweep may take.", unit="s")
+    parallel: int = _setting(4, "Sweeps at once: the regular one and those asked for.")
+    queue: int = _setting(32, "Sweeps that may wait; one more is answered with 429.")
+
+
+@dataclass(frozen=True)
+class PingSettings:
+    """[ping]: one fping for all nodes."""
+
+    command: str = _setting("fping", "The fping to use; where it is missing, one `ping` per node is started.")
+    count: int = _setting(3, "Packets for each node.")
+    timeout: float = _setting(0.5, "How long to wait for an answer to a packet.", unit="s")
+
+
+@dataclass(frozen=True)
+class SshSettings:
+    """[ssh]: one connection per node, one command for all its remote checks."""
+
+    user: str = _setting("", "Login name; empty is the agent's own user, or what ssh_config says.")
+    port: int = _setting(22, "Port of sshd.")
+    key_file: str = _setting("", "Private key without a passphrase, or with it in BOTD_SSH_PASSPHRASE.")
+    agent: bool = _setting(False, "Use the keys of the ssh-agent at SSH_AUTH_SOCK as well.")
+    config: str = _setting("", "An ssh_config to read HostName, User, Port, IdentityFile and ProxyJump from.")
+    known_hosts: str = _setting("", "Host keys; empty is ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.")
+    host_key_policy: str = _setting(
+        "reject", "A host without a known key: `reject` it, `accept-new` and remember it, or `accept-any` (unsafe)."
+    )
+    connect_timeout: float = _setting(
+        5.0, "How long to wait for the connection, then for each step of the login.", unit="s"
+    )
+    command_timeout: float = _setting(8.0, "How long to wait for all remote checks of a node.", unit="s")
+    parallel: int = _setting(64, "Logins and commands at once.")
+    keep: int = _setting(1000, "Connections that stay open between sweeps; 0 closes each after its sweep.")
+    keep_for: float = _setting(3600.0, "After this long a kept connection is made afresh.", unit="s")
+
+
+@dataclass(frozen=True)
+class BmcSettings:
+    """[bmc]: the management controllers."""
+
+    address: str = _setting("{short}-ipmi.{cluster}", "Name or address of a node's BMC; looked up like a node's.")
+    port: int = _setting(623, "RMCP+ port.")
+    user: str = _setting("", "BMC user; empty asks no BMC for its power state.")
+    password_file: str = _setting("", "File with the password and nothing else; or BOTD_BMC_PASSWORD.")
+    timeout: float = _setting(3.0, "How long a BMC may stay silent before it counts as dead.", unit="s")
+    parallel: int = _setting(256, "BMCs at once; more than 128 makes no difference.")
+
+
+@dataclass(frozen=True)
+class CustomCheck:
+    """[[check]]: a remote check of the site's own."""
+
+    name: str = _setting("", "Name in the API: lower-case letters, digits and `_`.")
+    title: str = _setting("", "Column title; empty is the name.")
+    help: str = _setting("", "One sentence for `GET /api/v1/checks`.")
+    command: str = _setting("", "Shell fragment that runs on the node; {node}, {short} and {cluster} are filled in.")
+    value: str = _setting("exit", "What to read: `exit` (status), `number` (first number printed) or `text`.")
+    unit: str = _setting("", "Unit of the number.")
+    warn: float | None = _setting(None, "A value beyond this is a warning.")
+    fail: float | None = _setting(None, "A value beyond this is a failure (`exit`: 0 unless set).")
+    worse: str = _setting("higher", "Which values are beyond a limit: `higher` or `lower` ones.")
+    timeout: float = _setting(5.0, "How long the command may take on the node.", unit="s")
+    sudo: bool = _setting(False, "Run the command through `sudo -n`; it is then split into words, without a shell.")
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings. `checks` holds the raw `[checks.<name>]` tables, which `botd.checks.site_checks` reads."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    slurm: SlurmSettings = SlurmSettings()
+    groups: GroupSettings = GroupSettings()
+    nodes: NodeSettings = NodeSettings()
+    sweep: SweepSettings = SweepSettings()
+    ping: PingSettings = PingSettings()
+    ssh: SshSettings = SshSettings()
+    bmc: BmcSettings = BmcSettings()
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    check: tuple[CustomCheck, ...] = ()
+    path: str = ""
+
+
+SECTIONS: dict[str, type] = {
+    "server": ServerSettings,
+    "store": StoreSettings,
+    "slurm": SlurmSettings,
+    "groups": GroupSettings,
+    "nodes": NodeSettings,
+    "sweep": SweepSettings,
+    "ping": PingSettings,
+    "ssh": SshSettings,
+    "bmc": BmcSettings,
+}
+
+
+class Setting(NamedTuple):
+    """One row of the table of settings, as the documentation shows it."""
+
+    section: str
+    name: str
+    type: str
+    unit: str
+    default: Any
+    help: str
+
+
+def _rows(section: str, cls: type) -> list[Setting]:
+    return [
+        Setting(section, f.name, str(f.type), f.metadata["unit"], _default(f), f.metadata["help"]) for f in fields(cls)
+    ]
+
+
+def _default(f: Field[Any]) -> Any:
+    return f.default if f.default_factory is MISSING else f.default_factory()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    *(row for name, cls in SECTIONS.items() for row in _rows(name, cls)),
+    Setting("mounts", "<name>", "str", "", "", "Path of a mount; it becomes the check `df_<name>`."),
+    *_rows("[check]", CustomCheck),
+)
+
+
+def load_config(path: str | None = None) -> Config:
+    """The configuration of a file, by default the one named by BOTD_CONFIG, else all defaults.
+
+    Raises ConfigError when the file cannot be read or holds something that cannot be used.
+    """
+    path = path or os.environ.get("BOTD_CONFIG", "")
+    if not path:
+        return Config()
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    return parse_config(document, path=path)
+
+
+def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
+    """The configuration in a parsed TOML document; relative paths in it are relative to `path`.
+
+    Raises ConfigError for an unknown section or key, a wrong type, or a value outside its range.
+    """
+    known = (*SECTIONS, "mounts", "checks", "check")
+    for name in document:
+        if name not in known:
+            raise ConfigError(f'unknown section "{name}" in the configuration{did_you_mean(name, known)}')
+    sections = {name: _section(cls, f"[{name}]", document.get(name, {})) for name, cls in SECTIONS.items()}
+    custom = document.get("check", [])
+    if not isinstance(custom, list):
+        raise ConfigError("write [[check]] with two brackets: it is a list of checks")
+    config = Config(
+        **sections,
+        mounts=_mounts(_table("[mounts]", document.get("mounts", {}))),
+        checks={
+            name: _table(f"[checks.{name}]", t) for name, t in _table("[checks]", document.get("checks", {})).items()
+        },
+        check=tuple(_section(CustomCheck, "[[check]]", table) for table in custom),
+        path=path,
+    )
+    _check_ranges(config)
+    return config
+
+
+def resolve_path(config: Config, path: str) -> Path:
+    """A path of the configuration: `~` is the user's home, a relative one starts at the configuration file.
+
+    Raises ConfigError for the home of nobody, `~name`.
+    """
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"cannot find the home directory in {path}: {error}") from None
+    return expanded if expanded.is_absolute() or not config.path else Path(config.path).parent / expanded
+
+
+def command_words(command: str) -> list[str]:
+    """The words of a configured command line, split as a shell would, but never given to one."""
+    return shlex.split(command)
+
+
+def read_secret(config: Config, file_name: str, variable: str) -> str:
+    """A secret from its file, else from the environment variable, else empty. Raises ConfigError, without it."""
+    if not file_name:
+        return os.environ.get(variable, "")
+    try:
+        return resolve_path(config, file_name).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"cannot read the secret in {file_name}: {reason}") from None
+
+
+def typed(where: str, default: Any, kind: str, value: Any) -> Any:
+    """The value in the type that its setting has. Raises ConfigError naming `where`.
+
+    A whole number is taken where a fraction is asked for; nothing else is converted.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and kind.startswith("float") and abs(value) < 2**53:
+        return float(value)
+    if isinstance(value, list) and kind.startswith("tuple"):
+        if all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise ConfigError(f"{where} must be a list of texts")
+    wanted = kind.partition("[")[0].partition(" ")[0]
+    if type(value).__name__ != wanted:
+        raise ConfigError(f"{where} must be {_WORDS[wanted]}, not {value!r}; the default is {default!r}")
+    return value
+
+
+_WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "tuple": "a list"}
+
+
+def _table(where: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where} must be a table, not {value!r}")
+    return value
+
+
+def _section(cls: type, where: str, table: Any) -> Any:
+    known = {f.name: f for f in fields(cls)}
+    values = {}
+    for key, value in _table(where, table).items():
+        if key not in known:
+            raise ConfigError(f'unknown key "{key}" in {where}{did_you_mean(key, known)}')
+        values[key] = typed(f"{where} {key}", _default(known[key]), str(known[key].type), value)
+    return cls(**values)
+
+
+def _mounts(table: Mapping[str, Any]) -> Mapping[str, str]:
+    for name, path in table.items():
+        if not name.replace("_", "").isalnum() or name != name.lower() or not name.isascii():
+            raise ConfigError(f'[mounts] "{name}": use lower-case letters, digits and "_" for the name of a mount')
+        if not isinstance(path, str) or not path.startswith("/") or "\0" in path or "\n" in path:
+            raise ConfigError(f"[mounts] {name} must be an absolute path, not {path!r}")
+    return dict(table)
+
+
+_MAY_BE_ZERO = {("sweep", "interval"), ("sweep", "queue"), ("ssh", "keep")}
+
+_COMMANDS = (("slurm", "sinfo"), ("slurm", "scontrol"), ("slurm", "squeue"), ("slurm", "sacct"), ("ping", "command"))
+
+
+def _check_ranges(config: Config) -> None:
+    """Values that would make the program do nothing, or too much, are refused at the start."""
+    for section in SECTIONS:
+        for name, value in vars(getattr(config, section)).items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                _check_number(section, name, value)
+    for section, name in _COMMANDS:
+        _check_command(f"[{section}] {name}", getattr(getattr(config, section), name))
+    policy = config.ssh.host_key_policy
+    if policy not in ("reject", "accept-new", "accept-any"):
+        raise ConfigError(f'[ssh] host_key_policy must be "reject", "accept-new" or "accept-any", not "{policy}"')
+    host, colon, port = config.server.listen.rpartition(":")
+    if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
+        raise ConfigError(f'[server] listen must be "address:port", not "{config.server.listen}"')
+
+
+def _check_number(section: str, name: str, value: float) -> None:
+    may_be_zero = (section, name) in _MAY_BE_ZERO
+    if not (value > 0 or (value == 0 and may_be_zero)) or value > 1e7:
+        raise ConfigError(f"[{section}] {name} must be above 0 and below 10,000,000, not {value!r}")
+    if name == "port" and value > 65535:
+        raise ConfigError(f"[{section}] port must be at most 65535, not {value!r}")
+
+
+def _check_command(where: str, command: str) -> None:
+    try:
+        command_words(command)
+    except ValueError as error:
+        raise ConfigError(f"{where} cannot be split into words: {error}") from None

@@ -1,0 +1,136 @@
+"""The simulated cluster as its user holds it: started, stopped, and botd run on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, cast
+
+import botd
+from botd.errors import BotdError
+
+START_S = 60.0
+STOP_S = 10.0
+
+WELCOME = """\
+{nodes} simulated nodes; their files, and sinfo, scontrol, squeue, sacct, fping: {directory}
+botd is at  {url}/  (Ctrl-C stops everything). Try:
+
+  curl {url}/
+  curl '{url}/api/v1/status?groups=sinfo&checks=ping,ssh,ipmi&format=table'
+  curl {url}/api/v1/sinfo
+"""
+
+
+class DemoCluster:
+    """A simulated cluster in a child process, from entering the context to leaving it.
+
+    Everything is in the temporary `directory`, which goes with it. `listen` only goes into the configuration.
+    """
+
+    def __init__(
+        self,
+        nodes: int = 320,
+        listen: str = "127.0.0.1:5000",
+        *,
+        seed: int = 1,
+        boot_s: float | None = None,
+        slurmd_timeout_s: float | None = None,
+    ) -> None:
+        self._options = [f"--nodes={nodes}", f"--listen={listen}", f"--seed={seed}"]
+        self._options += [f"--boot={boot_s}"] if boot_s is not None else []
+        self._options += [f"--slurmd-timeout={slurmd_timeout_s}"] if slurmd_timeout_s is not None else []
+        self._process: subprocess.Popen[bytes] | None = None
+        self.directory = Path()
+
+    @property
+    def config_path(self) -> Path:
+        """The configuration file that botd is started with."""
+        return self.directory / "botd.toml"
+
+    @property
+    def tools(self) -> Path:
+        """The directory of the stand-ins for Slurm's commands and fping."""
+        return self.directory / "bin"
+
+    @property
+    def pid(self) -> int | None:
+        """The child process, or None when there is none."""
+        return self._process.pid if self._process else None
+
+    def config_text(self) -> str:
+        """The complete botd.toml for this cluster."""
+        return self.config_path.read_text(encoding="utf-8")
+
+    def start(self) -> None:
+        """Starts the cluster and returns when every part of it answers. Raises BotdError."""
+        self.directory = Path(tempfile.mkdtemp(prefix="botd-demo-"))
+        command = [sys.executable, "-m", "botd.demo.simulator", str(self.directory), f"--parent={os.getpid()}"]
+        root = str(Path(botd.__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        # A session of its own: Ctrl-C is for the program in front, which then stops the cluster it looks at.
+        self._process = subprocess.Popen(
+            command + self._options,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+        try:
+            _wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends the child process and removes the directory. Nothing happens when it has ended already."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stdout:
+                self._process.stdout.close()
+            self._process = None
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> DemoCluster:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def run_demo(nodes: int, listen: str, serve: Callable[[str], int]) -> int:
+    """Runs botd on a simulated cluster; the exit status is that of `serve`.
+
+    `serve` is given the path of the configuration and blocks until Ctrl-C. However it ends, the cluster and all its
+    files are gone afterwards. Raises BotdError when the cluster cannot start.
+    """
+    with DemoCluster(nodes, listen) as cluster:
+        print(WELCOME.format(nodes=nodes, directory=cluster.directory, url=f"http://{listen}"), flush=True)
+        return serve(str(cluster.config_path))
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:
+    """Reads the line that the child process prints when it is there. Raises BotdError."""
+    pipe = cast("IO[bytes]", process.stdout)
+    if not select.select([pipe], [], [], START_S)[0]:
+        raise BotdError(f"the simulated cluster did not start within {START_S:.0f} s")
+    line = pipe.readline()
+    message = json.loads(line) if line else {"error": "the simulated cluster ended while it started"}
+    if "error" in message:
+        raise BotdError(message["error"])

@@ -1,0 +1,160 @@
+"""What the demo writes into its own directory: keys, name lists, group files, stand-ins and a complete botd.toml."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import shlex
+import sys
+from pathlib import Path
+
+import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from botd import nodeset
+from botd.demo import standin
+from botd.demo.machine import Node
+from botd.demo.node_shell import USER
+from botd.demo.node_ssh import Keys
+from botd.demo.scenarios import SCRATCH, SOFTWARE, TMP
+from botd.demo.site import racks
+
+CONFIG_FILE, KEY, PASSWORD, SOCKET = "botd.toml", "id_ed25519", "bmc-password", "demo.sock"
+TOOLS = ("sinfo", "scontrol", "squeue", "sacct", "fping")
+
+CONFIG = """\
+# Written by the demo and removed with it: a complete configuration for the simulated cluster.
+
+[server]
+listen = {listen}
+
+[store]
+url = {store}
+
+[slurm]
+sinfo = {sinfo}
+scontrol = {scontrol}
+squeue = {squeue}
+sacct = {sacct}
+refresh = 10
+
+[groups]
+directories = [{groups}]
+
+[nodes]
+hosts_file = {hosts}
+
+[sweep]
+interval = 60
+
+[ping]
+command = {fping}
+
+[ssh]
+user = {user}
+port = {ssh_port}
+key_file = {key}
+known_hosts = {known_hosts}
+
+[bmc]
+port = {bmc_port}
+user = {user}
+password_file = {password}
+
+[mounts]
+scratch = {scratch}
+software = {software}
+tmp = {tmp}
+
+[[check]]
+name = "kernel"
+title = "Kernel"
+help = "The running kernel: an example of a check that a site adds."
+command = "uname -r"
+value = "text"
+"""
+
+
+def config_text(directory: Path, listen: str, ssh_port: int, bmc_port: int) -> str:
+    """A complete botd.toml for the demo in this directory."""
+    texts = {
+        "listen": listen,
+        "store": f"sqlite:///{directory / 'botd.db'}",
+        "groups": str(directory / "group"),
+        "hosts": str(directory / "hosts"),
+        "user": USER,
+        "key": str(directory / KEY),
+        "known_hosts": str(directory / "known_hosts"),
+        "password": str(directory / PASSWORD),
+        "scratch": SCRATCH,
+        "software": SOFTWARE,
+        "tmp": TMP,
+        **{tool: shlex.quote(str(directory / "bin" / tool)) for tool in TOOLS},
+    }
+    # A JSON text is a TOML basic string too.
+    quoted = {name: json.dumps(text, ensure_ascii=False) for name, text in texts.items()}
+    return CONFIG.format(**quoted, ssh_port=ssh_port, bmc_port=bmc_port)
+
+
+def make_keys(directory: Path) -> Keys:
+    """New keys; the client's private key is written for botd."""
+    _write_secret(directory / KEY, _new_key_text())
+    client = paramiko.Ed25519Key.from_private_key_file(str(directory / KEY))
+    return Keys(_new_key(), _new_key(), client)
+
+
+def make_password(directory: Path) -> str:
+    """A new password for the BMCs (16 characters, as IPMI 1.5 allows), written for botd."""
+    password = secrets.token_hex(8)
+    _write_secret(directory / PASSWORD, f"{password}\n")
+    return password
+
+
+def write_stand_ins(directory: Path) -> None:
+    """The executables `bin/sinfo` and so on, which ask the demo at its socket."""
+    start = shlex.join([sys.executable, "-IS", str(Path(standin.__file__)), str(directory / SOCKET)])
+    (directory / "bin").mkdir()
+    for tool in TOOLS:
+        path = directory / "bin" / tool
+        path.write_text(f'#!/bin/sh\nexec {start} {tool} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+
+
+def write_names(directory: Path, nodes: list[Node], host_key: paramiko.PKey, ssh_port: int) -> None:
+    """The hosts file, the known host keys and the pdsh group files."""
+    hosts, known = [], []
+    for node in nodes:
+        bmc = f"{nodeset.short(node.name)}-ipmi.{nodeset.cluster(node.name)}"
+        hosts.append(f"{node.address} {node.name}\n{node.bmc_address} {bmc}\n")
+        places = f"[{node.name}]:{ssh_port},[{node.address}]:{ssh_port}"
+        known.append(f"{places} {host_key.get_name()} {host_key.get_base64()}\n")
+    (directory / "hosts").write_text("".join(hosts), encoding="ascii")
+    (directory / "known_hosts").write_text("".join(known), encoding="ascii")
+    (directory / "group").mkdir()
+    for group, names in groups_of(nodes).items():
+        (directory / "group" / group).write_text(nodeset.fold(names) + "\n", encoding="ascii")
+
+
+def groups_of(nodes: list[Node]) -> dict[str, list[str]]:
+    """The site's groups: one per partition and one per rack."""
+    groups: dict[str, list[str]] = {}
+    for node in nodes:
+        for partition in node.partitions:
+            groups.setdefault(partition, []).append(node.name)
+    return {**groups, **racks(nodes)}
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="ascii")
+
+
+def _new_key_text() -> str:
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode("ascii")
+
+
+def _new_key() -> paramiko.PKey:
+    return paramiko.Ed25519Key.from_private_key(io.StringIO(_new_key_text()))

@@ -1,0 +1,210 @@
+"""The BMCs of the simulated nodes: RMCP+ with cipher suite 3, through pyghmi's server side.
+
+One UDP socket answers for all addresses: the kernel tells with each packet which address it was sent to, and sends
+the answer from there (IP_PKTINFO, ip(7)). It is bound to the loopback device, so nothing outside ever reaches it.
+pyghmi's own server has one socket and one thread for one BMC; here its sessions are driven by the demo's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import uuid
+
+from pyghmi.ipmi.bmc import Bmc
+from pyghmi.ipmi.private.serversession import ServerSession
+from pyghmi.ipmi.private.session import Session
+
+from botd.demo.state import ClusterState
+
+IP_PKTINFO = 8
+SO_RCVBUFFORCE = 33
+RECEIVE_BUFFER = 32 << 20
+"""Room for a burst from a sweep that asks every BMC at once."""
+
+SESSIONS_PER_BMC = 4
+
+Peer = tuple[str, int]
+
+_ASF = 0x06
+_OPEN_SESSION = 0x10
+_HANDSHAKE = (0x12, 0x14)  # RAKP 1 and 3
+_CHANNEL_CAPABILITIES = 0x38
+_NO_SUCH_SUITE = 0x11
+_SHA1 = 1
+_ASF_PONG = (bytes.fromhex("0600ff06000011be40"), bytes.fromhex("0010000011be000000008100000000000000"))
+"""Presence Pong (ASF 2.0, 3.2.4.3), before and after the message tag: IPMI is supported."""
+
+
+class BmcFront:
+    """All BMCs of the site. Lives on the event loop. Raises OSError when the port is taken."""
+
+    def __init__(self, state: ClusterState, secrets: dict[str, str], port: int) -> None:
+        self._state, self._secrets, self.port = state, secrets, port
+        self._names = {node.bmc_address: name for name, node in state.nodes.items()}
+        self._sessions: dict[tuple[str, Peer], NodeSession] = {}
+        self._socket = _open_socket(port)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._receive)
+
+    def close(self) -> None:
+        """Closes the port."""
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _receive(self) -> None:
+        # Many packets a turn: a burst must not wait for the loop's other work between any two.
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(64):
+                data, extra, _, peer = self._socket.recvmsg(2048, 64, socket.MSG_DONTWAIT)
+                self._handle(bytearray(data), _sent_to(extra), peer)
+
+    def _handle(self, data: bytearray, address: str, peer: Peer) -> None:
+        name = self._names.get(address)
+        if name is None or not self._state.nodes[name].health.bmc or len(data) < 12:
+            return
+        reply = ReplySocket(self._socket, address)
+        if data[3] == _ASF:
+            reply.sendto(bytes([data[9]]).join(_ASF_PONG), peer)
+        elif data[4] == 6 and data[5] & 0x3F == _OPEN_SESSION:
+            self._open(name, reply, data, peer)
+        elif data[4] == 6 and (data[5] & 0x3F in _HANDSHAKE or any(data[6:10])):
+            session = self._sessions.get((address, peer))
+            if session:
+                session.handle(data)
+        else:
+            self._bmc(name, reply).sessionless_data(data, peer)
+
+    def _open(self, name: str, reply: ReplySocket, data: bytearray, peer: Peer) -> None:
+        key = (reply.address, peer)
+        self._sessions.pop(key, None)
+        if len(self._sessions) >= SESSIONS_PER_BMC * len(self._names):
+            del self._sessions[next(iter(self._sessions))]
+        if len(data) >= 48:
+            self._sessions[key] = NodeSession(self._bmc(name, reply), reply, peer, data[16:])
+
+    def _bmc(self, name: str, reply: ReplySocket) -> NodeBmc:
+        return NodeBmc(self._state, name, self._secrets, self.port, reply)
+
+
+class ReplySocket:
+    """What pyghmi takes for a socket: it sends from the address that the request was sent to."""
+
+    def __init__(self, wire: socket.socket, address: str) -> None:
+        self._wire, self.address = wire, address
+        info = struct.pack("I4s4s", 0, socket.inet_aton(address), bytes(4))
+        self._from = [(socket.IPPROTO_IP, IP_PKTINFO, info)]
+
+    def setblocking(self, flag: bool) -> None:
+        """The shared socket stays as it is."""
+
+    def sendto(self, packet: bytes, peer: Peer) -> None:
+        """Sends the packet; one that does not fit is lost, as on a wire."""
+        with contextlib.suppress(OSError):
+            self._wire.sendmsg([packet], self._from, socket.MSG_DONTWAIT, peer)
+
+
+class NodeBmc(Bmc):  # type: ignore[misc]
+    """The BMC of one node: chassis power. What it does not override, pyghmi answers with "unrecognized"."""
+
+    def __init__(self, state: ClusterState, name: str, secrets: dict[str, str], port: int, reply: ReplySocket) -> None:
+        # Not pyghmi's own constructor: that one binds a socket and starts a thread.
+        self._state, self._name = state, name
+        self.authdata, self.port, self.serversocket, self.kg = secrets, port, reply, None
+        self.uuid = uuid.uuid5(uuid.NAMESPACE_DNS, name)
+        self.deviceid, self.revision, self.firmwaremajor, self.firmwareminor = 32, 1, 1, 0
+        self.ipmiversion, self.additionaldevices, self.mfgid, self.prodid = 2, 0, 0, 0
+        # Completion code, channel 1, IPMI 2.0 only, non-null users, 2.0 supported, no OEM data.
+        self.authcap = struct.pack("9B", 0, 1, 0b1000_0000, 0b100, 0b10, 0, 0, 0, 0)
+
+    def sessionless_data(self, data: bytearray, peer: Peer) -> None:
+        """Answers a stranger. pyghmi answers only one that asks for IPMI 2.0 data, a real BMC everyone."""
+        if data[4] == 0 and len(data) > 20 and data[19] == _CHANNEL_CAPABILITIES:
+            data[20] |= 0x80
+        super().sessionless_data(data, peer)
+
+    def get_power_state(self) -> str:
+        """`on` or `off`."""
+        return "on" if self._state.nodes[self._name].health.powered else "off"
+
+    def get_system_guid(self) -> uuid.UUID:
+        """The same for the same node."""
+        return self.uuid
+
+    def power_on(self) -> None:
+        """Starts the node's boot."""
+        self._state.power_on(self._name)
+
+    def power_off(self) -> None:
+        """Takes the power at once."""
+        self._state.power_off(self._name)
+
+    def power_shutdown(self) -> None:
+        """A soft shutdown; the simulated system has nothing to put away."""
+        self._state.power_off(self._name)
+
+    def power_cycle(self) -> int:
+        """Off and on; a node without power refuses (completion code D5h)."""
+        if self.get_power_state() == "off":
+            return 0xD5
+        self._state.power_cycle(self._name)
+        return 0
+
+    power_reset = power_cycle
+
+
+class NodeSession(ServerSession):  # type: ignore[misc]
+    """One RMCP+ session, fed with packets from outside."""
+
+    k1 = None  # pyghmi looks at it before RAKP 3 has set it
+
+    def __new__(cls, *_: object) -> NodeSession:
+        """A new session, never the one that pyghmi already has for the client."""
+        session: NodeSession = object.__new__(cls)
+        return session
+
+    def __init__(self, bmc: NodeBmc, reply: ReplySocket, peer: Peer, request: bytearray) -> None:
+        super().__init__(bmc.authdata, bmc.kg, peer, reply, request, bmc.uuid, bmc)
+        # pyghmi has one BMC per socket and finds sessions by the client alone; BmcFront finds them by both.
+        Session.bmc_handlers.pop(peer, None)
+
+    def create_open_session_response(self, request: bytes) -> bytearray:
+        """The answer to an open session request: suite 3, or that there is no such suite.
+
+        pyghmi's own answer takes any proposal and then uses SHA1, which its own client reads as a wrong password.
+        """
+        response: bytearray = super().create_open_session_response(request)
+        if request[12] != _SHA1:
+            return bytearray([request[0], _NO_SUCH_SUITE, 0, 0]) + bytearray(request[4:8])
+        return response
+
+    def handle(self, data: bytearray) -> None:
+        """Takes one packet of the session and answers it. What is no packet of it is dropped."""
+        with contextlib.suppress(IndexError, AttributeError, ValueError, struct.error):
+            self._handle_ipmi_packet(data, self.sockaddr, [data, self.sockaddr, self.socket])
+
+
+def _open_socket(port: int) -> socket.socket:
+    wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        wire.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        try:
+            wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        except PermissionError:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        wire.bind(("", port))
+    except OSError:
+        wire.close()
+        raise
+    return wire
+
+
+def _sent_to(extra: list[tuple[int, int, bytes]]) -> str:
+    """The address that a packet was sent to (struct in_pktinfo, ip(7))."""
+    for level, kind, info in extra:
+        if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
+            return socket.inet_ntoa(info[8:12])
+    return ""

@@ -1,0 +1,148 @@
+"""Every exception botd raises on purpose.
+
+::
+
+    BotdError                 500  internal
+    ├── ConfigError           500  bad-config         a setting that cannot be used; the program does not start
+    ├── BadRequest            400  bad-request        a request that cannot be understood
+    │   └── BadNodeset        400  bad-nodeset        a node list that is malformed, unsafe or too long
+    ├── NotFound              404  not-found          a route that does not exist
+    │   ├── UnknownNode       404  unknown-node
+    │   ├── UnknownGroup      404  unknown-group
+    │   ├── UnknownCheck      404  unknown-check
+    │   └── UnknownSweep      404  unknown-sweep
+    ├── MethodNotAllowed      405  method-not-allowed
+    ├── NotAcceptable         406  not-acceptable     no format that the client accepts
+    ├── TooLarge              413  too-large          a body over the limit
+    ├── TooMany               429  too-many           as many sweeps or streams as may wait
+    ├── SlurmFailed           502  slurm-failed       a Slurm command is missing, failed or printed garbage
+    │   └── SlurmTimeout      504  slurm-timeout      a Slurm command did not end in time
+    ├── StoreUnavailable      503  store-unavailable  the database is locked, full or away
+    └── NoNodeList            503  no-node-list       no agent has written a node list yet
+
+A sick node is never an exception: it is a Reading (see `botd.model`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BotdError(Exception):
+    """The root. `status` is the HTTP status, `code` a stable word for scripts, the text is for a person."""
+
+    status = 500
+    code = "internal"
+
+
+class ConfigError(BotdError):
+    """Raised when the configuration holds an unknown key, a wrong type or a value that cannot work."""
+
+    code = "bad-config"
+
+
+class BadRequest(BotdError):
+    """Raised when a request cannot be understood."""
+
+    status = 400
+    code = "bad-request"
+
+
+class BadNodeset(BadRequest):
+    """Raised when a node list is malformed, holds an unsafe name or spans more nodes than allowed."""
+
+    code = "bad-nodeset"
+
+
+class NotFound(BotdError):
+    """Raised when a request names something that does not exist."""
+
+    status = 404
+    code = "not-found"
+
+
+class UnknownNode(NotFound):
+    """Raised when a request names a node that the node list does not hold."""
+
+    code = "unknown-node"
+
+
+class UnknownGroup(NotFound):
+    """Raised when a request names a group that no source defines."""
+
+    code = "unknown-group"
+
+
+class UnknownCheck(NotFound):
+    """Raised when a request names a check that is neither built in nor configured."""
+
+    code = "unknown-check"
+
+
+class UnknownSweep(NotFound):
+    """Raised when a request names a sweep that the store does not hold."""
+
+    code = "unknown-sweep"
+
+
+class MethodNotAllowed(BotdError):
+    """Raised when a route exists, but not for this HTTP method."""
+
+    status = 405
+    code = "method-not-allowed"
+
+
+class NotAcceptable(BotdError):
+    """Raised when the client accepts none of the formats that a route can answer with."""
+
+    status = 406
+    code = "not-acceptable"
+
+
+class TooLarge(BotdError):
+    """Raised when a request body is over the limit."""
+
+    status = 413
+    code = "too-large"
+
+
+class TooMany(BotdError):
+    """Raised when as many sweeps are waiting, or streams are open, as the configuration allows."""
+
+    status = 429
+    code = "too-many"
+
+
+class SlurmFailed(BotdError):
+    """Raised when a Slurm command is missing, exits with an error or prints what cannot be read."""
+
+    status = 502
+    code = "slurm-failed"
+
+
+class SlurmTimeout(SlurmFailed):
+    """Raised when a Slurm command does not end within `slurm.timeout`."""
+
+    status = 504
+    code = "slurm-timeout"
+
+
+class StoreUnavailable(BotdError):
+    """Raised when the database is locked, full, damaged or cannot be reached."""
+
+    status = 503
+    code = "store-unavailable"
+
+
+class NoNodeList(BotdError):
+    """Raised when no node list was ever written to the store: the agent has not run yet."""
+
+    status = 503
+    code = "no-node-list"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message: `; did you mean "n0001.savio2"?`, or an empty string when nothing is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""

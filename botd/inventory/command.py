@@ -1,0 +1,81 @@
+"""One Slurm command: started with a time limit, and every way in which it can fail made one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from botd.config import SlurmSettings, command_words
+from botd.errors import SlurmFailed, SlurmTimeout
+from botd.transport.local import CommandMissing, CommandTimeout, Completed, LocalCommandError, run_command
+
+SEE_SLURMCTLD = "see whether slurmctld answers `scontrol ping`"
+"""The next step where Slurm itself does not answer."""
+
+DEFAULTS = ("SINFO_", "SQUEUE_", "SACCT_", "SCONTROL_", "SLURM_TIME_FORMAT")
+"""Variables by which a user changes what Slurm's commands print (squeue(1), ENVIRONMENT VARIABLES).
+
+SQUEUE_STATES in the agent's environment would hide live jobs; SLURM_CONF and its kind stay.
+"""
+
+
+def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> bytes:
+    """What the command configured as `[slurm] <tool>` prints with these options.
+
+    Raises SlurmFailed when there is no such command or it does not end with 0, SlurmTimeout when it does not
+    end in time. The message holds the first line that it wrote to standard error.
+    """
+    command = getattr(settings, tool)
+    try:
+        completed = run_command([*command_words(command), *options], timeout_s=settings.timeout, hide=DEFAULTS)
+    except CommandMissing as error:
+        raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error
+    except CommandTimeout as error:
+        limit = f"{settings.timeout:g} s"
+        raise SlurmTimeout(f'"{command}" did not end within {limit}; {SEE_SLURMCTLD}') from error
+    except (LocalCommandError, ValueError) as error:
+        raise SlurmFailed(f'cannot run "{command}": {printable(str(error))}; check [slurm] {tool}') from error
+    if completed.status != 0:
+        raise SlurmFailed(f'"{command}" {_ending(completed)}; run it by hand as the user of the agent')
+    return completed.stdout
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Outside text as a message may repeat it: at most `limit` characters, nothing unprintable."""
+    cut = text if len(text) <= limit else text[: limit - 3] + "..."
+    return "".join(char if char.isprintable() else "?" for char in cut)
+
+
+def clean(text: str) -> str:
+    r"""The text without lone surrogates, which JSON may hold (`"\ud800"`) and UTF-8 may not."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def token_rows(text: str, token: str, tool: str) -> list[str]:
+    """The rows of an output in which each starts with `<token>|`, without it; other lines continue a row.
+
+    Reasons and job names may hold newlines (seen in Slurm 22.05); nobody who chose one knew the token.
+    Raises SlurmFailed when something stands before the first row.
+    """
+    mark = f"{token}|"
+    rows: list[list[str]] = []
+    for line in text.removesuffix("\n").split("\n") if text else []:
+        if line.startswith(mark):
+            rows.append([line.removeprefix(mark)])
+        elif rows:
+            rows[-1].append(line)
+        else:
+            raise unreadable(tool, line)
+    return ["\n".join(lines) for lines in rows]
+
+
+def unreadable(tool: str, what: str) -> SlurmFailed:
+    """The error to raise for output that cannot be read, showing its beginning."""
+    return SlurmFailed(f'{tool} printed what cannot be read: "{printable(what, 80)}"; run it by hand')
+
+
+def _ending(completed: Completed) -> str:
+    """How a command ended: `failed with status 1: slurm_load_jobs error: Unable to contact slurm ...`."""
+    lines = completed.stderr.decode("utf-8", "replace").strip().split("\n")
+    status = completed.status
+    how = f"failed with status {status}" if status > 0 else f"died of signal {-status}"
+    return f"{how}: {printable(lines[0].strip())}" if lines[0] else how

@@ -1,0 +1,67 @@
+"""An inventory as plain values that JSON can hold, for the store: the agent writes it, the web reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from botd.inventory import Inventory
+from botd.model import Group, SlurmNode
+
+_TIMES = ("reason_at", "boot_at")
+
+
+def to_document(inventory: Inventory) -> dict[str, Any]:
+    """The inventory as dicts, lists, numbers and texts; times are ISO texts with their zone."""
+    return {
+        "as_of": _iso(inventory.as_of),
+        "problems": list(inventory.problems),
+        "nodes": [_node_document(node) for node in inventory.nodes.values()],
+        "groups": [
+            {"name": group.name, "source": group.source, "nodes": list(group.nodes)}
+            for group in inventory.groups.values()
+        ],
+    }
+
+
+def from_document(document: Mapping[str, Any]) -> Inventory:
+    """The inventory of a document that `to_document` made. Raises KeyError, TypeError, ValueError."""
+    nodes = [_node(entry) for entry in document["nodes"]]
+    groups = [Group(entry["name"], entry["source"], tuple(entry["nodes"])) for entry in document["groups"]]
+    return Inventory(
+        nodes={node.node: node for node in nodes},
+        groups={group.name: group for group in groups},
+        as_of=_time(document["as_of"]),
+        problems=tuple(document["problems"]),
+    )
+
+
+def _node_document(node: SlurmNode) -> dict[str, Any]:
+    values = {field.name: getattr(node, field.name) for field in fields(SlurmNode)}
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _node(entry: Mapping[str, Any]) -> SlurmNode:
+    values: dict[str, Any] = {name: _value(value) for name, value in entry.items()}
+    values.update({name: _time(entry[name]) for name in _TIMES})
+    return SlurmNode(**values)
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

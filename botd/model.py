@@ -1,0 +1,318 @@
+"""The nouns that the layers hand to each other: frozen, without behaviour beyond reading themselves.
+
+Times are aware `datetime` objects in UTC. `None` means "not known", never zero and never "no".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time now, aware, in UTC. The one clock of the program; whatever needs time is handed it."""
+    return datetime.now(UTC)
+
+
+class State(StrEnum):
+    """What a reading says of the node."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+class PowerState(StrEnum):
+    """What a BMC says of its node's power. Off is never inferred from silence."""
+
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+class SshState(StrEnum):
+    """How an ssh login ended."""
+
+    UP = "up"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    HUNG = "hung"
+    AUTH = "auth"
+    HOST_KEY = "host-key"
+    UNRESOLVED = "unresolved"
+
+
+class Kind(StrEnum):
+    """Where a check runs: once for all nodes, once per BMC, or on the node itself."""
+
+    BATCH = "batch"
+    BMC = "bmc"
+    REMOTE = "remote"
+
+
+class Source(StrEnum):
+    """What brings the raw answer that a check reads, and the type of that answer."""
+
+    PING = "ping"  # PingAnswer, one fping for all nodes
+    JOBS = "squeue"  # SlurmAnswer with this node's running jobs, one squeue for all nodes
+    LAST_JOB = "sacct"  # SlurmAnswer with this node's newest job, one sacct for all nodes
+    LOGIN = "login"  # LoginAnswer, the ssh connection itself
+    COMMAND = "command"  # Output, one fragment of the one ssh command
+    PRESENCE = "presence"  # PresenceAnswer, an unauthenticated exchange with the BMC
+    POWER = "power"  # PowerAnswer, a session with the BMC
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the checks that this source feeds."""
+        if self in (Source.PING, Source.JOBS, Source.LAST_JOB):
+            return Kind.BATCH
+        return Kind.BMC if self in (Source.PRESENCE, Source.POWER) else Kind.REMOTE
+
+
+# ---- raw answers: what a transport brought back, before anybody read a meaning into it ----
+
+
+@dataclass(frozen=True, slots=True)
+class PingAnswer:
+    """Echo requests sent and answered, and the median round trip. `error` when ping itself could not run."""
+
+    sent: int
+    received: int
+    rtt_ms: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAnswer:
+    """How the login ended, with a sentence that says what was seen."""
+
+    state: SshState
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one fragment printed on the node.
+
+    `status` is its exit status, None where it has none: it ran into its limit (`timed_out`), its output was
+    cut (`truncated`), or the node never delivered it (`detail` says why).
+    """
+
+    text: str = ""
+    status: int | None = None
+    timed_out: bool = False
+    truncated: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceAnswer:
+    """Whether a BMC answered an unauthenticated request at all."""
+
+    reachable: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerAnswer:
+    """The chassis power as the BMC reports it."""
+
+    power: PowerState
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmAnswer:
+    """The jobs that one Slurm command names for one node; `error` when the command failed, and then no jobs."""
+
+    jobs: tuple[Job, ...] = ()
+    error: str = ""
+
+
+Answer = PingAnswer | LoginAnswer | Output | PresenceAnswer | PowerAnswer | SlurmAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One raw answer of one node, on its way from a transport to the sweep.
+
+    `check` names the check for source COMMAND and is empty otherwise; `took_s` is None where one run answered
+    for many nodes.
+    """
+
+    node: str
+    source: Source
+    answer: Answer
+    took_s: float | None = None
+    check: str = ""
+
+
+Deliver = Callable[[Delivery], None]
+"""Where a transport puts what it got. Callable from any thread; at most once per node, source and check."""
+
+
+# ---- what is known of nodes ----
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as squeue or sacct prints it. `job_id` is text: array tasks are `123_4`."""
+
+    job_id: str
+    user: str
+    state: str
+    name: str = ""
+    elapsed: str = ""
+    exit_code: str = ""
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmNode:
+    """What Slurm says of one node.
+
+    `state` is the text that `sinfo` prints (`drained`, `down*`, `mixed`); `base` and `flags` are what it is
+    made of, upper case (`IDLE`, `DRAIN`, `NOT_RESPONDING`). A state or flag that botd does not know stands in
+    `unrecognised`, as Slurm wrote it.
+    """
+
+    node: str
+    state: str
+    base: str
+    flags: tuple[str, ...] = ()
+    unrecognised: tuple[str, ...] = ()
+    reason: str = ""
+    reason_by: str = ""
+    reason_at: datetime | None = None
+    partitions: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    address: str = ""
+    memory_mb: int | None = None
+    cpus: int | None = None
+    boot_at: datetime | None = None
+    slurmd_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A named set of nodes and where it comes from (a file's path, or `slurm`)."""
+
+    name: str
+    source: str
+    nodes: tuple[str, ...]
+
+
+# ---- checks and their results ----
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a parse may know besides its own raw answer.
+
+    `jobs` is None when the running jobs are not known, which is not the same as none.
+    """
+
+    node: str
+    slurm: SlurmNode | None = None
+    jobs: tuple[Job, ...] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a parse makes of a raw answer."""
+
+    state: State
+    value: Any = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of one check: `[checks.<check>] <name>`, of type `float`, `int` or `str`."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """The declaration of a check: everything that the page, the API, the documents and the sweep need of it.
+
+    `needs` are checks that must be ok or warn before this one means anything. `command` (source COMMAND only)
+    is a POSIX shell fragment; `{name}` of an option in it becomes that option's value, quoted for the shell,
+    in which `{node}`, `{short}` and `{cluster}` stand for the node. `parse` is pure and takes the raw answer
+    of `source`; what it cannot read it refuses with ValueError or LookupError, which makes the reading unknown.
+    A `quick` command reads the kernel's own files only and never says `exit`: it runs without a time limit of its
+    own, which saves the node three processes. `guarded` takes the place of `command` on a node where it did not
+    end the last time: it looks whether that run is still there, which costs more, and if so exits with 124. An
+    Output without an exit status reaches `parse` only where `reads_cut` says so.
+    """
+
+    name: str
+    title: str
+    help: str
+    source: Source
+    parse: Callable[[Any, Facts], Finding]
+    unit: str | None = None
+    needs: tuple[str, ...] = ()
+    parent: str | None = None
+    command: str = ""
+    timeout_s: float = 5.0
+    quick: bool = False
+    guarded: str = ""
+    reads_cut: bool = False
+    options: tuple[Option, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """Where it runs."""
+        return self.source.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The result of one probe: one check on one node, once. `at` is when the answer came, None if never."""
+
+    state: State
+    value: Any = None
+    unit: str | None = None
+    at: datetime | None = None
+    took_s: float | None = None
+    detail: str = ""
+
+
+class SweepState(StrEnum):
+    """The life of a sweep. `cut` is one whose agent died before it ended."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """All probes of one round, as a client can follow it. `done` and `total` count nodes."""
+
+    id: int
+    state: SweepState
+    nodes: tuple[str, ...]
+    checks: tuple[str, ...]
+    max_age_s: float
+    requested_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    done: int = 0
+    total: int = 0
+    errors: tuple[str, ...] = ()

@@ -1,0 +1,132 @@
+"""Nodesets: text like `n[0000-0003].savio1` to names and back, capped and validated. No input or output.
+
+The grammar is python-hostlist's, which is pdsh's. What is added here is distrust: a list is measured before it
+is expanded, and a name that a shell, a command line or a file name could misread does not come out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import hostlist
+
+from botd.errors import BadNodeset
+
+MAX_TEXT = 1_000_000
+"""Characters of one list. 10,000 full names take about 200,000."""
+
+MAX_NODES = 50_000
+"""Names that one list may span. python-hostlist itself stops at 100,000."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
+MAX_BRACKETS = 16
+"""Brackets in one part, `r[1-4]n[1-9]`. python-hostlist recurses once for each."""
+
+_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+_RANGE = re.compile(r"([0-9]{1,60})(?:-([0-9]{1,60}))?")
+_NUMBER = re.compile(r"([0-9]+)")
+
+
+def expand(text: str, *, max_nodes: int = MAX_NODES) -> list[str]:
+    """The names in a nodeset, in their order, each once.
+
+    Raises BadNodeset, naming the part at fault, for bad syntax, an unsafe name, or more than `max_nodes`.
+    """
+    if len(text) > MAX_TEXT:
+        raise BadNodeset(f"the node list has {len(text)} characters; send at most {MAX_TEXT}, or use a group")
+    names: dict[str, None] = {}
+    spanned = 0
+    for part in split(text):
+        spanned += _span(part)
+        if spanned > max_nodes:
+            raise BadNodeset(f'the node list spans more than {max_nodes} nodes at "{_shown(part)}"; ask for fewer')
+        names.update(dict.fromkeys(_expand_part(part)))
+    return list(names)
+
+
+def split(text: str) -> list[str]:
+    """The parts between the commas that stand outside brackets; empty parts are left out."""
+    parts, depth, start = [], 0, 0
+    for i, char in enumerate(text):
+        depth += (char == "[") - (char == "]")
+        if char == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    parts.append(text[start:])
+    return [stripped for part in parts if (stripped := part.strip(" "))]
+
+
+def fold(names: Iterable[str]) -> str:
+    """The shortest nodeset that holds these names, sorted: `n[0000-0003].savio1,n0007.savio2`."""
+    return str(hostlist.collect_hostlist(sorted(set(names), key=natural_key)))
+
+
+def check_name(name: str) -> str:
+    """The name itself. Raises BadNodeset when it is not a plain node or group name."""
+    if not _NAME.fullmatch(name):
+        raise BadNodeset(
+            f'"{_shown(name)}" is not a name: use letters, digits, ".", "-" and "_", not starting with "-" or "."'
+        )
+    return name
+
+
+@lru_cache(maxsize=65_536)
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key in which numbers count as numbers, so that n2 comes before n10."""
+    parts = _NUMBER.split(name)
+    return tuple((1, int(part), part) if i % 2 else (0, 0, part) for i, part in enumerate(parts))
+
+
+def short(name: str) -> str:
+    """The part before the first dot: `n0006` of `n0006.savio3`."""
+    return name.partition(".")[0]
+
+
+def cluster(name: str) -> str:
+    """The part after the first dot: `savio3` of `n0006.savio3`; empty when there is none."""
+    return name.partition(".")[2]
+
+
+def fill_in(template: str, node: str) -> str:
+    """The template with `{node}`, `{short}` and `{cluster}` replaced by those of the node."""
+    filled = template.replace("{node}", node).replace("{short}", short(node))
+    return filled.replace("{cluster}", cluster(node))
+
+
+def _expand_part(part: str) -> list[str]:
+    """The names of one part, which may hold brackets: `n[1-3]` or `n7`."""
+    if "[" not in part and "]" not in part:
+        return [check_name(part)]
+    try:
+        names: list[str] = hostlist.expand_hostlist(part)
+    except (hostlist.BadHostlist, ValueError) as error:
+        raise BadNodeset(f'cannot read the node list at "{_shown(part)}": {error}') from error
+    return [check_name(name) for name in names]
+
+
+def _span(part: str) -> int:
+    """How many names a part holds, counted without making them. Raises BadNodeset for a malformed range."""
+    span = 1
+    if part.count("[") > MAX_BRACKETS:
+        raise BadNodeset(f'more than {MAX_BRACKETS} brackets in "{_shown(part)}"; write several nodesets')
+    for brackets in _BRACKETS.findall(part):
+        span *= sum(_range_size(piece, part) for piece in brackets.split(","))
+    return span
+
+
+def _range_size(piece: str, part: str) -> int:
+    match = _RANGE.fullmatch(piece)
+    if not match:
+        raise BadNodeset(f'cannot read the range "{_shown(piece)}" in "{_shown(part)}": write it as in n[00-17,20]')
+    low, high = int(match[1]), int(match[2] or match[1])
+    if high < low:
+        raise BadNodeset(f'the range "{piece}" in "{_shown(part)}" runs backwards: write the lower number first')
+    return high - low + 1
+
+
+def _shown(text: str) -> str:
+    """A piece of outside text as an error message may repeat it: short, with nothing unprintable."""
+    cut = text if len(text) <= 60 else text[:57] + "..."
+    return "".join(char if char.isprintable() else "?" for char in cut)

@@ -1,0 +1,110 @@
+"""`botd sweep`: one sweep without a server and without a store."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+
+from botd import nodeset
+from botd.checks import Checks
+from botd.config import Config, resolve_path
+from botd.documents import Document, encode, iso, node_document, reading_document
+from botd.errors import SlurmFailed
+from botd.formats import status_body
+from botd.inventory import Inventory, build
+from botd.inventory.groups import read_groups
+from botd.inventory.slurm import SlurmReader
+from botd.model import Reading, utc_now
+from botd.probes import Probes
+from botd.sweep import make_plan, run_sweep
+
+log = logging.getLogger(__name__)
+
+_BAR = 30
+
+
+def sweep_once(config: Config, checks: Checks, groups: str, names: Sequence[str], form: str) -> bytes:
+    """Reads the node list, sweeps the groups once and returns the answer in one form.
+
+    Raises what the node list and the groups raise; where Slurm fails, groups from files still work.
+    """
+    inventory, problems = _read_inventory(config, groups)
+    nodes = inventory.expand_groups(groups, max_nodes=config.server.max_nodes)
+    ordered = sorted(nodes, key=nodeset.natural_key)
+    readings: dict[str, dict[str, Document]] = {}
+    bar = ProgressBar(len(ordered))
+
+    def emit(node: str, found: Mapping[str, Reading]) -> None:
+        readings[node] = {name: reading_document(reading) for name, reading in found.items()}
+        bar.show(len(readings))
+
+    plan = make_plan(ordered, checks, names, inventory.nodes)
+    probes = Probes(config)
+    try:
+        errors = run_sweep(plan, probes.probers(plan), emit, deadline_s=config.sweep.deadline, clock=utc_now)
+    finally:
+        bar.clear()
+        probes.close()
+    return _answer(inventory, checks, nodeset.split(groups), names, ordered, readings, [*problems, *errors], form)
+
+
+class ProgressBar:
+    """Done of total on standard error, where that is a terminal."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._shown = sys.stderr.isatty() and total > 0
+
+    def show(self, done: int) -> None:
+        """Draws the bar as it is now."""
+        if self._shown:
+            filled = _BAR * done // self._total
+            sys.stderr.write(f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {done} of {self._total} nodes")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Takes it away, so that it does not stand before the table."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _read_inventory(config: Config, wanted: str) -> tuple[Inventory, list[str]]:
+    """The inventory and what is wrong with it. Raises SlurmFailed where the wanted groups need Slurm."""
+    groups, problems = read_groups(config.groups, lambda path: resolve_path(config, path))
+    try:
+        reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
+        nodes = reader.read()
+    except SlurmFailed as error:
+        if {"sinfo", "all"}.intersection(term for part in nodeset.split(wanted) for term in part.split("/")):
+            raise
+        return build((), groups, None, problems), [*problems, str(error)]
+    return build(nodes, groups, utc_now(), problems), [*problems, *reader.problems]
+
+
+def _answer(
+    inventory: Inventory,
+    checks: Checks,
+    groups: Sequence[str],
+    names: Sequence[str],
+    nodes: Sequence[str],
+    readings: Mapping[str, Mapping[str, Document]],
+    problems: Sequence[str],
+    form: str,
+) -> bytes:
+    wanted = [checks[name] for name in names]
+    documents = [
+        node_document(node, inventory.groups_of(node), inventory.nodes.get(node), readings.get(node, {}), wanted)
+        for node in nodes
+    ]
+    head: Document = {
+        "as_of": iso(utc_now()),
+        "groups": list(groups),
+        "checks": list(names),
+        "count": len(nodes),
+        "complete": len(readings) == len(nodes) and not problems,
+        "problems": list(problems),
+        "sweep": None,
+    }
+    return status_body(form, head, lambda: documents, lambda: [encode(document) for document in documents], checks)

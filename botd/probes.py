@@ -1,0 +1,129 @@
+"""Which prober answers for which source: where a sweep's plan meets the transports.
+
+One Probes lives as long as the process, because it holds the kept ssh connections and the address cache.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from botd.checks import command_for
+from botd.config import Config, read_secret
+from botd.errors import SlurmFailed
+from botd.inventory.jobs import last_jobs, running_jobs
+from botd.model import Deliver, Delivery, Job, Output, SlurmAnswer, Source
+from botd.sweep import Plan, Prober
+from botd.transport.addresses import Resolver, node_names
+from botd.transport.bmc import BmcTransport
+from botd.transport.ping import ping_nodes
+from botd.transport.script import Fragment
+from botd.transport.ssh import SshTransport
+
+log = logging.getLogger(__name__)
+
+Addresses = Mapping[str, str | None]
+
+
+class Probes:
+    """The transports of one process, made from the configuration."""
+
+    def __init__(self, config: Config) -> None:
+        """Reads the secrets. Raises ConfigError when one that is named cannot be read."""
+        self._config = config
+        self._resolver = Resolver(config)
+        self._ssh = SshTransport(
+            config.ssh,
+            base=config,
+            passphrase=read_secret(config, "", "BOTD_SSH_PASSPHRASE"),
+            resolve=lambda name: self._resolver.resolve_all({name: name})[name],
+        )
+        self._bmc = BmcTransport(config.bmc, read_secret(config, config.bmc.password_file, "BOTD_BMC_PASSWORD"))
+        self._unended: set[tuple[str, str]] = set()  # node and check of commands that did not end the last time
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
+
+    def probers(self, plan: Plan) -> list[Prober]:
+        """The probers that the plan needs, and no others: a sweep for uptime starts no fping."""
+        wanted = plan.sources
+        addresses = self._pool.submit(self._resolve, plan, self._config.nodes.address)
+        makers = (
+            Prober("ping", frozenset({Source.PING}), lambda deliver: self._ping(addresses, deliver)),
+            Prober("squeue", frozenset({Source.JOBS}), lambda deliver: self._jobs(plan, deliver)),
+            Prober("sacct", frozenset({Source.LAST_JOB}), lambda deliver: self._last_jobs(plan, deliver)),
+            Prober(
+                "ssh", frozenset({Source.LOGIN, Source.COMMAND}), lambda deliver: self._login(plan, addresses, deliver)
+            ),
+            Prober("bmc", frozenset({Source.PRESENCE, Source.POWER}), lambda deliver: self._ask_bmcs(plan, deliver)),
+        )
+        return [prober for prober in makers if prober.sources & wanted]
+
+    def close(self) -> None:
+        """Closes what is kept open."""
+        self._ssh.close()
+        self._bmc.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _resolve(self, plan: Plan, template: str) -> Addresses:
+        return self._resolver.resolve_all(node_names(plan.nodes, template))
+
+    def _ping(self, addresses: Future[Addresses], deliver: Deliver) -> None:
+        ping_nodes(addresses.result(), self._config.ping, deliver, timeout_s=self._config.sweep.deadline)
+
+    def _login(self, plan: Plan, addresses: Future[Addresses], deliver: Deliver) -> None:
+        remote = [check for check in plan.checks.values() if check.source is Source.COMMAND]
+
+        def fragments(node: str) -> list[Fragment]:
+            return [
+                Fragment(
+                    check.name,
+                    command_for(check, node, guarded=(node, check.name) in self._unended),
+                    0 if check.quick else check.timeout_s,
+                )
+                for check in remote
+            ]
+
+        def watch(delivery: Delivery) -> None:
+            if isinstance(delivery.answer, Output):
+                self._note_end(delivery.node, delivery.check, delivery.answer)
+            deliver(delivery)
+
+        deadline_s = self._config.sweep.node_deadline
+        self._ssh.run(addresses.result(), fragments, watch, node_deadline_s=deadline_s, fresh=plan.fresh)
+
+    def _note_end(self, node: str, check: str, output: Output) -> None:
+        """Remembers the commands that did not end; only an end takes one off the list, not a lost connection."""
+        if output.timed_out:
+            self._unended.add((node, check))
+        elif output.status is not None:
+            self._unended.discard((node, check))
+
+    def _ask_bmcs(self, plan: Plan, deliver: Deliver) -> None:
+        targets = self._resolve(plan, self._config.bmc.address)
+        self._bmc.run(targets, deliver, power=Source.POWER in plan.sources)
+
+    def _jobs(self, plan: Plan, deliver: Deliver) -> None:
+        try:
+            jobs = running_jobs(self._config.slurm, known=frozenset(plan.nodes))
+        except SlurmFailed as error:
+            _deliver_error(plan.nodes, Source.JOBS, error, deliver)
+            return
+        for node in plan.nodes:
+            deliver(Delivery(node, Source.JOBS, SlurmAnswer(jobs.get(node, ()))))
+
+    def _last_jobs(self, plan: Plan, deliver: Deliver) -> None:
+        try:
+            jobs: Mapping[str, Job] = last_jobs(self._config.slurm, plan.nodes)
+        except SlurmFailed as error:
+            _deliver_error(plan.nodes, Source.LAST_JOB, error, deliver)
+            return
+        for node in plan.nodes:
+            found = jobs.get(node)
+            deliver(Delivery(node, Source.LAST_JOB, SlurmAnswer((found,) if found else ())))
+
+
+def _deliver_error(nodes: Iterable[str], source: Source, error: SlurmFailed, deliver: Deliver) -> None:
+    """A Slurm command that fails is one event in the log, and an unknown in each cell that it would have filled."""
+    log.warning("slurm command failed source=%s error=%s", source, error)
+    for node in nodes:
+        deliver(Delivery(node, source, SlurmAnswer(error=str(error))))

@@ -1,0 +1,52 @@
+"""The JSON interface: one thin class per resource, and `ROUTES`, the literal table of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from botd.resources.base import BotdResource
+from botd.resources.checks import ChecksResource
+from botd.resources.health import HealthResource, MetricsResource
+from botd.resources.openapi import OpenApiResource
+from botd.resources.slurm import GroupListResource, HostinfoResource, SinfoResource
+from botd.resources.status import (
+    StatusCheckResource,
+    StatusMountResource,
+    StatusNameResource,
+    StatusResource,
+)
+from botd.resources.sweeps import SweepEventsResource, SweepResource
+
+
+class Route(NamedTuple):
+    """A path, what answers there, its name, and the path arguments that are fixed for it."""
+
+    path: str
+    resource: type[BotdResource]
+    name: str
+    fixed: Mapping[str, str] = MappingProxyType({})
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/api/v1/status", StatusResource, "status"),
+    Route("/api/v1/status/<string:name>", StatusNameResource, "status-name"),
+    Route("/api/v1/status/cmd/<path:check>", StatusCheckResource, "status-cmd"),
+    Route("/api/v1/status-ping", StatusCheckResource, "status-ping", {"check": "ping"}),
+    Route("/api/v1/status-ssh", StatusCheckResource, "status-ssh", {"check": "ssh"}),
+    Route("/api/v1/status-uptime", StatusCheckResource, "status-uptime", {"check": "uptime"}),
+    Route("/api/v1/status-ipmi-reachable", StatusCheckResource, "status-ipmi-reachable", {"check": "ipmi_reachable"}),
+    Route("/api/v1/status-ipmi-state", StatusCheckResource, "status-ipmi-state", {"check": "ipmi_state"}),
+    Route("/api/v1/df", StatusCheckResource, "df", {"check": "df"}),
+    Route("/api/v1/df/<path:mount>", StatusMountResource, "df-mount"),
+    Route("/api/v1/sinfo", SinfoResource, "sinfo"),
+    Route("/api/v1/group-list", GroupListResource, "group-list"),
+    Route("/api/v1/checks", ChecksResource, "checks"),
+    Route("/api/v1/hostinfo", HostinfoResource, "hostinfo"),
+    Route("/api/v1/sweeps/<int:sweep>", SweepResource, "sweep"),
+    Route("/api/v1/sweeps/<int:sweep>/events", SweepEventsResource, "sweep-events"),
+    Route("/api/v1/openapi.json", OpenApiResource, "openapi"),
+    Route("/healthz", HealthResource, "healthz"),
+    Route("/metrics", MetricsResource, "metrics"),
+)

@@ -1,0 +1,26 @@
+"""The checks of this site."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from botd.documents import check_document
+from botd.formats import MIME, records_body
+from botd.resources.base import BotdResource, board, reply
+from botd.resources.params import FormatQuery, chosen_format, query
+
+COLUMNS = ("name", "title", "unit", "kind", "needs", "help")
+
+
+class ChecksResource(BotdResource):
+    """GET /api/v1/checks: every check with its unit, its kind and what it needs."""
+
+    QUERY = FormatQuery
+    FORMS = tuple(MIME)
+    ANSWER = "Checks"
+
+    def get(self) -> Response:
+        """The checks, in the order of the columns."""
+        form = chosen_format(query(FormatQuery))
+        records = [check_document(check) for check in board().checks.values()]
+        return reply(form, records_body(form, {"count": len(records)}, "checks", records, COLUMNS))

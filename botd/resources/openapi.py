@@ -1,0 +1,20 @@
+"""The description of the interface."""
+
+from __future__ import annotations
+
+from flask import Response, current_app
+
+from botd.documents import encode
+from botd.resources.base import BotdResource, reply
+from botd.resources.params import JsonQuery, query
+
+
+class OpenApiResource(BotdResource):
+    """GET /api/v1/openapi.json: every route, its parameters and its answers."""
+
+    QUERY = JsonQuery
+
+    def get(self) -> Response:
+        """This document."""
+        query(JsonQuery)
+        return reply("json", encode(current_app.extensions["botd"].openapi) + b"\n")

@@ -1,0 +1,167 @@
+"""What requests may say: one schema per kind of request, which checks it and describes it in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, ValidationError, fields, validate
+from werkzeug.exceptions import BadRequest as WerkzeugBadRequest
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from botd.errors import BadRequest, NotAcceptable, TooLarge, did_you_mean
+from botd.formats import MIME
+
+MAX_AGE_S = 10 * 365 * 86400
+MAX_WAIT_S = 600
+
+
+def _text(help: str, **more: Any) -> fields.String:
+    return fields.String(metadata={"description": help}, **more)
+
+
+def _seconds(help: str, most: float) -> fields.Float:
+    return fields.Float(metadata={"description": help}, validate=validate.Range(0, most))
+
+
+class FormatQuery(Schema):
+    """A request that only chooses a form."""
+
+    format = _text("Form of the answer; without it the Accept header decides.", validate=validate.OneOf(list(MIME)))
+
+
+class JsonQuery(Schema):
+    """A request without parameters."""
+
+
+class ReadingsQuery(FormatQuery):
+    """How old readings may be, and how long the client waits for new ones."""
+
+    max_age = _seconds("Readings older than this many seconds are taken afresh; 0 is now.", MAX_AGE_S)
+    wait = _seconds("Wait at most this many seconds for readings that are taken afresh; 0 answers at once.", MAX_WAIT_S)
+
+
+class CheckQuery(ReadingsQuery):
+    """A request for one check of some nodes."""
+
+    groups = _text("Groups, nodesets and intersections A/B, separated by commas.")
+    g = _text("Short for groups.")
+    nodes = _text("Nodes as a nodeset.")
+    h = _text("Short for nodes.")
+
+
+class StatusQuery(CheckQuery):
+    """A request for readings."""
+
+    checks = _text("Checks, separated by commas; `all`, `df` and `ipmi` stand for several.")
+
+
+class NodeQuery(ReadingsQuery):
+    """A request for one node, or for one check of some nodes: the path says which."""
+
+    groups = _text("Groups, where the path names a check.")
+    g = _text("Short for groups.")
+    nodes = _text("Nodes, where the path names a check.")
+    h = _text("Short for nodes.")
+    checks = _text("Checks, where the path names a node.")
+
+
+class StatusBody(Schema):
+    """The same as StatusQuery as a JSON body, for lists too long for a URL."""
+
+    nodes = fields.List(fields.String(), metadata={"description": "Nodes or nodesets."})
+    groups = fields.List(fields.String(), metadata={"description": "Groups, nodesets and intersections."})
+    checks = fields.List(fields.String(), metadata={"description": "Checks."})
+    max_age = _seconds("As in the query.", MAX_AGE_S)
+    wait = _seconds("As in the query.", MAX_WAIT_S)
+    format = _text("As in the query.", validate=validate.OneOf(list(MIME)))
+
+
+class SinfoQuery(FormatQuery):
+    """A request for Slurm's list."""
+
+    max_age = _seconds("How old the list may be, in seconds; by default [slurm] max_age.", MAX_AGE_S)
+
+
+class HostinfoQuery(SinfoQuery):
+    """A request for what Slurm says of some nodes."""
+
+    h = _text("Nodes as a nodeset.")
+    nodes = _text("The same.")
+
+
+class EventsQuery(Schema):
+    """A request for a stream of events."""
+
+    format = _text("`sse` (the default) or `ndjson`.", validate=validate.OneOf(["sse", "ndjson"]))
+
+
+def query(schema: type[Schema]) -> dict[str, Any]:
+    """The parameters of this request's URL. Raises BadRequest naming the one at fault.
+
+    A parameter given twice is joined by a comma, as lists are written.
+    """
+    return _load(schema, {key: ",".join(values) for key, values in request.args.lists()})
+
+
+def body(schema: type[Schema]) -> dict[str, Any]:
+    """The JSON body of this request. Raises BadRequest, or TooLarge."""
+    try:
+        document = request.get_json(force=True)
+    except RequestEntityTooLarge as error:
+        raise TooLarge("the request body is over 2 MB; ask for groups or nodesets instead of single nodes") from error
+    except WerkzeugBadRequest as error:
+        raise BadRequest('the request body is not JSON; send an object such as {"groups": ["sinfo"]}') from error
+    if not isinstance(document, dict):
+        raise BadRequest('the request body must be a JSON object such as {"groups": ["sinfo"]}')
+    return _load(schema, document)
+
+
+def chosen_format(args: Mapping[str, Any]) -> str:
+    """The form to answer in: `format=`, else what the Accept header prefers, JSON where it does not matter.
+
+    Raises NotAcceptable when the client accepts none of them.
+    """
+    if "format" in args:
+        return str(args["format"])
+    offered = {mime.partition(";")[0]: form for form, mime in MIME.items()}
+    if not request.accept_mimetypes:
+        return "json"
+    best = request.accept_mimetypes.best_match(list(offered))
+    if best is None:
+        raise NotAcceptable(f"this can be answered as {', '.join(offered)}; ask for one of them in Accept")
+    return offered[best]
+
+
+def either(args: Mapping[str, Any], long: str, short: str) -> str | None:
+    """The value of a parameter that has a short name. Raises BadRequest when both are given."""
+    if long in args and short in args:
+        raise BadRequest(f'"{short}" is short for "{long}"; give one of them')
+    value = args.get(long, args.get(short))
+    return None if value is None else str(value)
+
+
+def _load(schema: type[Schema], values: Mapping[str, Any]) -> dict[str, Any]:
+    loader = schema()
+    for name in values:
+        if name not in loader.fields:
+            raise BadRequest(f'unknown parameter "{name[:60]}"{did_you_mean(name, loader.fields) or _known(loader)}')
+    try:
+        loaded: dict[str, Any] = loader.load(values)
+    except ValidationError as error:
+        raise BadRequest(_first(error)) from error
+    return loaded
+
+
+def _known(loader: Schema) -> str:
+    return f"; known here: {', '.join(sorted(loader.fields))}" if loader.fields else "; this takes none"
+
+
+def _first(error: ValidationError) -> str:
+    """The first fault that marshmallow names, in one sentence."""
+    faults: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    name, fault = next(iter(faults.items()))
+    while isinstance(fault, dict):
+        fault = next(iter(fault.values()))
+    return f'parameter "{name}": {fault[0] if isinstance(fault, list) else fault}'

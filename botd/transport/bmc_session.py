@@ -1,0 +1,157 @@
+"""One authenticated exchange with one BMC: pyghmi's RMCP+ state machine, without pyghmi's input and output.
+
+pyghmi 1.6.19 reads its sockets in a thread of its own with select(2), which fails for good in a process with
+more than 1,024 open files; it waits inside a packet callback for the answer to its privilege request, and so
+lets one stalled BMC stop all others; and it repeats a command that it lost the answer to after a new login,
+which must never happen to a power cycle. So this class keeps the protocol (packets, keys, retransmission) and
+replaces those parts: it never waits, never looks up a name and shares nothing with other sessions. The caller
+owns the socket, feeds the packets of this BMC, and calls `tick` now and then.
+
+Everything here may raise whatever pyghmi trips over in a malformed packet.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Self
+
+from pyghmi.ipmi.private import session
+from pyghmi.ipmi.private.util import _monotonic_time
+
+from botd.model import PowerAnswer, PowerState
+from botd.transport.addresses import SocketAddress
+
+USER = 2
+"""Privilege level. Get Chassis Status asks for no more (IPMI v2.0 rev. 1.1, table G-1), and a session starts
+with it, so that the request for a higher one is not sent at all."""
+
+_RMCP_CLASS_IPMI = 0x07
+_SET_PRIVILEGE = (0x06, 0x3B)
+_CHASSIS_STATUS = (0x00, 0x01)
+_POWER_IS_ON = 0x01
+
+_REFUSALS = ("Incorrect password", "Unauthorized name", "Invalid integrity check value", "Invalid username length")
+"""How pyghmi words that the user or the password is wrong (constants.rmcp_codes and _got_rakp2)."""
+
+REFUSED = "the BMC did not accept the user or password of [bmc]"
+
+
+class Exchange(session.Session):  # type: ignore[misc]
+    """A login, one command, a logout. Made, it has sent its first packet; `answer` is None until it is over.
+
+    `sock` must be of the family of `peer`, and no two open exchanges may share both. Subclasses say what to
+    ask once the login is through.
+    """
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        """A new object each time, where pyghmi would look for an open session of any other caller to share."""
+        exchange = object.__new__(cls)
+        exchange.forbidsock = []
+        return exchange
+
+    def __init__(
+        self, sock: socket.socket, peer: SocketAddress, user: str, password: str, *, privilege: int = USER
+    ) -> None:
+        self.answer: PowerAnswer | None = None
+        self._login_done = False
+        self._udp = sock
+        self._peer = peer
+        self.socketpool = {sock: 1}
+        self.allsockaddrs: list[SocketAddress] = []
+        super().__init__(
+            peer[0], user, password, port=peer[1], onlogon=self._logged_on, privlevel=privilege, keepalive=False
+        )
+
+    def feed(self, packet: bytes) -> None:
+        """Takes one datagram from this BMC; what is not IPMI is left out."""
+        if packet[:1] == b"\x06" and packet[3:4] == bytes((_RMCP_CLASS_IPMI,)):
+            self._handle_ipmi_packet(bytearray(packet), sockaddr=self._peer, qent=(None, None, None))
+        if self._login_done:
+            self._login_done = False
+            self.onlogon({"success": True})
+
+    def tick(self) -> None:
+        """Sends the last packet again, or gives up, when its time has come."""
+        if self.answer is None and _monotonic_time() >= self.expiration:
+            self._timedout()
+
+    def end(self) -> None:
+        """Logs out, without waiting for the BMC to confirm it, and forgets the session."""
+        self.incommand = False  # otherwise pyghmi waits for the answer that it is still owed
+        self._mark_broken()
+
+    def ask(self) -> None:
+        """Sends the command, once the login is through; its callback sets `answer` and `incommand` to False."""
+        raise NotImplementedError
+
+    def fail(self, detail: str) -> None:
+        """Ends the exchange without a result."""
+        self.answer = PowerAnswer(PowerState.UNKNOWN, detail)
+
+    def _logged_on(self, response: dict[str, Any]) -> None:
+        if self.answer is not None:
+            return
+        if "error" in response:
+            self.fail(_login_failure(str(response["error"])))
+        else:
+            self.ask()
+
+    # ---- pyghmi's own methods from here on, replaced ----
+
+    def _assignsocket(self, server: object = None, forbiddensockets: object = ()) -> socket.socket:
+        """The caller's socket, where pyghmi opens one and starts its thread."""
+        return self._udp
+
+    def _initsession(self) -> None:
+        """As pyghmi does, with the peer already known: otherwise each packet would go through getaddrinfo."""
+        super()._initsession()
+        self.sockaddr = self._peer
+
+    def _req_priv_level(self) -> None:
+        """Goes on without waiting, where pyghmi blocks. From here on a lost answer is not followed by a login.
+
+        `feed` sends the command: pyghmi forgets a request that is sent from within the callback of another.
+        """
+        self.logged = 1
+        self.logoutexpiry = None
+        self.logontries = 0
+        if self.privlevel <= USER:
+            self._privileged({"code": 0})
+        else:
+            netfn, command = _SET_PRIVILEGE
+            self.raw_command(netfn=netfn, command=command, data=[self.privlevel], callback=self._privileged)
+
+    def _privileged(self, response: dict[str, Any]) -> None:
+        self.incommand = False
+        self.logging = False
+        if "error" in response or response["code"]:
+            self.fail(f"the BMC does not grant privilege level {self.privlevel}")
+        else:
+            self._login_done = True
+
+
+class PowerQuery(Exchange):
+    """Reads the chassis power."""
+
+    def ask(self) -> None:
+        """Get Chassis Status (IPMI v2.0 rev. 1.1, 28.2)."""
+        netfn, command = _CHASSIS_STATUS
+        self.raw_command(netfn=netfn, command=command, callback=self._read)
+
+    def _read(self, response: dict[str, Any]) -> None:
+        self.incommand = False
+        if "error" in response:
+            self.fail("the BMC stopped answering in the middle of a session")
+        elif response["code"] or not response["data"]:
+            self.fail(f"the BMC refused to say: completion code 0x{response['code']:02x}")
+        else:
+            is_on = response["data"][0] & _POWER_IS_ON
+            self.answer = PowerAnswer(PowerState.ON if is_on else PowerState.OFF)
+
+
+def _login_failure(error: str) -> str:
+    if error.startswith(_REFUSALS):
+        return REFUSED
+    if error == "timeout":
+        return "the BMC did not finish the login"
+    return f"the BMC refused the session: {''.join(c if c.isprintable() else '?' for c in error[:120])}"

@@ -1,0 +1,183 @@
+"""Which BMCs answer at all: one unauthenticated request each, all from one socket.
+
+The request is Get Channel Authentication Capabilities, the first packet of every IPMI session and the only one
+that a BMC must answer to a stranger (IPMI v2.0 rev. 1.1, 22.13). It opens no session and takes no login slot.
+"""
+
+from __future__ import annotations
+
+import heapq
+import selectors
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from botd.model import PresenceAnswer
+from botd.transport.addresses import SocketAddress, socket_address
+
+NO_ADDRESS = "the name has no address"
+
+ATTEMPTS = 3
+BURST = 64
+"""Requests sent before the answers are read: a default receive buffer (208 kB, Linux) holds some 270 of them."""
+
+BURST_PAUSE_S = 0.002
+
+OnAnswer = Callable[[str, PresenceAnswer, float], None]
+"""Called with the node, the answer, and the seconds from the first request to it."""
+
+_RMCP = b"\x06\x00\xff\x07"
+_SESSIONLESS = bytes(9)  # no authentication, session sequence number 0, session id 0
+_RESPONSE_NETFN = 0x07
+_COMMAND = 0x38
+
+
+def find_present(targets: Mapping[str, str | None], *, port: int, timeout_s: float, on_answer: OnAnswer) -> None:
+    """Calls `on_answer` once per node, in this thread, and returns when all are answered for.
+
+    Targets are addresses in digits by node; nodes may share one. Each BMC is asked three times, `timeout_s / 3`
+    apart, and counts as silent `timeout_s` after the first time.
+    """
+    with _Search(port, timeout_s, on_answer) as search:
+        search.run(targets)
+
+
+def request_packet(sequence: int) -> bytes:
+    """The request for the channel it arrives on, as a stranger asks for administrator rights (table 22-15)."""
+    header = bytes((0x20, 0x06 << 2))
+    body = bytes((0x81, (sequence & 0x3F) << 2, _COMMAND, 0x0E, 0x04))
+    message = header + _checksum(header) + body + _checksum(body)
+    return _RMCP + _SESSIONLESS + bytes((len(message),)) + message
+
+
+def read_answer(packet: bytes) -> PresenceAnswer | None:
+    """What a datagram says, None when it is no answer to the request. Any completion code proves a BMC."""
+    # 06 00 ff 07 | 00 | 00000000 | 00000000 | 10 | 81 1c 63 | 20 00 38 00 | 01 17 05 00 00 00 00 00 | 8b
+    message = packet[14:]
+    if len(message) < 8 or packet[0] != 0x06 or packet[3] != 0x07 or packet[4:13] != _SESSIONLESS:
+        return None
+    if packet[13] != len(message) or message[1] >> 2 != _RESPONSE_NETFN or message[5] != _COMMAND:
+        return None
+    if sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
+        return None
+    code = message[6]
+    return PresenceAnswer(True, f"the BMC answers with completion code 0x{code:02x}" if code else "")
+
+
+def _checksum(data: bytes) -> bytes:
+    """Two's complement of the sum (IPMI 13.8): what makes the bytes add up to zero."""
+    return bytes((-sum(data) & 0xFF,))
+
+
+@dataclass(slots=True)
+class _Bmc:
+    """One address that is being asked, with the nodes behind it."""
+
+    family: socket.AddressFamily
+    nodes: list[str] = field(default_factory=list)
+    asked_at: float | None = None
+    trouble: str = ""
+
+
+class _Search:
+    """One run of find_present: its sockets, the BMCs still silent, and when to ask each of them next."""
+
+    def __init__(self, port: int, timeout_s: float, on_answer: OnAnswer) -> None:
+        self._port = port
+        self._timeout_s = timeout_s
+        self._on_answer = on_answer
+        self._silent: dict[SocketAddress, _Bmc] = {}
+        self._due: list[tuple[float, int, SocketAddress]] = []
+        self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+        for sock in self._sockets.values():
+            sock.close()
+
+    def run(self, targets: Mapping[str, str | None]) -> None:
+        for node, address in targets.items():
+            self._add(node, address)
+        now = time.monotonic()
+        self._due = [(now, 0, peer) for peer in self._silent]
+        heapq.heapify(self._due)
+        while self._silent:
+            self._ask_some()
+            wait_s = self._due[0][0] - time.monotonic() if self._due else 0.0
+            self._read(max(BURST_PAUSE_S, wait_s))
+
+    def _add(self, node: str, address: str | None) -> None:
+        if not address:
+            self._on_answer(node, PresenceAnswer(False, NO_ADDRESS), 0.0)
+            return
+        try:
+            family, peer = socket_address(address, self._port)
+        except ValueError as error:
+            self._on_answer(node, PresenceAnswer(False, str(error)), 0.0)
+            return
+        self._silent.setdefault(peer, _Bmc(family)).nodes.append(node)
+
+    def _ask_some(self) -> None:
+        """Sends at most one burst of the requests that are due, and gives up the BMCs whose time is over."""
+        now = time.monotonic()
+        sent = 0
+        while self._due and self._due[0][0] <= now and sent < BURST:
+            _, attempt, peer = heapq.heappop(self._due)
+            bmc = self._silent.get(peer)
+            if bmc is None:
+                continue
+            if attempt == ATTEMPTS:
+                self._finish(peer, PresenceAnswer(False, bmc.trouble or f"no answer within {self._timeout_s:g} s"))
+                continue
+            self._ask(peer, bmc, attempt)
+            sent += 1
+            heapq.heappush(self._due, (now + self._timeout_s / ATTEMPTS, attempt + 1, peer))
+
+    def _ask(self, peer: SocketAddress, bmc: _Bmc, attempt: int) -> None:
+        if bmc.asked_at is None:
+            bmc.asked_at = time.monotonic()
+        try:
+            self._socket(bmc.family).sendto(request_packet(attempt), peer)
+        except BlockingIOError:
+            pass  # the send buffer is full: this request counts as lost, and the next attempt makes up for it
+        except OSError as error:
+            bmc.trouble = f"cannot send to the BMC: {error.strerror}"
+
+    def _socket(self, family: socket.AddressFamily) -> socket.socket:
+        if family not in self._sockets:
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            self._sockets[family] = sock
+            self._selector.register(sock, selectors.EVENT_READ)
+        return self._sockets[family]
+
+    def _read(self, wait_s: float) -> None:
+        for key, _ in self._selector.select(wait_s):
+            for _ in range(2 * BURST):
+                try:
+                    packet, peer = key.fileobj.recvfrom(1024)  # type: ignore[union-attr]
+                except OSError:
+                    break  # nothing left to read, or an ICMP error that the kernel hands over in its place
+                self._take(packet, peer)
+
+    def _take(self, packet: bytes, peer: SocketAddress) -> None:
+        bmc = self._silent.get(peer)
+        if bmc is None:
+            return
+        answer = read_answer(packet)
+        if answer:
+            self._finish(peer, answer)
+        else:
+            bmc.trouble = "something answered that is not IPMI"
+
+    def _finish(self, peer: SocketAddress, answer: PresenceAnswer) -> None:
+        bmc = self._silent.pop(peer)
+        took_s = time.monotonic() - (bmc.asked_at or time.monotonic())
+        for node in bmc.nodes:
+            self._on_answer(node, answer, took_s)

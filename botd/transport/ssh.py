@@ -1,0 +1,220 @@
+"""One ssh connection per node, one command for all its remote checks, on paramiko.
+
+A run walks through its nodes with `botd.transport.tcp.Round`: connection, first bytes of sshd, then a thread
+for the login (`ssh_login`, through `ssh_jumps` where the way leads there) and the command (`ssh_command`).
+Limits are kept by the clock of the round, which closes what takes too long; the threads here wait without
+limits of their own. Connections stay open for the next run (`ssh_session`), where only a probe of the port and
+the command are left to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from botd.config import Config, SshSettings, resolve_path
+from botd.model import Deliver, Delivery, LoginAnswer, Source, SshState
+from botd.transport.known_hosts import KnownHosts
+from botd.transport.script import Fragment
+from botd.transport.ssh_answers import LoginFailed, printable
+from botd.transport.ssh_command import run_fragments
+from botd.transport.ssh_jumps import Jumps
+from botd.transport.ssh_keys import Keys
+from botd.transport.ssh_login import Logins
+from botd.transport.ssh_places import Places, spare_files
+from botd.transport.ssh_routes import Route, Routes
+from botd.transport.ssh_session import LOST, Kept, Session
+from botd.transport.ssh_visit import Over, Visit
+from botd.transport.tcp import Round
+
+KEPT_ANSWER_S = 2.0
+"""How long a kept connection may take to open a channel before a new login is tried."""
+
+
+def resolve_name(name: str) -> str | None:
+    """The first address of a name, or None. Blocks as long as the resolver does."""
+    try:
+        return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
+    except (OSError, UnicodeError):
+        return None
+
+
+class SshTransport:
+    """Logs in to nodes and runs the fragments of the remote checks there.
+
+    `base` is the configuration whose file relative paths start at, `resolve` finds the address of a HostName
+    of ssh_config and of a jump node. paramiko's own loggers are silenced unless the application has given
+    them a level: what they say of a failed login stands in the answer.
+
+    Raises ConfigError for a key or an ssh_config that cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: SshSettings,
+        *,
+        base: Config | None = None,
+        passphrase: str = "",
+        resolve: Callable[[str], str | None] = resolve_name,
+    ) -> None:
+        def path(text: str) -> Path | None:
+            return resolve_path(base or Config(), text) if text else None
+
+        if not logging.getLogger("paramiko").level:
+            logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+        self._settings = settings
+        self._resolve = resolve
+        self._known = KnownHosts(_known_hosts_paths(path(settings.known_hosts)))
+        self._routes = Routes(settings, path(settings.config))
+        self._logins = Logins(settings, self._known, Keys(settings, path(settings.key_file), passphrase))
+        self._places = Places(settings.parallel)
+        self._kept = Kept(min(settings.keep, spare_files() // 2), settings.keep_for)
+        # Runs before paramiko's own hook at exit, which waits for threads that do not know that they should end.
+        weakref.finalize(self, self._kept.close)
+
+    def run(
+        self,
+        targets: Mapping[str, str | None],
+        fragments: Callable[[str], Sequence[Fragment]],
+        deliver: Deliver,
+        *,
+        node_deadline_s: float,
+        fresh: bool = False,
+    ) -> None:
+        """Delivers how the login to each node ended and what its fragments printed; returns when all is told.
+
+        `targets` are nodes and their addresses, None where the name has none. Of each node one LOGIN is
+        delivered; when that is `up`, also one COMMAND for each of its fragments, where an Output without a
+        status says why. A node is answered for within `node_deadline_s` seconds of its first packet.
+        Connections that were kept are used, once a probe has shown that sshd still takes new ones; `fresh`
+        closes them and proves the login again. May be called from several threads at once.
+        """
+        self._known.refresh()
+        self._kept.purge()
+        settings = self._settings
+        jumps = Jumps(self._logins, self._routes, self._resolve, settings.connect_timeout)
+        run = _Run(settings, self._routes, self._logins, self._kept, jumps, self._resolve, deliver, fresh)
+        try:
+            Round(self._places, run.work, timeout_s=settings.connect_timeout, deadline_s=node_deadline_s).run(
+                run.visits(targets, fragments)
+            )
+        finally:
+            jumps.close()
+
+    def close(self) -> None:
+        """Closes the connections that were kept."""
+        self._kept.close()
+
+
+def _known_hosts_paths(configured: Path | None) -> list[Path]:
+    default = [Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts")]
+    return [configured] if configured else default
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one call of `SshTransport.run` is about."""
+
+    settings: SshSettings
+    routes: Routes
+    logins: Logins
+    kept: Kept
+    jumps: Jumps
+    resolve: Callable[[str], str | None]
+    deliver: Deliver
+    fresh: bool
+
+    def visits(
+        self, targets: Mapping[str, str | None], fragments: Callable[[str], Sequence[Fragment]]
+    ) -> Iterator[Visit]:
+        """A visit for each node that there is a way to; the others are answered for here."""
+        for node, given in targets.items():
+            route = self.routes.route(node)
+            address = self._address(route, given)
+            if address and not route.refusal:
+                direct = not route.jumps
+                yield Visit(node, address, route.port, fragments(node), self._pass_on, direct=direct)
+            else:
+                detail = route.refusal or f'"{printable(route.hostname)}" has no address'
+                self._pass_on(Delivery(node, Source.LOGIN, LoginAnswer(SshState.UNRESOLVED, detail)))
+
+    def work(self, visit: Visit) -> None:
+        """The visit, in its thread: on a kept connection or after a login, the command."""
+        probe = visit.take_socket()
+        try:
+            session = self._resume(visit, probe) or self._log_in(visit, probe)
+        except LoginFailed as failed:
+            visit.finish(failed.answer)
+            return
+        except Over:
+            if probe:
+                probe.close()
+            raise
+        complete = False
+        try:
+            complete = not visit.fragments or run_fragments(visit, session, self.settings.command_timeout)
+        finally:
+            self._put_away(visit, session, keep=complete)
+
+    def _address(self, route: Route, given: str | None) -> str | None:
+        """What to connect to: the address given for the node, unless ssh_config has another name for it."""
+        renamed = route.hostname != route.name
+        if route.jumps:
+            # Behind a jump node the name may mean something only there.
+            return route.hostname if renamed else given or route.hostname
+        return self.resolve(route.hostname) if renamed else given
+
+    def _pass_on(self, delivery: Delivery) -> None:
+        if isinstance(delivery.answer, LoginAnswer) and delivery.answer.state is not SshState.UP:
+            self.kept.drop(delivery.node)
+        self.deliver(delivery)
+
+    def _resume(self, visit: Visit, probe: socket.socket | None) -> Session | None:
+        """The kept session of the node, if it is there and answers."""
+        if self.fresh or probe is None:
+            self.kept.drop(visit.node)
+            return None
+        session = self.kept.take(visit.node, (visit.address, visit.port, self.routes.route(visit.node).user))
+        if session is None:
+            return None
+        visit.hold(session.close)
+        visit.step(SshState.HUNG, "the kept connection did not answer", self.settings.connect_timeout)
+        try:
+            session.open(min(KEPT_ANSWER_S, self.settings.connect_timeout / 2))
+        except LOST:
+            session.close()
+            return None
+        _leave_politely(probe)
+        visit.up("on a connection that was kept")
+        return session
+
+    def _log_in(self, visit: Visit, probe: socket.socket | None) -> Session:
+        route = self.routes.route(visit.node)
+        sock = probe or self.jumps.reach(visit, route, visit.address)
+        session = self.logins.log_in(visit, sock, route, visit.address)
+        visit.up()
+        return session
+
+    def _put_away(self, visit: Visit, session: Session, *, keep: bool) -> None:
+        """Keeps or closes the session. One through a jump node ends with the run, as its way does."""
+        try:
+            if keep and visit.direct:
+                session.rest()
+                self.kept.put(visit.node, session)
+            else:
+                session.close()
+        except LOST:  # after its last answer, which counts
+            session.close()
+        visit.finish()
+
+
+def _leave_politely(probe: socket.socket) -> None:
+    """Closes a connection that only asked whether sshd speaks; closed with bytes unread it would be reset."""
+    with contextlib.suppress(OSError):
+        probe.recv(4096)
+    probe.close()

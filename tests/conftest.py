@@ -1,0 +1,124 @@
+"""What the tests share: a site with a store, and the rule that nothing is skipped where everything is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from botd.app import create_app
+from botd.checks import site_checks
+from botd.config import Config, parse_config
+from botd.documents import encode, reading_document
+from botd.inventory import build
+from botd.inventory.document import to_document
+from botd.model import Group, Reading, SlurmNode, State, utc_now
+from botd.store import Store
+
+MOUNTS = {"scratch": "/global/scratch", "tmp": "/tmp"}
+
+
+def need_program(name: str) -> str:
+    """The path of a program that a test talks to. Where it is missing the test is skipped, but never in CI."""
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if path is None:
+        message = f"{name} is not installed; `make test` as root installs it"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+class Site:
+    """A store that an agent has written to, as far as the test says, and the web application on it."""
+
+    def __init__(self, folder: Path, document: Mapping[str, Any] | None = None) -> None:
+        self.folder = folder
+        self.config: Config = parse_config(
+            {"mounts": MOUNTS, **(document or {}), "store": {"url": "sqlite:///botd.db", "timeout": 0.2}},
+            path=str(folder / "botd.toml"),
+        )
+        self.checks = site_checks(self.config)
+        self.store = Store(self.config)
+        self.store.create()
+        self.now: datetime = utc_now()
+        self.app: Flask = create_app(self.config, clock=lambda: self.now)
+
+    @property
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def nodes(self, *nodes: SlurmNode, groups: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        """Writes a good node list of now."""
+        found = {name: Group(name, "/etc/pdsh/group/" + name, members) for name, members in (groups or {}).items()}
+        document = encode({**to_document(build(nodes, found, self.now)), "as_of": None})
+        self.store.write_node_list(document, as_of=self.now, error=None, now=self.now)
+
+    def slurm_fails(self, status: int, message: str) -> None:
+        """Records that the last attempt to read the node list failed."""
+        self.store.write_node_list(None, as_of=None, error=(status, message), now=self.now)
+
+    def reading(self, node: str, *, age_s: float = 0.0, **readings: Reading) -> None:
+        """Writes readings of a node, taken `age_s` seconds ago; every other check is ok."""
+        at = self.now - timedelta(seconds=age_s)
+        document = {
+            name: reading_document(readings.get(name) or Reading(State.OK, at=at, unit=check.unit))
+            for name, check in self.checks.items()
+        }
+        document |= {name: {**reading_document(r), "at": document["ping"]["at"]} for name, r in readings.items()}
+        self.store.write_readings({node: encode(document)}, self.now)
+
+    def beat(self) -> None:
+        """The agent is alive now."""
+        self.store.beat(os.getpid(), "agent.example", self.now)
+
+    def later(self, seconds: float) -> None:
+        """Moves the clock."""
+        self.now += timedelta(seconds=seconds)
+
+    def get(self, url: str, **more: Any) -> Any:
+        """The JSON of a URL, with its status as `status`."""
+        response = self.client.get(url, **more)
+        return response.get_json()
+
+
+def drained(name: str, reason: str = "bad GPU 3, RMA open", **more: Any) -> SlurmNode:
+    """A drained node."""
+    partition = name.partition(".")[2]
+    return SlurmNode(
+        name, "drained", "IDLE", ("DRAIN",), (), reason, "root", partitions=(partition,) if partition else (), **more
+    )
+
+
+def idle(name: str) -> SlurmNode:
+    """A healthy node."""
+    partition = name.partition(".")[2]
+    return SlurmNode(name, "idle", "IDLE", partitions=(partition,) if partition else ())
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Callable[..., Site]:
+    """Makes a site with settings of its own."""
+    return lambda document=None: Site(tmp_path, document)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Four nodes, of which two are drained, in two partitions and a rack, all read just now; the agent is alive."""
+    made = Site(tmp_path)
+    names = ("n0000.savio2", "n0001.savio2", "n0002.savio3", "n0010.savio3")
+    made.nodes(
+        drained(names[0]), idle(names[1]), drained(names[2], "no IB"), idle(names[3]), groups={"rack1": names[1:3]}
+    )
+    for name in names:
+        made.reading(name)
+    made.beat()
+    yield made
+    made.store.close()

@@ -1,0 +1,292 @@
+"""GET and POST /api/v1/status, and the routes that are short for it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from botd.model import Reading, State
+from tests.conftest import Site
+
+READING_KEYS = {"state", "value", "unit", "at", "took_s", "detail"}
+
+
+def names(body: dict) -> list[str]:
+    return [node["node"] for node in body["nodes"]]
+
+
+def test_it_answers_for_the_down_and_drained_nodes_by_default(site: Site) -> None:
+    body = site.get("/api/v1/status")
+    assert names(body) == ["n0000.savio2", "n0002.savio3"]
+    assert body["groups"] == ["sinfo"]
+
+
+def test_it_has_the_shape_of_the_design(site: Site) -> None:
+    body = site.get("/api/v1/status?groups=rack1")
+    assert set(body) == {"as_of", "groups", "checks", "count", "complete", "problems", "sweep", "nodes"}
+    assert (body["count"], body["complete"], body["sweep"], body["problems"]) == (2, True, None, [])
+    node = body["nodes"][1]
+    assert set(node) == {"node", "groups", "slurm", "readings", "recommendation"}
+    assert node["groups"] == ["rack1", "savio3"]
+    assert node["slurm"]["state"] == "drained"
+    assert node["slurm"]["reason"] == "no IB"
+    assert list(node["readings"]) == list(site.checks)
+    assert all(set(reading) == READING_KEYS for reading in node["readings"].values())
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ("all", ["n0000.savio2", "n0001.savio2", "n0002.savio3", "n0010.savio3"]),
+        ("sinfo/savio2", ["n0000.savio2"]),
+        ("savio2/n0001", ["n0001.savio2"]),
+        ("n00[00-01].savio2", ["n0000.savio2", "n0001.savio2"]),
+        ("rack1,n0010.savio3", ["n0001.savio2", "n0002.savio3", "n0010.savio3"]),
+        ("sinfo/rack1/savio3", ["n0002.savio3"]),
+    ],
+)
+def test_it_understands_groups_nodesets_and_intersections(site: Site, groups: str, expected: list[str]) -> None:
+    assert names(site.get("/api/v1/status", query_string={"groups": groups})) == expected
+    assert names(site.get("/api/v1/status", query_string={"g": groups})) == expected
+
+
+def test_it_sorts_nodes_by_their_numbers(site: Site) -> None:
+    body = site.get("/api/v1/status?nodes=n0010.savio3,n0002.savio3")
+    assert names(body) == ["n0002.savio3", "n0010.savio3"]
+
+
+@pytest.mark.parametrize(
+    ("checks", "expected"),
+    [
+        ("ssh,ping", ["ping", "ssh"]),
+        ("df", ["df_scratch", "df_tmp"]),
+        ("df_tmp", ["df_tmp"]),
+        ("df/tmp", ["df_tmp"]),
+        ("ipmi", ["ipmi_reachable", "ipmi_state"]),
+    ],
+)
+def test_it_takes_a_list_of_checks_and_parents(site: Site, checks: str, expected: list[str]) -> None:
+    body = site.get("/api/v1/status", query_string={"checks": checks})
+    assert body["checks"] == expected
+    assert list(body["nodes"][0]["readings"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "checks"),
+    [
+        ("/api/v1/status/ssh?g=rack1", ["ssh"]),
+        ("/api/v1/status/df?g=rack1", ["df_scratch", "df_tmp"]),
+        ("/api/v1/status/cmd/uptime?g=rack1", ["uptime"]),
+        ("/api/v1/status/cmd/df/scratch?g=rack1", ["df_scratch"]),
+        ("/api/v1/status-ping?g=rack1", ["ping"]),
+        ("/api/v1/status-ssh?g=rack1", ["ssh"]),
+        ("/api/v1/status-uptime?g=rack1", ["uptime"]),
+        ("/api/v1/status-ipmi-reachable?g=rack1", ["ipmi_reachable"]),
+        ("/api/v1/status-ipmi-state?g=rack1", ["ipmi_state"]),
+        ("/api/v1/df?g=rack1", ["df_scratch", "df_tmp"]),
+        ("/api/v1/df/scratch?g=rack1", ["df_scratch"]),
+    ],
+)
+def test_it_has_short_forms_for_one_check_of_a_group(site: Site, url: str, checks: list[str]) -> None:
+    body = site.get(url)
+    assert body["checks"] == checks
+    assert names(body) == ["n0001.savio2", "n0002.savio3"]
+
+
+def test_it_answers_for_one_node_by_its_full_or_short_name(site: Site) -> None:
+    assert names(site.get("/api/v1/status/n0010.savio3")) == ["n0010.savio3"]
+    assert names(site.get("/api/v1/status/n0010")) == ["n0010.savio3"]
+
+
+def test_it_takes_lists_in_the_body_of_a_post(site: Site) -> None:
+    asked = {"nodes": ["n0001.savio2"], "groups": ["sinfo/savio2"], "checks": ["ping"], "max_age": 60}
+    body = site.client.post("/api/v1/status", json=asked).get_json()
+    assert names(body) == ["n0000.savio2", "n0001.savio2"]
+    assert body["checks"] == ["ping"]
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "code", "words"),
+    [
+        ("/api/v1/status?groups=rack2", 404, "unknown-", 'did you mean "rack1"'),
+        ("/api/v1/status?groups=nosuch", 404, "unknown-group", '"nosuch"'),
+        ("/api/v1/status?nodes=n0003.savio2", 404, "unknown-node", "n0003.savio2"),
+        ("/api/v1/status/n9", 404, "unknown-node", '"n9"'),
+        ("/api/v1/status?checks=upltime", 404, "unknown-check", 'did you mean "uptime"'),
+        ("/api/v1/status/cmd/df/home?g=rack1", 404, "unknown-check", "df/home"),
+        ("/api/v1/status?grops=rack1", 400, "bad-request", 'did you mean "groups"'),
+        ("/api/v1/status?groups=rack1&g=rack1", 400, "bad-request", "short for"),
+        ("/api/v1/status?max_age=soon", 400, "bad-request", "max_age"),
+        ("/api/v1/status?max_age=-1", 400, "bad-request", "max_age"),
+        ("/api/v1/status?max_age=nan", 400, "bad-request", "max_age"),
+        ("/api/v1/status?format=xml", 400, "bad-request", "format"),
+        ("/api/v1/status?nodes=-x", 400, "bad-nodeset", "is not a name"),
+        ("/api/v1/status?nodes=a;b", 400, "bad-nodeset", "is not a name"),
+        ("/api/v1/status?nodes=a@b", 400, "bad-nodeset", "is not a name"),
+        ("/api/v1/status?nodes=a%20b", 400, "bad-nodeset", "is not a name"),
+        ("/api/v1/status?nodes=a%0Ab", 400, "bad-nodeset", "is not a name"),
+        ("/api/v1/status?nodes=%22a%22", 400, "bad-nodeset", "is not a name"),
+        ("/api/v1/status?nodes='a'", 400, "bad-nodeset", "is not a name"),
+        ("/api/v1/status?nodes=n[1-", 400, "bad-nodeset", "cannot read"),
+        ("/api/v1/status?nodes=n[1-999999999]", 400, "bad-nodeset", "more than"),
+        ("/api/v1/status?nodes=n[0-9][0-9][0-9][0-9][0-9][0-9][0-9]", 400, "bad-nodeset", "more than"),
+    ],
+)
+def test_it_refuses_what_it_cannot_understand(site: Site, url: str, status: int, code: str, words: str) -> None:
+    response = site.client.get(url)
+    error = response.get_json()["error"]
+    assert set(response.get_json()) == {"error"}
+    assert set(error) == {"status", "code", "message"}
+    assert (response.status_code, error["status"]) == (status, status)
+    assert error["code"].startswith(code)
+    assert words in error["message"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b'{"nodes": "n1"}', b'{"nodes": [1]}', b'{"nod": []}', b""])
+def test_it_refuses_a_body_that_it_cannot_understand(site: Site, body: bytes) -> None:
+    response = site.client.post("/api/v1/status", data=body, content_type="application/json")
+    assert response.status_code == 400
+    assert response.get_json()["error"]["code"] == "bad-request"
+
+
+def test_it_refuses_a_body_that_is_too_large(site: Site) -> None:
+    response = site.client.post("/api/v1/status", data=b" " * 2_000_001, content_type="application/json")
+    assert response.status_code == 413
+    assert response.get_json()["error"]["code"] == "too-large"
+
+
+def test_it_refuses_a_list_of_more_nodes_than_allowed(make_site) -> None:
+    small = make_site({"server": {"max_nodes": 3}})
+    small.nodes()
+    response = small.client.get("/api/v1/status?nodes=n[1-4]")
+    assert response.status_code == 400
+    assert "more than 3" in response.get_json()["error"]["message"]
+
+
+def test_it_names_the_methods_that_it_takes(site: Site) -> None:
+    response = site.client.delete("/api/v1/status")
+    assert response.status_code == 405
+    assert response.get_json()["error"]["code"] == "method-not-allowed"
+    assert "GET" in response.headers["Allow"]
+
+
+def test_it_answers_in_csv_where_no_cell_is_a_formula(site: Site) -> None:
+    from tests.conftest import drained
+
+    site.nodes(drained("n0000.savio2", reason="=cmd()|x"))
+    response = site.client.get("/api/v1/status?format=csv&checks=ping,df")
+    rows = list(csv.reader(io.StringIO(response.text)))
+    assert response.content_type == "text/csv; charset=utf-8"
+    assert rows[0][:6] == ["node", "groups", "slurm_state", "reason", "reason_by", "reason_at"]
+    assert rows[0][6:] == ["ping_state", "ping", "df_scratch_state", "df_scratch", "df_tmp_state", "df_tmp"]
+    assert rows[1][3] == "'=cmd()|x"
+
+
+def test_it_answers_in_ndjson_one_node_a_line(site: Site) -> None:
+    response = site.client.get("/api/v1/status?groups=all&format=ndjson")
+    nodes = [json.loads(line)["node"] for line in response.text.splitlines()]
+    assert nodes == ["n0000.savio2", "n0001.savio2", "n0002.savio3", "n0010.savio3"]
+
+
+def test_it_answers_as_an_aligned_table(site: Site) -> None:
+    site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms", detail="no answer to 3 packets"))
+    lines = site.client.get("/api/v1/status?checks=ping&format=table").text.splitlines()
+    assert lines[0].split() == ["NODE", "STATE", "PING", "REASON"]
+    assert "!! no answer" in lines[1]
+    assert lines[1].index("bad GPU") == lines[2].index("no IB") == lines[0].index("REASON")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("text/plain", "text/plain; charset=utf-8"),
+        ("*/*", "application/json"),
+        ("text/csv;q=0.5, application/json", "application/json"),
+    ],
+)
+def test_it_answers_in_the_form_that_the_client_accepts(site: Site, accept: str, content_type: str) -> None:
+    assert site.client.get("/api/v1/status", headers={"Accept": accept}).content_type == content_type
+
+
+def test_it_says_when_it_has_no_acceptable_form(site: Site) -> None:
+    response = site.client.get("/api/v1/status", headers={"Accept": "image/png"})
+    assert response.status_code == 406
+    assert response.get_json()["error"]["code"] == "not-acceptable"
+
+
+def test_it_answers_304_until_something_changes(site: Site) -> None:
+    first = site.client.get("/api/v1/status")
+    again = site.client.get("/api/v1/status", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    site.later(1)
+    site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms"))
+    site.beat()
+    site.app.extensions["botd"].board.view(fresh=True)
+    after = site.client.get("/api/v1/status", headers={"If-None-Match": first.headers["ETag"]})
+    assert after.status_code == 200
+    assert after.headers["ETag"] != first.headers["ETag"]
+
+
+def test_it_tells_the_forms_apart_in_the_entity_tag(site: Site) -> None:
+    tags = {site.client.get(f"/api/v1/status?format={form}").headers["ETag"] for form in ("json", "csv", "table")}
+    assert len(tags) == 3
+
+
+def test_it_keeps_nodes_that_were_never_read_in_the_answer(site: Site) -> None:
+    from tests.conftest import drained
+
+    site.nodes(drained("n0007.savio2"))
+    body = site.get("/api/v1/status?wait=0&checks=ping")
+    assert names(body) == ["n0007.savio2"]
+    assert body["nodes"][0]["readings"]["ping"]["state"] == "unknown"
+    assert body["nodes"][0]["readings"]["ping"]["detail"] == "not read yet"
+    assert body["complete"] is False
+
+
+def test_it_asks_for_a_sweep_where_readings_are_too_old_and_says_which(site: Site) -> None:
+    site.later(400)
+    site.beat()
+    body = site.get("/api/v1/status?groups=rack1&wait=0")
+    assert body["complete"] is False
+    assert site.store.sweep(body["sweep"]).nodes == ("n0001.savio2", "n0002.savio3")
+
+
+def test_it_asks_for_no_sweep_where_readings_are_young_enough(site: Site) -> None:
+    site.later(100)
+    site.beat()
+    assert site.get("/api/v1/status?groups=rack1&wait=0")["complete"] is True
+    assert site.get("/api/v1/status?groups=rack1&wait=0&max_age=1000")["sweep"] is None
+    assert site.get("/api/v1/status?groups=rack1&wait=0&max_age=50")["sweep"] is not None
+
+
+def test_it_answers_from_the_store_and_says_so_when_the_agent_is_not_running(site: Site) -> None:
+    site.later(60)
+    body = site.get("/api/v1/status?max_age=0")
+    assert body["complete"] is False
+    assert body["sweep"] is None
+    assert names(body) == ["n0000.savio2", "n0002.savio3"]
+    assert "the agent is not running" in body["problems"][0]
+
+
+def test_it_refuses_more_waiting_sweeps_than_the_queue_holds(make_site) -> None:
+    from tests.conftest import idle
+
+    small = make_site({"sweep": {"queue": 1}})
+    small.nodes(idle("n1"), idle("n2"))
+    small.beat()
+    assert small.client.get("/api/v1/status?nodes=n1&wait=0").status_code == 200
+    response = small.client.get("/api/v1/status?nodes=n2&wait=0")
+    assert response.status_code == 429
+    assert response.get_json()["error"]["code"] == "too-many"
+
+
+def test_it_says_when_no_agent_has_ever_run(make_site) -> None:
+    response = make_site().client.get("/api/v1/status")
+    assert response.status_code == 503
+    assert response.get_json()["error"]["code"] == "no-node-list"
+    assert "botd agent" in response.get_json()["error"]["message"]

@@ -1,0 +1,116 @@
+"""A reading as a few characters, and outside text made harmless."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botd.cells import cell, fit, plain, short_value, width
+
+
+def reading(value: Any, state: str = "ok", unit: str | None = None) -> dict[str, Any]:
+    return {"state": state, "value": value, "unit": unit, "at": None, "took_s": None, "detail": ""}
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [("ok", "3 ms"), ("warn", "! 3 ms"), ("fail", "!! 3 ms"), ("unknown", "? 3 ms"), ("skipped", "-")],
+)
+def test_the_state_is_told_by_a_mark(state: str, shown: str) -> None:
+    assert cell(reading(3, state, "ms")) == shown
+
+
+@pytest.mark.parametrize(("state", "shown"), [("ok", "none"), ("fail", "no answer"), ("unknown", "unknown")])
+def test_a_missing_value_is_a_word(state: str, shown: str) -> None:
+    assert short_value(reading(None, state)) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (0.21345, "ms", "0.21 ms"),
+        (12345678, None, "12345678"),
+        (1.5, "per core", "1.50"),
+        (45, "s", "45 s"),
+        (0.35, "s", "0.35 s"),
+        (3599.9, "s", "59 min 59 s"),
+        (90061, "s", "1 d 1 h"),
+        (7260, "s", "2 h 1 min"),
+        (1536, "B", "1.5 KiB"),
+        (0, "B", "0 B"),
+        (2**61, "B", "2048.0 PiB"),
+        (True, None, "yes"),
+        (False, None, "no"),
+        ("up", None, "up"),
+    ],
+)
+def test_a_value_stands_in_the_unit_that_reads_best(value: object, unit: str | None, shown: str) -> None:
+    assert short_value(reading(value, unit=unit)) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [([], "none"), (["bob", "eve"], "bob, eve"), (["error: x"], "1 line"), (["error: x", "y"], "2 lines")],
+)
+def test_names_are_listed_and_lines_counted(value: list[str], shown: str) -> None:
+    assert short_value(reading(value)) == shown
+
+
+NO_DISK = {"size": None, "free": None, "used_percent": None, "read_only": None}
+DISK = {"size": 2**30, "free": 2**29, "used_percent": 49.6, "mounted": True, "read_only": False, "hung": False}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (DISK, "50% of 1.0 GiB"),
+        ({**DISK, "read_only": True}, "read-only, 50% of 1.0 GiB"),
+        ({**DISK, "mounted": False}, "not mounted"),
+        ({**NO_DISK, "mounted": None, "hung": True}, "hung"),
+        ({**NO_DISK, "mounted": True, "hung": False}, "no answer"),
+        ({"size": 2**36, "free": 1, "expected": None}, "64.0 GiB"),
+        ({"running": True, "version": "22.05.8"}, "22.05.8"),
+        ({"running": True, "version": None}, "running"),
+        ({"running": False, "version": "22.05.8"}, "stopped"),
+        ({"job_id": "7_1", "user": "bob", "state": "FAILED", "exit_code": "1:0", "ended_at": None}, "7_1 FAILED 1:0"),
+        ({"a": 1, "b": None, "c": "x"}, "1 x"),
+    ],
+)
+def test_an_object_is_told_by_what_matters(value: dict[str, object], shown: str) -> None:
+    assert short_value(reading(value)) == shown
+
+
+def test_a_hostile_value_is_plain_in_its_cell() -> None:
+    assert cell(reading("a\x1b[31mb\nc\u202e", "fail")) == "!! a [31mb c"
+
+
+@given(st.text())
+def test_plain_text_is_one_line_that_a_terminal_prints_as_it_is(text: str) -> None:
+    shown = plain(text)
+    assert shown.isprintable()
+    assert plain(shown) == shown
+    assert {unicodedata.category(char) for char in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"} == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [("abc", 3), ("节点", 4), ("ｎ１", 4), ("e\u0301", 1), ("ü", 1), ("한", 2), ("🔥", 2), ("", 0)]
+)
+def test_the_width_is_that_of_a_terminal(text: str, columns: int) -> None:
+    assert width(text) == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "shown"),
+    [("ab", 4, "ab  "), ("abcd", 4, "abcd"), ("abcde", 4, "abc…"), ("节点节点", 5, "节点…"), ("节点节点", 4, "节… ")],
+)
+def test_text_is_filled_up_or_cut_to_its_columns(text: str, columns: int, shown: str) -> None:
+    assert fit(text, columns) == shown
+
+
+@given(st.text().map(plain), st.integers(1, 50))
+def test_fitted_text_has_exactly_its_columns(text: str, columns: int) -> None:
+    assert width(fit(text, columns)) == columns

@@ -1,0 +1,526 @@
+"""The documentation against the program, both ways: what there is stands there, and what stands there is so."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import docutils.core  # type: ignore[import-untyped]
+import docutils.nodes  # type: ignore[import-untyped]
+import pytest
+from gunicorn.config import Config as GunicornConfig  # type: ignore[import-untyped]
+from marshmallow import Schema
+from werkzeug.test import TestResponse
+
+from botd import cli, errors
+from botd.app import create_app
+from botd.checks import CHECKS, custom, df, parents, site_checks
+from botd.config import SECTIONS, SETTINGS, CustomCheck, load_config, parse_config
+from botd.formats import MIME
+from botd.model import Check, Facts, Option, Output, Reading, SshState, State, SweepState
+from botd.resources.params import CheckQuery, EventsQuery, HostinfoQuery, StatusBody, StatusQuery
+from tests.conftest import Site, drained
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.rst", "CHANGELOG.rst", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.rst")))
+DEPLOY = ROOT / "docs" / "deploy"
+UNITS = ("botd-agent.service", "botd-web.service")
+CURL = {"Accept": "*/*", "User-Agent": "curl/7.88.1"}
+PARAMETERS = {
+    "groups": "sinfo",
+    "g": "sinfo",
+    "nodes": "n0017.bigmem",
+    "h": "n0017.bigmem",
+    "checks": "ping",
+    "max_age": "9999",
+    "wait": "0",
+    "format": "ndjson",
+}
+"""Every parameter of the interface, with a value that each route that takes it accepts."""
+
+
+# ---- reading the pages ----
+
+
+@cache
+def page(name: str) -> tuple[Any, str]:
+    """The document tree of a page, and what docutils has to complain of."""
+    complaints = io.StringIO()
+    settings = {"warning_stream": complaints, "report_level": 1, "halt_level": 5, "_disable_config": True}
+    source = (ROOT / name).read_text(encoding="utf-8")
+    return docutils.core.publish_doctree(source, settings_overrides=settings), complaints.getvalue()
+
+
+def found(name: str, kind: Any) -> list[Any]:
+    """All nodes of a kind in the tree of a page."""
+    return list(page(name)[0].findall(kind))
+
+
+def literals(name: str) -> list[str]:
+    """What stands between double backquotes on a page."""
+    return [literal.astext() for literal in found(name, docutils.nodes.literal)]
+
+
+def blocks(name: str, language: str = "") -> list[str]:
+    """The code blocks of a page, of one language."""
+    every = found(name, docutils.nodes.literal_block)
+    return [block.astext() for block in every if not language or language in block["classes"]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a page: the title of its section, its own title, its header, its rows and their tree."""
+
+    section: str
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    cells: list[list[Any]]
+
+
+def tables(name: str) -> Iterator[Table]:
+    """The tables of a page."""
+    for table in found(name, docutils.nodes.table):
+        section = table.parent
+        while not isinstance(section, docutils.nodes.section | docutils.nodes.document):
+            section = section.parent
+        title = "".join(child.astext() for child in table.children if isinstance(child, docutils.nodes.title))
+        cells = [list(row.children) for row in table.findall(docutils.nodes.row)]
+        rows = [[cell.astext() for cell in row] for row in cells]
+        yield Table(section.children[0].astext(), title, rows[0], rows[1:], cells[1:])
+
+
+def table(name: str, *header: str, section: str = "") -> Table:
+    """The one table of a page that has this header, and stands in this section."""
+    (one,) = [t for t in tables(name) if t.header == list(header) and section in ("", t.section)]
+    return one
+
+
+def first_column(name: str, *header: str, section: str = "") -> list[str]:
+    return [row[0] for row in table(name, *header, section=section).rows]
+
+
+# ---- the program ----
+
+
+@pytest.fixture
+def documented(make_site: Any) -> Iterator[Site]:
+    """A site that has all that the examples name, with values of the kinds that they show."""
+    site: Site = make_site({"mounts": {"scratch": "/global/scratch", "software": "/global/software", "tmp": "/tmp"}})
+    names = [f"n{number:04d}.{group}" for group in ("savio2", "savio3", "bigmem") for number in range(30)]
+    site.nodes(*map(drained, names), groups={"htc": tuple(names[:3])})
+    facts = Facts(names[0], settings=site.checks["df_scratch"].settings)
+    mount = df.parse_df(Output("mount rw\n4096 1000 500 500", 0), facts)
+    for name in names:
+        site.reading(name, df_scratch=Reading(mount.state, mount.value, unit="B"))
+    sweep = site.store.start_sweep(names, list(site.checks), site.now)
+    site.store.end_sweep(sweep.id, SweepState.DONE, [], site.now)
+    site.beat()
+    yield site
+    site.store.close()
+
+
+def rules(site: Site) -> dict[tuple[str, str], str]:
+    """`GET /node/<name>` as documented, by method and endpoint, for all that the application answers itself."""
+    return {
+        (method, rule.endpoint): method + " " + re.sub("<[a-z]+:", "<", rule.rule)
+        for rule in site.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint != "static"
+    }
+
+
+def error_classes(cls: type[errors.BotdError] = errors.BotdError) -> Iterator[type[errors.BotdError]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from error_classes(child)
+
+
+def all_checks() -> list[Check]:
+    return [*CHECKS, df.check_mount("<name>", "/path")]
+
+
+def toml(value: object) -> str:
+    """A default as it would stand in the file."""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else json.dumps(value)
+
+
+WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "tuple": "list of texts"}
+
+
+def type_words(kind: str, unit: str = "") -> str:
+    words = WORDS[kind.partition("[")[0].partition(" ")[0]]
+    return f"{words}, {unit}" if unit else words
+
+
+# ---- every page ----
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_valid_rst(name: str) -> None:
+    assert page(name)[1] == ""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_link_leads_to_a_file_that_exists(name: str) -> None:
+    for reference in found(name, docutils.nodes.reference):
+        target = reference.get("refuri", "")
+        if target and not target.startswith(("http://", "https://")):
+            assert (ROOT / name).parent.joinpath(target).is_file(), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_file_of_the_project_that_is_named_exists(name: str) -> None:
+    for text in literals(name):
+        if re.fullmatch(r"(?:(?:botd|docs|tests|static|templates)/[\w./-]*|[\w-]+\.(?:rst|toml\.sample))", text):
+            assert (ROOT / text).exists(), text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_setting_that_is_named_exists(name: str) -> None:
+    known = {(s.section, s.name) for s in SETTINGS} | {(f"checks.{c.name}", o.name) for c, o in options()}
+    sections = {section for section, _ in known} | {"checks.df", "checks.df_tmp", "checks.<check>", "[check]"}
+    for text in literals(name):
+        if match := re.fullmatch(r"\[(\[?[a-z_.<>]+\]?)\](?: ([a-z_]+)(?: = .*)?)?", text):
+            assert match[1] in sections, text
+            assert match[2] is None or (match[1], match[2]) in known, text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_route_that_is_named_exists(name: str, documented: Site) -> None:
+    adapter = documented.app.url_map.bind("localhost")
+    for text in literals(name):
+        if match := re.fullmatch(r"(?:(GET|POST) )?(/(?:api|node|healthz|metrics)[^ ?]*)", text):
+            path = match[2].replace("<sweep>", "1")
+            assert path == "/api/" or path == "/api/v1" or adapter.test(path, match[1] or "GET"), text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_command_line_of_botd_can_be_parsed(name: str) -> None:
+    lines = [line.removeprefix("$ ").removeprefix("# ") for block in blocks(name) for line in block.splitlines()]
+    for text in [*literals(name), *lines]:
+        if match := re.match(r"(?:\S*/)?botd ((?:serve|agent|sweep|demo)\b.*)", text):
+            cli._parser().parse_args(shlex.split(match[1]))
+
+
+@pytest.mark.parametrize(("name", "block"), [(name, block) for name in PAGES for block in blocks(name, "toml")])
+def test_a_sample_of_the_configuration_can_be_used(name: str, block: str) -> None:
+    site_checks(parse_config(tomllib.loads(block)))
+
+
+def test_the_environment_variables_are_those_of_the_program() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "botd").rglob("*.py"))
+    used = set(re.findall(r"BOTD_[A-Z]+(?:_[A-Z]+)*", code)) - {"BOTD_"}
+    assert set(first_column("docs/settings.rst", "Variable", "Meaning")) == used
+
+
+# ---- settings ----
+
+
+def test_every_setting_stands_in_the_settings_with_its_type_and_default() -> None:
+    documented = {
+        (t.section.strip("[]"), row[0]): (row[1], row[2])
+        for t in tables("docs/settings.rst")
+        if t.header == ["Name", "Type", "Default", "Meaning"]
+        for row in t.rows
+    }
+    assert documented == {
+        (s.section.strip("[]"), s.name): (
+            type_words(s.type, s.unit),
+            "required" if s.section == "mounts" else toml(s.default),
+        )
+        for s in SETTINGS
+    }
+
+
+def test_every_section_stands_in_the_readme() -> None:
+    assert {f"[{name}]" for name in SECTIONS} | {"[mounts]", "[checks.<check>]", "[[check]]"} <= set(
+        literals("README.rst")
+    )
+
+
+# ---- checks ----
+
+
+def options() -> list[tuple[Check, Option]]:
+    """Every option, with its check; those of a mount under all the names that its tables may have."""
+    return [(check, option) for check in all_checks() for option in check.options]
+
+
+def check_sections() -> dict[str, Any]:
+    """The sections of the fixed checks by name."""
+    sections = found("docs/checks.rst", docutils.nodes.section)
+    (fixed,) = [s for s in sections if s.children[0].astext() == "The fixed checks"]
+    return {s.children[0].astext(): s for s in fixed.children if isinstance(s, docutils.nodes.section)}
+
+
+def test_every_check_has_its_section_and_no_other_has_one() -> None:
+    assert set(check_sections()) == {check.name for check in CHECKS} | {"df_<name>"}
+    assert set(first_column("README.rst", "Check", "Question")) == set(check_sections())
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.name)
+def test_a_section_says_what_the_check_is(check: Check) -> None:
+    is_mount = check.parent == "df"
+    section = check_sections()["df_<name>" if is_mount else check.name]
+    fields = {field[0].astext(): field[1].astext() for field in section.findall(docutils.nodes.field)}
+    assert fields["Title"] == ("the path" if is_mount else check.title)
+    assert fields["Kind"] == check.kind
+    assert fields["Unit"] == (check.unit or "none")
+    assert fields["Needs"] == (", ".join(check.needs) or "nothing")
+    assert {"Runs", "Value", "warn", "fail", "unknown"} <= set(fields)
+
+
+def test_every_option_of_a_check_stands_there_with_its_type_and_default() -> None:
+    documented = {
+        (t.section, *row[:3])
+        for t in tables("docs/checks.rst")
+        if t.header == ["Option", "Type", "Default", "Meaning"]
+        for row in t.rows
+    }
+    assert documented == {
+        (check.name, option.name, type_words(option.type), toml(option.default)) for check, option in options()
+    }
+
+
+def test_every_table_of_options_names_the_section_of_the_file() -> None:
+    titles = [t.title for t in tables("docs/checks.rst") if t.header[0] == "Option"]
+    expected = [f"[checks.{check.name}]" for check in all_checks() if check.options]
+    assert sorted(title.partition(" ")[0] for title in titles) == sorted(
+        name.replace("df_<name>", "df") for name in expected
+    )
+
+
+def test_every_end_of_a_login_stands_in_the_checks() -> None:
+    assert first_column("docs/checks.rst", "Value", "Meaning") == [state.value for state in SshState]
+
+
+def test_every_state_of_a_reading_stands_in_the_checks() -> None:
+    assert first_column("docs/checks.rst", "State", "Mark", "Meaning") == [state.value for state in State]
+
+
+@pytest.mark.parametrize("name", ["all", "ipmi", "cmd", "df", "df_x"])
+def test_a_name_that_is_said_to_be_taken_is_refused(name: str) -> None:
+    with pytest.raises(errors.ConfigError):
+        custom.check_command(CustomCheck(name=name, command="true"))
+
+
+# ---- the interface ----
+
+
+def test_every_route_is_asked_with_curl_in_the_readme(documented: Site) -> None:
+    adapter = documented.app.url_map.bind("localhost")
+    asked = {
+        (request.method, adapter.match(urlsplit(request.url).path, request.method)[0]) for request in curl_requests()
+    }
+    assert asked == set(rules(documented))
+
+
+def test_the_interface_lists_every_route_and_no_other(documented: Site) -> None:
+    listed = first_column("docs/api.rst", "Route", "Parameters")
+    assert sorted(listed) == sorted(rules(documented).values())
+
+
+def route_parameters() -> list[tuple[str, set[str]]]:
+    """The path of each documented GET, and the parameters that stand beside it."""
+    rows = table("docs/api.rst", "Route", "Parameters").rows
+    return [(row[0][4:], set(re.findall(r"\w+", row[1])) - {"none"}) for row in rows if row[0].startswith("GET ")]
+
+
+@pytest.mark.parametrize(("path", "named"), route_parameters())
+def test_a_route_takes_the_parameters_that_are_named_and_no_other(path: str, named: set[str], documented: Site) -> None:
+    fills = {"<name>": "n0017.bigmem", "<check>": "ping", "<mount>": "tmp", "<sweep>": "1"}
+    for mark, value in fills.items():
+        path = path.replace(mark, value)
+    answers = {name: documented.client.get(f"{path}?{name}={value}").text for name, value in PARAMETERS.items()}
+    assert {name for name, text in answers.items() if "unknown parameter" not in text} == named
+
+
+def test_the_parameters_are_those_of_the_schemas() -> None:
+    schemas: list[type[Schema]] = [StatusQuery, CheckQuery, HostinfoQuery, EventsQuery]
+    used = {name for schema in schemas for name in schema().fields}
+    assert set(first_column("docs/api.rst", "Name", "Meaning", "Default")) == used == set(PARAMETERS)
+
+
+def test_the_body_of_a_post_has_the_members_that_are_named() -> None:
+    (row,) = [row for row in table("docs/api.rst", "Route", "Parameters").rows if row[0].startswith("POST")]
+    body = row[1].partition("body")[2].replace("(lists of texts)", "")
+    assert set(re.findall(r"\w+", body)) == set(StatusBody().fields)
+
+
+def test_every_form_of_an_answer_stands_in_the_interface_and_the_readme() -> None:
+    assert set(MIME) <= set(literals("README.rst"))
+    assert set(MIME) <= set(literals("docs/api.rst"))
+
+
+def test_every_error_stands_in_the_interface_with_its_status() -> None:
+    documented = {(int(row[0]), row[1]) for row in table("docs/api.rst", "Status", "Code", "Meaning").rows}
+    assert documented == {(cls.status, cls.code) for cls in error_classes()}
+
+
+def test_every_figure_stands_in_the_interface(documented: Site) -> None:
+    lines = documented.client.get("/metrics").text.splitlines()
+    figures = {line.partition("{")[0].partition(" ")[0] for line in lines if not line.startswith("#")}
+    named = first_column("docs/api.rst", "Figure", "Meaning")
+    assert {name.partition("{")[0] for name in named} == figures
+
+
+def test_every_name_that_stands_for_several_checks_is_explained() -> None:
+    known = site_checks(load_config(str(DEPLOY / "botd.toml")))
+    assert set(parents(known)) | {"all"} <= set(literals("docs/api.rst"))
+
+
+# ---- the examples ----
+
+
+@dataclass(frozen=True)
+class Request:
+    """A curl line of the README and what stands below it."""
+
+    url: str
+    data: str
+    shown: str
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.data else "GET"
+
+
+def curl_requests() -> list[Request]:
+    text = "\n".join(blocks("README.rst", "console"))
+    parts = re.findall(r"^\$ curl (.*)\n((?:(?!\$ ).*\n?)*)", text, re.MULTILINE)
+    return [_request(shlex.split(line), shown) for line, shown in parts]
+
+
+def _request(words: list[str], shown: str) -> Request:
+    data = words.pop(words.index("-d") + 1) if "-d" in words else ""
+    (url,) = [word for word in words if not word.startswith("-")]
+    return Request(url, data, shown)
+
+
+def send(site: Site, request: Request) -> TestResponse:
+    parts = urlsplit(request.url)
+    return site.client.open(f"{parts.path}?{parts.query}", method=request.method, data=request.data, headers=CURL)
+
+
+@pytest.mark.parametrize("request_", curl_requests(), ids=lambda request: request.url)
+def test_an_example_gets_an_answer_of_the_shape_that_is_shown(request_: Request, documented: Site) -> None:
+    response = send(documented, request_)
+    shown = re.search(r'"error":\{"status":(\d+),"code":"([a-z-]+)"', request_.shown)
+    assert response.status_code == (int(shown[1]) if shown else 200)
+    assert not shown or response.get_json()["error"]["code"] == shown[2]
+    assert keys(request_.shown) <= keys(response.text)
+    if request_.shown.startswith("NODE"):
+        assert request_.shown.splitlines()[0].split() == response.text.splitlines()[0].split()
+
+
+def keys(text: str) -> set[str]:
+    """The names of JSON members, and of figures and events, in a text."""
+    return {match[0] for match in re.finditer(r'"[a-z_]+":|^(?:botd_\w+|event|data|CHECK)\b', text, re.MULTILINE)}
+
+
+# ---- the command line ----
+
+
+def option_names(parser: Any) -> set[str]:
+    return {name for action in parser._actions for name in action.option_strings} - {"-h", "--help"}
+
+
+def test_every_command_and_option_stands_in_the_readme_and_no_other() -> None:
+    parser = cli._parser()
+    (commands,) = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
+    expected = {"botd": option_names(parser)} | {f"botd {name}": option_names(p) for name, p in commands.items()}
+    listed = table("README.rst", "Command", "Options")
+    documented = {
+        cells[0].astext(): {text for literal in cells[1].findall(docutils.nodes.literal) if (text := literal.astext())}
+        for cells in listed.cells
+    }
+    named = {command: {text for text in texts if text.startswith("-")} for command, texts in documented.items()}
+    assert {command: names - {"--help"} for command, names in named.items()} == expected
+
+
+def test_the_readme_names_every_package_that_the_tests_install() -> None:
+    script = (ROOT / "tests" / "install-packages.sh").read_text(encoding="utf-8")
+    (packages,) = re.findall(r'^packages="(.*)"$', script, re.MULTILINE)
+    (item,) = [i for i in found("README.rst", docutils.nodes.definition_list_item) if "make test" in i[0].astext()]
+    assert set(packages.split()) <= set(re.findall(r"[\w-]+", item.astext()))
+
+
+# ---- the samples ----
+
+
+def unit(name: str) -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None, comment_prefixes=("#",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string((DEPLOY / name).read_text(encoding="utf-8"))
+    return parser["Service"]
+
+
+def test_the_sample_configuration_can_be_used() -> None:
+    config = load_config(str(DEPLOY / "botd.toml"))
+    assert "nhc" in site_checks(config)
+    assert create_app(config).url_map
+
+
+def test_the_units_start_commands_that_exist() -> None:
+    program, *words = shlex.split(unit("botd-agent.service")["ExecStart"])
+    assert Path(program).name == "botd"
+    assert cli._parser().parse_args(words).run is cli._agent
+    program, *words = shlex.split(unit("botd-web.service")["ExecStart"])
+    assert Path(program).name == "gunicorn"
+    assert GunicornConfig().parser().parse_args(words).args == ["wsgi:app"]
+    assert (ROOT / "wsgi.py").is_file()
+
+
+def test_the_units_run_as_two_users_of_one_group_on_one_configuration() -> None:
+    agent, web = map(unit, UNITS)
+    assert agent["User"] != web["User"]
+    assert agent["Group"] == web["Group"]
+    assert agent["Environment"] == web["Environment"]
+
+
+def test_the_units_may_write_the_database_of_the_sample_configuration() -> None:
+    database = Path(load_config(str(DEPLOY / "botd.toml")).store.url.removeprefix("sqlite:///"))
+    for name in UNITS:
+        assert unit(name)["ReadWritePaths"] == str(database.parent)
+        assert str(database) in unit(name)["ExecStartPre"]
+
+
+def test_the_web_unit_is_kept_from_the_secrets_of_the_sample_configuration() -> None:
+    config = load_config(str(DEPLOY / "botd.toml"))
+    closed = Path(unit("botd-web.service")["InaccessiblePaths"].removeprefix("-"))
+    assert Path(config.bmc.password_file).parent == Path(config.ssh.key_file).parent == closed
+
+
+def test_proxy_unit_and_configuration_agree_on_the_address() -> None:
+    listen = load_config(str(DEPLOY / "botd.toml")).server.listen
+    words = shlex.split(unit("botd-web.service")["ExecStart"])
+    assert words[words.index("--bind") + 1] == listen
+    assert f"proxy_pass http://{listen};" in (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+
+
+def test_the_proxy_waits_longer_than_the_longest_answer_takes() -> None:
+    config = load_config(str(DEPLOY / "botd.toml"))
+    (wait_s,) = re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text(encoding="utf-8"))
+    assert int(wait_s) > config.sweep.deadline + config.slurm.timeout
+
+
+def test_sudoers_allows_the_commands_of_the_sample_configuration_and_no_other() -> None:
+    config = load_config(str(DEPLOY / "botd.toml"))
+    text = (DEPLOY / "sudoers").read_text(encoding="utf-8")
+    allowed = re.findall(rf"^{config.ssh.user} ALL=\(root\) NOPASSWD: (.*)$", text, re.MULTILINE)
+    assert allowed == [check.command for check in config.check if check.sudo]
