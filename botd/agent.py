@@ -12,20 +12,17 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from botd.checks import Checks, select, site_checks, with_needs
-from botd.config import Config, resolve_path
-from botd.documents import Document, decode, encode, iso, reading_document
-from botd.errors import BotdError, ConfigError, SlurmFailed, StoreUnavailable
-from botd.inventory import Inventory, build
-from botd.inventory.document import to_document
-from botd.inventory.groups import read_groups
-from botd.inventory.slurm import SlurmReader
-from botd.model import Clock, Reading, SlurmNode, Sweep, SweepState, utc_now
+from botd.config import Config
+from botd.errors import BotdError, ConfigError, StoreUnavailable
+from botd.latest import LatestReadings
+from botd.model import Clock, Reading, Sweep, SweepState, utc_now
+from botd.node_list import NodeList
 from botd.probes import Probes
 from botd.store import ALIVE_S, Store
 from botd.sweep import make_plan, run_sweep
@@ -34,92 +31,6 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.2
 BEAT_S = 2.0
-
-
-class LatestReadings:
-    """The newest reading of every check on every node, in memory and, once flushed, in the store.
-
-    Sweeps put finished nodes from their threads; what cannot be written stays and is tried again.
-    """
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._documents: dict[str, dict[str, Document]] = {}
-        self._unwritten: set[str] = set()
-
-    def load(self) -> None:
-        """Takes up what an earlier agent left in the store."""
-        self._documents = {node: decode(data) for node, data in self._store.readings_since(0).items()}
-
-    def put(self, node: str, readings: Mapping[str, Reading]) -> None:
-        """Replaces these readings of a node; its other checks keep theirs."""
-        new = {name: reading_document(reading) for name, reading in readings.items()}
-        with self._lock:
-            self._documents[node] = {**self._documents.get(node, {}), **new}
-            self._unwritten.add(node)
-
-    def flush(self) -> None:
-        """Writes what is new, all or nothing. Raises StoreUnavailable, and then all of it is still to write."""
-        with self._lock:
-            nodes, self._unwritten = self._unwritten, set()
-            documents = {node: encode(self._documents[node]) for node in nodes}
-        try:
-            self._store.write_readings(documents, self._clock())
-        except StoreUnavailable:
-            with self._lock:
-                self._unwritten |= nodes
-            raise
-
-    def stale(self, nodes: Iterable[str], checks: Iterable[str], since: datetime) -> list[str]:
-        """The nodes with a reading among these checks that is missing or older than `since`."""
-        limit = iso(since) or ""
-        names = tuple(checks)
-        with self._lock:
-            return [node for node in nodes if self._oldest(node, names) < limit]
-
-    def _oldest(self, node: str, names: Iterable[str]) -> str:
-        readings = self._documents.get(node, {})
-        return min(((readings.get(name) or {}).get("at") or "" for name in names), default="9")
-
-
-class NodeList:
-    """The node list in memory and in the store: Slurm's nodes and the groups from files."""
-
-    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
-        self._config = config
-        self._store = store
-        self._clock = clock
-        self._reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
-        self._slurm: tuple[SlurmNode, ...] = ()
-        self._as_of: datetime | None = None
-        self._written = b""
-        self.inventory: Inventory = build((), {}, None, ())
-        self.tried_at: datetime | None = None
-
-    def refresh(self) -> None:
-        """Reads the list once and records it. Where Slurm fails, its last good nodes stay, with their age."""
-        started = self._clock()
-        error: tuple[int, str] | None = None
-        try:
-            self._slurm, self._as_of = self._reader.read(), started
-        except SlurmFailed as failure:
-            error = (failure.status, str(failure))
-            log.warning("node list not read error=%s", failure)
-        groups, problems = read_groups(self._config.groups, lambda path: resolve_path(self._config, path))
-        problems = [*problems, *self._reader.problems]
-        self.inventory = build(self._slurm, groups, self._as_of, problems)
-        document = encode({**to_document(self.inventory), "as_of": None})
-        self._store.write_node_list(
-            document if document != self._written else None, as_of=self._as_of, error=error, now=started
-        )
-        if document != self._written:
-            log.info("node list nodes=%d down=%d", len(self.inventory.names()), len(self.inventory.down()))
-            for problem in problems:
-                log.warning("node list problem=%s", problem)
-        self._written = document
-        self.tried_at = started
 
 
 @dataclass

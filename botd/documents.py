@@ -56,6 +56,11 @@ def _value(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
+def oldest(readings: Mapping[str, Document], names: Iterable[str]) -> str:
+    """When the oldest of these readings was taken, empty where one was never taken."""
+    return min(((readings.get(name) or {}).get("at") or "" for name in names), default="9")
+
+
 def unread_document(check: Check) -> Document:
     """The reading of a check that has never run on a node."""
     return reading_document(Reading(State.UNKNOWN, None, check.unit, detail="not read yet"))

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from botd import nodeset
 from botd.checks import Checks, select, with_needs
 from botd.config import Config
-from botd.documents import Document, decode, encode, iso, node_document
+from botd.documents import Document, decode, encode, iso, node_document, oldest
 from botd.errors import BadRequest, NoNodeList, SlurmFailed, SlurmTimeout
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
@@ -263,7 +263,7 @@ class Board:
 
     def _stale(self, view: View, question: Question, since: datetime) -> list[str]:
         limit = iso(since) or ""
-        return [node for node in question.nodes if _oldest(view.readings.get(node, {}), question.checks) < limit]
+        return [node for node in question.nodes if oldest(view.readings.get(node, {}), question.checks) < limit]
 
     # ---- sweeps ----
 
@@ -323,10 +323,6 @@ def _tried(view: View, since: datetime) -> bool:
 
 def _over(sweep: Sweep) -> bool:
     return sweep.state in (SweepState.DONE, SweepState.CUT)
-
-
-def _oldest(readings: Mapping[str, Document], names: Iterable[str]) -> str:
-    return min(((readings.get(name) or {}).get("at") or "" for name in names), default="9")
 
 
 def _slurm_error(pulse: Pulse, kept: str) -> SlurmFailed:

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from botd.app import create_app
 from botd.checks import site_checks
 from botd.config import Config, parse_config
-from botd.documents import encode, reading_document
+from botd.documents import encode, iso, reading_document
 from botd.inventory import build
 from botd.inventory.document import to_document
 from botd.model import Group, Reading, SlurmNode, State, utc_now
@@ -67,12 +67,11 @@ class Site:
 
     def reading(self, node: str, *, age_s: float = 0.0, **readings: Reading) -> None:
         """Writes readings of a node, taken `age_s` seconds ago; every other check is ok."""
-        at = self.now - timedelta(seconds=age_s)
+        at = iso(self.now - timedelta(seconds=age_s))
         document = {
-            name: reading_document(readings.get(name) or Reading(State.OK, at=at, unit=check.unit))
+            name: {**reading_document(readings.get(name) or Reading(State.OK, unit=check.unit)), "at": at}
             for name, check in self.checks.items()
         }
-        document |= {name: {**reading_document(r), "at": document["ping"]["at"]} for name, r in readings.items()}
         self.store.write_readings({node: encode(document)}, self.now)
 
     def beat(self) -> None:

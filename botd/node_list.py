@@ -1,0 +1,56 @@
+"""The node list, as the agent keeps it: read from Slurm and the group files, written to the store where it changed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from botd.config import Config, resolve_path
+from botd.documents import encode
+from botd.errors import SlurmFailed
+from botd.inventory import Inventory, build
+from botd.inventory.document import to_document
+from botd.inventory.groups import read_groups
+from botd.inventory.slurm import SlurmReader
+from botd.model import Clock, SlurmNode
+from botd.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class NodeList:
+    """The node list in memory and in the store: Slurm's nodes and the groups from files."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
+        self._slurm: tuple[SlurmNode, ...] = ()
+        self._as_of: datetime | None = None
+        self._written = b""
+        self.inventory: Inventory = build((), {}, None, ())
+        self.tried_at: datetime | None = None
+
+    def refresh(self) -> None:
+        """Reads the list once and records it. Where Slurm fails, its last good nodes stay, with their age."""
+        started = self._clock()
+        error: tuple[int, str] | None = None
+        try:
+            self._slurm, self._as_of = self._reader.read(), started
+        except SlurmFailed as failure:
+            error = (failure.status, str(failure))
+            log.warning("node list not read error=%s", failure)
+        groups, problems = read_groups(self._config.groups, lambda path: resolve_path(self._config, path))
+        problems = [*problems, *self._reader.problems]
+        self.inventory = build(self._slurm, groups, self._as_of, problems)
+        document = encode({**to_document(self.inventory), "as_of": None})
+        self._store.write_node_list(
+            document if document != self._written else None, as_of=self._as_of, error=error, now=started
+        )
+        if document != self._written:
+            log.info("node list nodes=%d down=%d", len(self.inventory.names()), len(self.inventory.down()))
+            for problem in problems:
+                log.warning("node list problem=%s", problem)
+        self._written = document
+        self.tried_at = started
