@@ -85,7 +85,7 @@ def test_hostinfo_says_when_the_jobs_are_not_known() -> None:
 def test_a_check_tells_what_it_is() -> None:
     document = check_document(CHECKS["df_tmp"])
     assert (document["name"], document["kind"], document["parent"], document["unit"]) == ("df_tmp", "remote", "df", "B")
-    assert document["needs"] == ["ssh"]
+    assert document["needs"] == ["ssh", "uptime"]
     json.dumps([check_document(check) for check in CHECKS.values()])
 
 
