@@ -224,12 +224,11 @@ class Agent:
     def _wait_for_others(self, running: _Running) -> None:
         """Waits until the nodes left to other sweeps are read, at most one sweep's time."""
         ends_at = time.monotonic() + self._config.sweep.deadline
-        while covered := self._covered(running).intersection(running.left):
-            with self._lock:
+        with self._lock:  # looked at and waited for under one lock, so that no end of a node is missed in between
+            while covered := self._covered(running).intersection(running.left):
                 running.left &= covered
                 if not self._lock.wait(timeout=ends_at - time.monotonic()):
                     return
-        with self._lock:
             running.left = set()
 
     def _report_progress(self) -> None:

@@ -22,6 +22,7 @@ from botd.config import load_config
 from botd.errors import ConfigError
 from botd.model import SweepState
 from botd.store import Store
+from botd.sweep import make_plan
 from tests.conftest import need_program
 
 SINFO = """NODELIST STATE TIMESTAMP USER REASON
@@ -109,6 +110,24 @@ def test_it_sweeps_its_groups_on_its_interval(tmp_path: Path, run_agent) -> None
     run_agent(lone)
     wait_until(lambda: (lone.store.sweep_figures().by_state.get("done") or 0) >= 2)
     assert set(lone.store.readings_since(0)) == {"n1", "n2", "n3"}
+
+
+def test_only_who_asks_for_readings_of_now_costs_a_full_login(tmp_path: Path, run_agent, monkeypatch) -> None:
+    need_program("fping")
+    fresh: list[bool] = []
+
+    def note(*args: Any, **options: Any) -> Any:
+        fresh.append(options["fresh"])
+        return make_plan(*args, **options)
+
+    monkeypatch.setattr("botd.agent.make_plan", note)
+    lone = Lone(tmp_path, interval=3600)
+    run_agent(lone)
+    wait_until(lambda: fresh)
+    client = create_app(lone.config).test_client()
+    client.get("/api/v1/status?groups=others&checks=ping&max_age=60")
+    client.get("/api/v1/status?groups=others&checks=ping&max_age=0")
+    assert fresh == [False, False, True]
 
 
 def test_it_reads_what_a_client_asks_for(lone: Lone, run_agent) -> None:

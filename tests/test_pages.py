@@ -99,3 +99,10 @@ def test_the_page_is_the_same_until_something_changes(site: Site) -> None:
 def test_the_files_of_the_page_are_served_by_botd_itself(site: Site) -> None:
     for name in ("botd.css", "botd.svg"):
         assert site.client.get(f"/static/{name}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/node/n0000.savio2"])
+def test_a_form_that_is_asked_for_is_given(site: Site, path: str) -> None:
+    response = site.client.get(path + "?format=csv", headers=BROWSER)
+    assert response.content_type == "text/csv; charset=utf-8"
+    assert "n0000.savio2" in response.text

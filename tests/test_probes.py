@@ -1,0 +1,39 @@
+"""Where a sweep meets the transports: a command that did not end is looked for before it is started again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from botd.checks import site_checks
+from botd.config import parse_config
+from botd.model import Delivery, Output, Source
+from botd.probes import Probes
+from botd.sweep import make_plan
+
+
+@pytest.mark.parametrize(
+    ("output", "guarded"),
+    [
+        (Output(timed_out=True, detail="did not end within 8 s"), True),
+        (Output(detail="the connection was lost"), True),
+        (Output("mount rw\n4096 9 9 9\n", 0), False),
+    ],
+)
+def test_only_its_end_frees_a_hung_command_from_its_guard(tmp_path: Path, monkeypatch, output, guarded) -> None:
+    config = parse_config({"mounts": {"scratch": "/global/scratch"}}, path=str(tmp_path / "botd.toml"))
+    probes, checks, started = Probes(config), site_checks(config), []
+    answers = [Output(timed_out=True), output, Output("mount rw\n4096 9 9 9\n", 0)]
+
+    def run(targets, fragments, deliver, **_options) -> None:
+        started.extend(part.command for part in fragments("n1") if part.name == "df_scratch")
+        deliver(Delivery("n1", Source.COMMAND, answers.pop(0), 0.1, "df_scratch"))
+
+    monkeypatch.setattr(probes._ssh, "run", run)
+    plan = make_plan(("n1",), checks, ["df_scratch"])
+    for _ in range(3):
+        probes._login(plan, probes._pool.submit(dict), lambda delivery: None)
+    probes.close()
+    check = checks["df_scratch"]
+    assert started == [check.command, check.guarded, check.guarded if guarded else check.command]
