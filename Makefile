@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint packages clean help
+.PHONY: demo test lint lab faults packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
 	@echo "make test   linters and tests; as root it installs the Debian packages that they use"
 	@echo "make lint   the linters alone"
+	@echo "make lab    as root: a real cluster in network namespaces, until Ctrl-C (LAB=\"--nodes 20\")"
+	@echo "make faults as root: every fault on that cluster, and the figures"
 	@echo "make clean  removes what make made"
 
 demo: $(VENV)/run.stamp
@@ -23,6 +25,12 @@ lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+lab: packages $(VENV)/dev.stamp
+	@exec $(RUN) -m tests.lab up $(LAB)
+
+faults: packages $(VENV)/dev.stamp
+	@$(RUN) -m pytest tests/lab/test_faults.py
 
 packages:
 	@sh tests/install-packages.sh

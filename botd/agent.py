@@ -15,16 +15,17 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from botd.checks import Checks, select, site_checks, with_needs
 from botd.config import Config
-from botd.errors import BotdError, ConfigError, StoreUnavailable
+from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
 from botd.latest import LatestReadings
 from botd.model import Clock, Reading, Sweep, SweepState, utc_now
 from botd.node_list import NodeList
+from botd.numbers import Housekeeping, NumberCollector
 from botd.probes import Probes
-from botd.store import ALIVE_S, Store
+from botd.store import ALIVE_S, Pulse, Store
 from botd.sweep import make_plan, run_sweep
 
 log = logging.getLogger(__name__)
@@ -55,10 +56,12 @@ class Agent:
         select(self._checks, config.sweep.checks)  # a wrong name must show at the start
         self._store = Store(config)
         self._store.create()
-        self._refuse_second_agent()
+        self._claim()
         self._probes = Probes(config)
         self._latest = LatestReadings(self._store, clock)
         self._list = NodeList(config, self._store, clock)
+        self._numbers = NumberCollector(self._checks, self._store, clock)
+        self._housekeeping = Housekeeping(config.history, self._store, clock)
         self._running: dict[int, _Running] = {}
         self._lock = threading.Condition()
         self._regular: int | None = None
@@ -67,13 +70,13 @@ class Agent:
         self._list_due = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=config.sweep.parallel, thread_name_prefix="sweep")
         self._store_fault = ""
+        self._wanted_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
         self._latest.load()
-        if cut := self._store.cut_sweeps(self._clock()):
+        if cut := self._store.sweeps.cut(self._clock()):
             log.warning("sweeps cut by the end of an earlier agent sweeps=%d", cut)
-        self._store.beat(os.getpid(), socket.gethostname(), self._clock())
         log.info("agent started pid=%d checks=%d", os.getpid(), len(self._checks))
         list_thread = threading.Thread(target=self._keep_list, args=(stop,), name="node-list", daemon=True)
         list_thread.start()
@@ -84,6 +87,9 @@ class Agent:
             self._wake.clear()
             try:
                 self._tick(due, beat)
+            except (StoreDamaged, ConfigError):  # damaged, or another agent's now: nothing more is written
+                self._end_sweeps()
+                raise
             except StoreUnavailable as error:
                 self._note_store_fault(str(error))
             else:
@@ -92,26 +98,29 @@ class Agent:
 
     def _tick(self, sweep_due: _Due, beat_due: _Due) -> None:
         if beat_due.now():
-            self._store.beat(os.getpid(), socket.gethostname(), self._clock())
+            self._beat()
         self._write()
         if self._list_wanted():
             self._list_due.set()
         if self._list.tried_at is None:
             return  # before the first list no name means anything
-        if self._idle_places() and (sweep := self._store.claim_sweep(self._clock())):
+        if self._idle_places() and (sweep := self._store.sweeps.claim(self._clock())):
             # Who asks for readings of now is asked for no less than a full login.
             self._begin(sweep, fresh=sweep.max_age_s == 0)
         if sweep_due.now():
             self._begin_regular()
+        self._housekeeping.step()
 
     def _write(self) -> None:
         """Writes what the sweeps have found and how far they are; a sweep ends after its last reading is in."""
         with self._lock:
             ended = list(self._ended)
         self._latest.flush()
+        if ended:
+            self._numbers.flush()
         self._report_progress()
         for sweep_id, state, errors in ended:
-            self._store.end_sweep(sweep_id, state, errors, self._clock())
+            self._store.sweeps.end(sweep_id, state, errors, self._clock())
             self._ended.remove((sweep_id, state, errors))
 
     def _idle_places(self) -> int:
@@ -134,8 +143,9 @@ class Agent:
             self._list_due.wait(self._config.slurm.refresh)
 
     def _list_wanted(self) -> bool:
-        wanted, tried = self._store.pulse().list_wanted_at, self._list.tried_at
-        return wanted is not None and (tried is None or wanted > tried)
+        wanted, seen = self._store.pulse().list_wanted_at, self._wanted_at
+        self._wanted_at = wanted
+        return wanted != seen and wanted is not None
 
     # ---- sweeps ----
 
@@ -153,7 +163,7 @@ class Agent:
             except BotdError as error:
                 log.warning("regular sweep without a group group=%s error=%s", group, error)
         names = select(self._checks, settings.checks)
-        sweep = self._store.start_sweep(sorted(set(nodes)), names, self._clock())
+        sweep = self._store.sweeps.start(sorted(set(nodes)), names, self._clock())
         self._regular = sweep.id
         self._begin(sweep, fresh=False)
 
@@ -196,6 +206,7 @@ class Agent:
 
         def emit(node: str, readings: Mapping[str, Reading]) -> None:
             self._latest.put(node, readings)
+            self._numbers.put(node, readings)
             with self._lock:
                 running.left.discard(node)
                 self._lock.notify_all()
@@ -236,21 +247,30 @@ class Agent:
             counts = [(running, len(running.sweep.nodes) - len(running.left)) for running in self._running.values()]
         for running, done in counts:
             if done != running.reported:
-                self._store.progress_sweep(running.sweep.id, done)
+                self._store.sweeps.progress(running.sweep.id, done)
                 running.reported = done
 
     # ---- its own life ----
 
-    def _refuse_second_agent(self) -> None:
-        """Raises ConfigError while another agent beats on this database: two would ask every node twice."""
-        now = self._store.pulse()
-        if now.agent_beat_at is None or self._clock() - now.agent_beat_at > timedelta(seconds=ALIVE_S):
-            return
-        if now.agent_name != socket.gethostname() or _process_exists(now.agent_pid or 0):
+    def _claim(self) -> None:
+        """Raises ConfigError while another agent works on this database: two would ask every node twice."""
+        other = self._store.claim(os.getpid(), socket.gethostname(), self._clock(), self._is_gone)
+        if other:
             raise ConfigError(
-                f"an agent is running already (process {now.agent_pid} on {now.agent_name}); stop it first, "
+                f"an agent is running already (process {other.agent_pid} on {other.agent_name}); stop it first, "
                 f"or wait {ALIVE_S:.0f} s if it is gone"
             )
+
+    def _is_gone(self, found: Pulse) -> bool:
+        """Whether the agent of a pulse is dead: it has not beaten lately, or was a process of here that is no more."""
+        if found.agent_beat_at is None or abs(self._clock() - found.agent_beat_at) > timedelta(seconds=ALIVE_S):
+            return True
+        return found.agent_name == socket.gethostname() and not _process_exists(found.agent_pid or 0)
+
+    def _beat(self) -> None:
+        """Raises ConfigError when another agent has taken this database, as after a sleep of this one."""
+        if not self._store.beat(os.getpid(), socket.gethostname(), self._clock()):
+            raise ConfigError("another agent works on this database now; this one stops")
 
     def _note_store_fault(self, fault: str) -> None:
         """Logs the start and the end of a store fault, not each of its ticks."""
@@ -260,12 +280,15 @@ class Agent:
             log.info("store works again")
         self._store_fault = fault
 
-    def _close(self) -> None:
+    def _end_sweeps(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._probes.close()
+
+    def _close(self) -> None:
+        self._end_sweeps()
         try:
             self._latest.flush()
-            self._store.cut_sweeps(self._clock())
+            self._store.sweeps.cut(self._clock())
         except StoreUnavailable as error:
             log.error("store fault at the end error=%s", error)
         log.info("agent stopped")

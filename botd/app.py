@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, send_file
 
 from botd import pages
+from botd.bundle import bundle_file, bundle_url
 from botd.checks import site_checks
 from botd.config import Config
 from botd.model import Clock, utc_now
@@ -21,6 +22,8 @@ from botd.store import Store
 
 MAX_BODY = 2_000_000
 """Bytes of a request body: a list of 50,000 full names fits."""
+
+YEAR_S = 365 * 86400
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -61,6 +64,7 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
     for route in ROUTES:
         api.add_resource(route.resource, route.path, endpoint=route.name, defaults=dict(route.fixed))
     pages.register(app)
+    app.add_url_rule(bundle_url(), "bundle", _bundle)
     app.register_error_handler(Exception, _error)
     app.after_request(_harden)
     return app
@@ -71,6 +75,14 @@ def shared_folder(name: str) -> Path:
     package = Path(__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
+
+
+def _bundle() -> Response:
+    """DataTables, for the page: the same for ever under this path."""
+    response = send_file(bundle_file(), mimetype="text/javascript", max_age=YEAR_S)
+    response.cache_control.public = True
+    response.cache_control.immutable = True
+    return response
 
 
 def _error(error: Exception) -> Response:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from botd.checks.limits import human_bytes, human_seconds
@@ -12,6 +13,10 @@ from botd.documents import Document
 
 MARKS = {"ok": "", "warn": "!", "fail": "!!", "unknown": "?", "skipped": "-"}
 """What stands before a value, so that nobody needs colours to see what is wrong."""
+
+_AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -33,6 +38,8 @@ def short_value(reading: Document) -> str:
         return "yes" if value else "no"
     if isinstance(value, (int, float)):
         return _number(value, unit)
+    if is_range(value):
+        return _range(*(_number(end, unit) for end in value.values()))
     if isinstance(value, Mapping):
         return _object(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -40,14 +47,35 @@ def short_value(reading: Document) -> str:
     return str(value)
 
 
+def is_range(value: object) -> bool:
+    """Whether this stands for the numbers of several nodes: an object of `low` and `high`, as `fold` makes it."""
+    return isinstance(value, Mapping) and list(value) == ["low", "high"]
+
+
+def age(at: str | None, now: datetime) -> str:
+    """How long ago a time of a document was, in one unit: `12 s`, `4 min`, `3 h`, `2 d`; `never` for no time."""
+    if at is None:
+        return "never"
+    seconds = max(0, int((now - datetime.fromisoformat(at)).total_seconds()))
+    size, unit = next((pair for pair in _AGES if seconds >= pair[0]), _AGES[-1])
+    return f"{seconds // size} {unit}"
+
+
+def with_ages(text: str, now: datetime) -> str:
+    """The sentence with its age behind every time in it: `last seen at 2026-11-23T21:54:45.272Z (3 min ago)`."""
+    return _TIME.sub(lambda match: f"{match[0]} ({age(match[0], now)} ago)", text)
+
+
 def plain(text: str) -> str:
     """The text on one line with nothing that a terminal or a reader could be fooled by: no controls, no bidi marks."""
+    if text.isprintable():  # then it holds no bidi mark either: those are of category Cf
+        return text
     return "".join(char if char.isprintable() else " " for char in _BIDI.sub("", text))
 
 
 def width(text: str) -> int:
     """The columns that plain text takes on a terminal: two for a wide character, none for a combining one (UAX #11)."""
-    return sum(map(_columns, text))
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def fit(text: str, columns: int) -> str:
@@ -86,6 +114,21 @@ def _number(value: float, unit: str | None) -> str:
     return f"{shown} {unit}" if unit and unit != "per core" else shown
 
 
+def _part(value: Any, show: Callable[[float], str]) -> str:
+    """A number of an object, or a range of them."""
+    return _range(*map(show, value.values())) if is_range(value) else show(value)
+
+
+def _range(low: str, high: str) -> str:
+    """Two numbers with the unit once: `0.11-0.30 ms`, `48-61%`, `3 h 2 min-87 d 8 h`."""
+    if low == high:
+        return low
+    number, _, unit = low.partition(" ")
+    same = bool(unit) and high.endswith(" " + unit) and high.count(" ") == 1
+    start = number if same else low.removesuffix("%") if high.endswith("%") else low
+    return f"{start}-{high}"
+
+
 def _object(value: Mapping[str, Any]) -> str:
     """The objects of the built-in checks: a file system, memory, slurmd, a job. Any other shows its values."""
     if value.get("hung"):
@@ -94,13 +137,13 @@ def _object(value: Mapping[str, Any]) -> str:
         return "not mounted"
     if "used_percent" in value and value["used_percent"] is not None:
         read_only = "read-only, " if value.get("read_only") else ""
-        return f"{read_only}{value['used_percent']:.0f}% of {human_bytes(value['size'])}"
+        return f"{read_only}{_part(value['used_percent'], '{:.0f}%'.format)} of {_part(value['size'], human_bytes)}"
     if value.get("size") is not None:
-        return human_bytes(value["size"])
+        return _part(value["size"], human_bytes)
     if "mounted" in value:
         return "no answer"
     if "running" in value:
         return f"{value['version'] or 'running'}" if value["running"] else "stopped"
-    if "job_id" in value:
-        return f"{value['job_id']} {value['state']} {value['exit_code']}"
+    if "state" in value:
+        return " ".join(value[key] for key in ("job_id", "state", "exit_code") if key in value)
     return " ".join(str(item) for item in value.values() if item is not None)

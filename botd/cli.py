@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: [sweep] groups")
     sweep.add_argument("--checks", "-c", default="all", help="checks, separated by commas")
     sweep.add_argument("--format", "-f", choices=("table", "json", "ndjson", "csv"), default="table")
+    sweep.add_argument("--width", type=int, help="columns that the table keeps to; default: as wide as it is")
+    sweep.add_argument("--fold", action="store_true", help="one line for all nodes with the same answers")
     demo = commands.add_parser("demo", help="serve a simulated cluster")
     demo.add_argument("--nodes", type=int, default=320, help="how many nodes it has")
     demo.add_argument("--listen", default="127.0.0.1:5000", help="address:port of the web server")
@@ -112,14 +114,16 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _sweep(args: argparse.Namespace) -> int:
+    from botd.formats import Form
     from botd.once import sweep_once
+    from botd.terminal import Look
 
     _make_room()
     config = load_config(args.config)
     checks = site_checks(config)
     names = select(checks, [word for word in args.checks.split(",") if word] or ["all"])
     groups = ",".join(config.sweep.groups) if args.groups is None else args.groups
-    body = sweep_once(config, checks, groups, names, args.format)
+    body = sweep_once(config, checks, groups, names, Form(args.format, Look(args.width), args.fold))
     sys.stdout.buffer.write(body)
     sys.stdout.flush()
     return 0

@@ -48,6 +48,15 @@ class StoreSettings:
 
 
 @dataclass(frozen=True)
+class HistorySettings:
+    """[history]: how long what happened is kept."""
+
+    keep_failures: float = _setting(365.0, "How long changes for the worse are kept.", unit="days")
+    keep_changes: float = _setting(90.0, "How long all other changes are kept.", unit="days")
+    keep_numbers: float = _setting(30.0, "How long numbers are kept, one an hour after the first day.", unit="days")
+
+
+@dataclass(frozen=True)
 class SlurmSettings:
     """[slurm]: the commands that name the nodes. Each is a command line without a shell, e.g. `sacct -c`."""
 
@@ -158,6 +167,7 @@ class Config:
 
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
+    history: HistorySettings = HistorySettings()
     slurm: SlurmSettings = SlurmSettings()
     groups: GroupSettings = GroupSettings()
     nodes: NodeSettings = NodeSettings()
@@ -174,6 +184,7 @@ class Config:
 SECTIONS: dict[str, type] = {
     "server": ServerSettings,
     "store": StoreSettings,
+    "history": HistorySettings,
     "slurm": SlurmSettings,
     "groups": GroupSettings,
     "nodes": NodeSettings,
@@ -222,7 +233,7 @@ def load_config(path: str | None = None) -> Config:
         return Config()
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, as is a number too long
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
     return parse_config(document, path=path)
 

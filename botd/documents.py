@@ -6,15 +6,18 @@ Times are text of one fixed form, `2026-11-23T20:16:37.123Z`, so that comparing 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
 from botd import nodeset
-from botd.model import Check, Reading, SlurmNode, State, Sweep
+from botd.model import Change, Check, Reading, SlurmNode, State, Sweep
 
 Document = dict[str, Any]
+
+CLOCK_SLACK = timedelta(seconds=2)
+"""How far a reading may be ahead of the clock of who looks at it: the agent and a web process need not agree more."""
 
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
@@ -33,8 +36,8 @@ def iso(at: datetime | None) -> str | None:
     """A time as it stands in every answer: UTC with milliseconds, or null."""
     if at is None:
         return None
-    utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    # Not strftime(3), which writes a year before 1000 with fewer digits.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def reading_document(reading: Reading) -> Document:
@@ -56,9 +59,24 @@ def _value(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
-def oldest(readings: Mapping[str, Document], names: Iterable[str]) -> str:
-    """When the oldest of these readings was taken, empty where one was never taken."""
-    return min(((readings.get(name) or {}).get("at") or "" for name in names), default="9")
+def stale_nodes(
+    readings: Mapping[str, Mapping[str, Document]],
+    nodes: Iterable[str],
+    checks: Iterable[str],
+    since: datetime,
+    now: datetime,
+) -> list[str]:
+    """The nodes with a reading among these checks that is missing or older than `since`.
+
+    One of a time to come counts too: the clock was set back, and nothing says how old it is.
+    """
+    names, first, last = tuple(checks), iso(since) or "", iso(now + CLOCK_SLACK) or ""
+    nothing: Mapping[str, Document] = {}
+
+    def is_stale(known: Mapping[str, Document]) -> bool:
+        return any(not first <= ((known.get(name) or {}).get("at") or "") <= last for name in names)
+
+    return [node for node in nodes if is_stale(readings.get(node, nothing))]
 
 
 def unread_document(check: Check) -> Document:
@@ -124,6 +142,20 @@ def check_document(check: Check) -> Document:
         "needs": list(check.needs),
         "parent": check.parent,
         "help": check.help,
+    }
+
+
+def change_document(change: Change) -> Document:
+    """One change; `id` is its place in the history, which never changes."""
+    return {
+        "id": change.id,
+        "at": iso(change.at),
+        "node": change.node,
+        "subject": change.subject,
+        "old": change.old or None,
+        "new": change.new or None,
+        "why": change.why,
+        "bad": change.is_bad,
     }
 
 

@@ -18,6 +18,7 @@
     ├── SlurmFailed           502  slurm-failed       a Slurm command is missing, failed or printed garbage
     │   └── SlurmTimeout      504  slurm-timeout      a Slurm command did not end in time
     ├── StoreUnavailable      503  store-unavailable  the database is locked, full or away
+    │   └── StoreDamaged      503  store-damaged      the database file is damaged
     └── NoNodeList            503  no-node-list       no agent has written a node list yet
 
 A sick node is never an exception: it is a Reading (see `botd.model`).
@@ -26,7 +27,7 @@ A sick node is never an exception: it is a Reading (see `botd.model`).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class BotdError(Exception):
@@ -56,10 +57,14 @@ class BadNodeset(BadRequest):
 
 
 class NotFound(BotdError):
-    """Raised when a request names something that does not exist."""
+    """Raised when a request names something that does not exist. `near` are known names that it may have meant."""
 
     status = 404
     code = "not-found"
+
+    def __init__(self, message: str, near: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.near = tuple(near)
 
 
 class UnknownNode(NotFound):
@@ -135,6 +140,12 @@ class StoreUnavailable(BotdError):
     code = "store-unavailable"
 
 
+class StoreDamaged(StoreUnavailable):
+    """Raised when the database file is damaged. The agent ends, and keeps the file aside when it starts again."""
+
+    code = "store-damaged"
+
+
 class NoNodeList(BotdError):
     """Raised when no node list was ever written to the store: the agent has not run yet."""
 
@@ -142,7 +153,12 @@ class NoNodeList(BotdError):
     code = "no-node-list"
 
 
+def nearest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
+    """The known names that are most like this one, nearest first; empty when nothing is near."""
+    return difflib.get_close_matches(name, list(known), n=count, cutoff=0.6)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error message: `; did you mean "n0001.savio2"?`, or an empty string when nothing is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = nearest(name, known, 1)
     return f'; did you mean "{near[0]}"?' if near else ""

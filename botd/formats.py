@@ -1,16 +1,19 @@
-"""The forms of a status answer: JSON, NDJSON, CSV and an aligned text table. The same nodes and checks in each."""
+"""The forms of an answer: JSON, NDJSON, CSV and an aligned text table. The same nodes and checks in each."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import orjson
 
-from botd.cells import cell, fit, plain, width
+from botd.cells import cell, plain
 from botd.checks import Checks
 from botd.documents import Document, encode
+from botd.fold import fold_nodes
+from botd.terminal import WIDE, Column, Drawn, Look, draw, notes
 
 MIME = {
     "json": "application/json",
@@ -23,7 +26,14 @@ MIME = {
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """What makes a spreadsheet read a text as a formula, also in full width."""
 
-_MAX_CELL = 40
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an answer is to look like: one of MIME, how a table is drawn, and whether nodes that are the same fold."""
+
+    name: str
+    look: Look = WIDE
+    fold: bool = False
 
 
 def to_json(head: Document, key: str, items: Iterable[bytes]) -> bytes:
@@ -45,78 +55,92 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return out.getvalue().encode()
 
 
-def to_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    """Aligned columns, two blanks apart; the last one is as long as it needs to be."""
-    lines = [[plain(text) for text in row] for row in (header, *rows)]
-    widest = [max(width(line[i]) for line in lines) for i in range(len(header))]
-    widths = [min(columns, _MAX_CELL) for columns in widest[:-1]] + [widest[-1]]
-    return "".join("  ".join(map(fit, line, widths)).rstrip() + "\n" for line in lines).encode()
-
-
-def status_csv(nodes: Iterable[Document], checks: Sequence[str]) -> bytes:
-    """A row per node; for each check its state and its value."""
+def status_csv(nodes: Sequence[Document], checks: Sequence[str]) -> bytes:
+    """A row per node, or per fold; for each check its state and its value."""
     names = [column for check in checks for column in (f"{check}_state", check)]
-    header = ["node", "groups", "slurm_state", "reason", "reason_by", "reason_at", *names]
+    header = [*_name_columns(nodes), "groups", "slurm_state", "reason", "reason_by", "reason_at", *names]
     return to_csv(header, (_csv_row(node, checks) for node in nodes))
 
 
-def status_table(head: Document, nodes: Iterable[Document], checks: Checks) -> bytes:
+def status_table(head: Document, nodes: Sequence[Document], checks: Checks, look: Look = WIDE) -> bytes:
     """The table for a terminal: node, Slurm's state, a column per check, the reason last; then what is wrong."""
-    names = head["checks"]
-    header = ["NODE", "STATE", *(checks[name].title.upper() for name in names), "REASON"]
-    rows = [_text_row(node, names) for node in nodes]
-    notes = [f"# {plain(problem)}\n" for problem in head["problems"]]
-    legend = f"# {head['count']} nodes, as of {head['as_of'] or 'never'}; !! fail, ! warn, ? unknown, - skipped\n"
-    return to_table(header, rows) + "".join([legend, *notes]).encode()
+    slurm = [node["slurm"] or {} for node in nodes]
+    drawn = draw(
+        [
+            *(Column(name.upper(), [str(node[name]) for node in nodes], kept=True) for name in _name_columns(nodes)),
+            Column("STATE", [found.get("state", "-") for found in slurm], kept=True),
+            *(_check_column(checks[name].title, name, nodes) for name in head["checks"]),
+            Column("REASON", [found.get("reason") or "" for found in slurm]),
+        ],
+        look,
+    )
+    nodes_in_words = "1 node" if head["count"] == 1 else f"{head['count']} nodes"
+    legend = f"{nodes_in_words}, as of {head['as_of'] or 'never'}; !! fail, ! warn, ? unknown, - skipped"
+    return (drawn.text() + notes([legend, *_left_out(drawn), *head["problems"]], look)).encode()
 
 
 def status_body(
-    form: str,
+    form: Form,
     head: Document,
     documents: Callable[[], list[Document]],
     fragments: Callable[[], list[bytes]],
     checks: Checks,
 ) -> bytes:
     """A status answer in one of the forms. Nodes come as documents or as JSON, whichever the form needs."""
-    if form == "json":
-        return to_json(head, "nodes", fragments())
-    if form == "ndjson":
-        return to_ndjson(fragments())
-    if form == "csv":
-        return status_csv(documents(), head["checks"])
-    return status_table(head, documents(), checks)
+    if form.name in ("json", "ndjson"):
+        items = list(map(encode, fold_nodes(documents()))) if form.fold else fragments()
+        return to_json(head, "nodes", items) if form.name == "json" else to_ndjson(items)
+    nodes = fold_nodes(documents()) if form.fold else documents()
+    if form.name == "csv":
+        return status_csv(nodes, head["checks"])
+    return status_table(head, nodes, checks, form.look)
 
 
-def records_body(form: str, head: Document, key: str, records: Sequence[Document], columns: Sequence[str]) -> bytes:
+def records_body(form: Form, head: Document, key: str, records: Sequence[Document], columns: Sequence[str]) -> bytes:
     """Any list of flat records in one of the forms: `columns` are those that CSV and the table show."""
-    if form == "json":
+    if form.name == "json":
         return to_json(head, key, map(encode, records))
-    if form == "ndjson":
+    if form.name == "ndjson":
         return to_ndjson(map(encode, records))
-    if form == "csv":
+    if form.name == "csv":
         return to_csv(columns, ([_flat_cell(record[column]) for column in columns] for record in records))
-    rows = [[_flat(record[column]) for column in columns] for record in records]
-    return to_table([column.upper() for column in columns], rows)
+    shown = [Column(name.upper(), [_flat(record[name]) for record in records]) for name in columns]
+    return table_text(shown, form.look)
+
+
+def table_text(columns: Sequence[Column], look: Look) -> bytes:
+    """A table and, where columns had no room, which they are."""
+    drawn = draw(columns, look)
+    return (drawn.text() + notes(_left_out(drawn), look)).encode()
+
+
+def _name_columns(nodes: Sequence[Document]) -> tuple[str, ...]:
+    return ("count", "nodeset") if nodes and "nodeset" in nodes[0] else ("node",)
+
+
+def _check_column(title: str, check: str, nodes: Sequence[Document]) -> Column:
+    readings = [node["readings"][check] for node in nodes]
+    states = [reading["state"] for reading in readings]
+    return Column(title.upper(), list(map(cell, readings)), states, quiet=set(states) <= {"ok", "skipped"})
+
+
+def _left_out(drawn: Drawn) -> list[str]:
+    """Which columns had no room, and how to see them."""
+    quiet = [column.title for column in drawn.left_out if column.quiet]
+    others = [column.title for column in drawn.left_out if not column.quiet]
+    told = [f"nothing wrong in, and left out: {', '.join(quiet)}"] if quiet else []
+    told += [f"no room for: {', '.join(others)}"] if others else []
+    return [*told, "ask with a larger width, or without one, to see all columns"] if told else []
 
 
 def _csv_row(node: Document, checks: Iterable[str]) -> list[object]:
     slurm = node["slurm"] or {}
-    row: list[object] = [node["node"], " ".join(node["groups"])]
+    row: list[object] = [*(node[name] for name in _name_columns([node])), " ".join(node["groups"])]
     row += [slurm.get(key) for key in ("state", "reason", "reason_by", "reason_at")]
     for check in checks:
         reading = node["readings"][check]
         row += [reading["state"], _raw(reading["value"])]
     return row
-
-
-def _text_row(node: Document, checks: Iterable[str]) -> list[str]:
-    slurm = node["slurm"] or {}
-    return [
-        node["node"],
-        slurm.get("state", "-"),
-        *(cell(node["readings"][check]) for check in checks),
-        slurm.get("reason", ""),
-    ]
 
 
 def _raw(value: object) -> object:

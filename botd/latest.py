@@ -6,16 +6,21 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from botd.documents import Document, decode, encode, iso, oldest, reading_document
+from botd.documents import Document, decode, encode, reading_document, stale_nodes
 from botd.errors import StoreUnavailable
-from botd.model import Clock, Reading
+from botd.history import Words, reading_changes, word
+from botd.model import Change, Clock, Reading
 from botd.store import Store
+
+MAX_UNWRITTEN = 100_000
+"""Changes that wait for a store which cannot be written; of more, the oldest are given up."""
 
 
 class LatestReadings:
     """The newest reading of every check on every node, in memory and, once flushed, in the store.
 
-    Sweeps put finished nodes from their threads; what cannot be written stays and is tried again.
+    Sweeps put finished nodes from their threads; what cannot be written stays and is tried again. What a reading
+    changes is written with it, so that neither is ever there without the other.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -24,10 +29,17 @@ class LatestReadings:
         self._lock = threading.Lock()
         self._documents: dict[str, dict[str, Document]] = {}
         self._unwritten: set[str] = set()
+        self._words: dict[str, Words] = {}
+        self._changes: list[Change] = []
 
     def load(self) -> None:
         """Takes up what an earlier agent left in the store."""
         self._documents = {node: decode(data) for node, data in self._store.readings_since(0).items()}
+        for (node, subject), last in self._store.changes.last_words().items():
+            self._words.setdefault(node, {})[subject] = last
+        for node, readings in self._documents.items():
+            known = {name: said for name, reading in readings.items() if (said := word(name, reading))}
+            self._words.setdefault(node, {}).update(known)
 
     def put(self, node: str, readings: Mapping[str, Reading]) -> None:
         """Replaces these readings of a node; its other checks keep theirs."""
@@ -35,22 +47,24 @@ class LatestReadings:
         with self._lock:
             self._documents[node] = {**self._documents.get(node, {}), **new}
             self._unwritten.add(node)
+            self._changes += reading_changes(node, self._words.setdefault(node, {}), new, self._clock())
+            del self._changes[:-MAX_UNWRITTEN]
 
     def flush(self) -> None:
         """Writes what is new, all or nothing. Raises StoreUnavailable, and then all of it is still to write."""
         with self._lock:
             nodes, self._unwritten = self._unwritten, set()
+            changes, self._changes = self._changes, []
             documents = {node: encode(self._documents[node]) for node in nodes}
         try:
-            self._store.write_readings(documents, self._clock())
+            self._store.write_readings(documents, self._clock(), changes=changes)
         except StoreUnavailable:
             with self._lock:
                 self._unwritten |= nodes
+                self._changes = changes + self._changes
             raise
 
     def stale(self, nodes: Iterable[str], checks: Iterable[str], since: datetime) -> list[str]:
-        """The nodes with a reading among these checks that is missing or older than `since`."""
-        limit = iso(since) or ""
-        names = tuple(checks)
+        """The nodes with a reading among these checks that is missing, older than `since`, or of a time to come."""
         with self._lock:
-            return [node for node in nodes if oldest(self._documents.get(node, {}), names) < limit]
+            return stale_nodes(self._documents, nodes, checks, since, self._clock())

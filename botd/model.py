@@ -255,7 +255,8 @@ class Check:
     A `quick` command reads the kernel's own files only and never says `exit`: it runs without a time limit of its
     own, which saves the node three processes. `guarded` takes the place of `command` on a node where it did not
     end the last time: it looks whether that run is still there, which costs more, and if so exits with 124. An
-    Output without an exit status reaches `parse` only where `reads_cut` says so.
+    Output without an exit status reaches `parse` only where `reads_cut` says so. `plotted` names the number that is
+    kept over time: a key of an object, or `value` for a value that is a number itself; empty keeps none.
     """
 
     name: str
@@ -271,6 +272,7 @@ class Check:
     quick: bool = False
     guarded: str = ""
     reads_cut: bool = False
+    plotted: str = ""
     options: tuple[Option, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -316,3 +318,21 @@ class Sweep:
     done: int = 0
     total: int = 0
     errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became different about a node: the state of one check, Slurm's state (`slurm`) or its `reason`.
+
+    `old` is empty where nothing was known before. `is_bad` says that the new is worse than well. `id` grows with
+    every change that is recorded; None before that.
+    """
+
+    node: str
+    subject: str
+    old: str
+    new: str
+    at: datetime
+    why: str = ""
+    is_bad: bool = False
+    id: int | None = None

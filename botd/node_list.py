@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 
 from botd.config import Config, resolve_path
-from botd.documents import encode
+from botd.documents import decode, encode
 from botd.errors import SlurmFailed
+from botd.history import list_changes
 from botd.inventory import Inventory, build
-from botd.inventory.document import to_document
+from botd.inventory.document import from_document, to_document
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
 from botd.model import Clock, SlurmNode
@@ -29,6 +31,7 @@ class NodeList:
         self._slurm: tuple[SlurmNode, ...] = ()
         self._as_of: datetime | None = None
         self._written = b""
+        self._recorded: Mapping[str, SlurmNode] | None = None
         self.inventory: Inventory = build((), {}, None, ())
         self.tried_at: datetime | None = None
 
@@ -45,12 +48,25 @@ class NodeList:
         problems = [*problems, *self._reader.problems]
         self.inventory = build(self._slurm, groups, self._as_of, problems)
         document = encode({**to_document(self.inventory), "as_of": None})
+        if self._recorded is None:
+            self._recorded = self._left_behind()
+        changes = [] if error else list_changes(self._recorded, self.inventory.nodes, started)
         self._store.write_node_list(
-            document if document != self._written else None, as_of=self._as_of, error=error, now=started
+            document if document != self._written else None,
+            as_of=self._as_of,
+            error=error,
+            now=started,
+            changes=changes,
         )
+        self._recorded = self._recorded if error else self.inventory.nodes
         if document != self._written:
             log.info("node list nodes=%d down=%d", len(self.inventory.names()), len(self.inventory.down()))
             for problem in problems:
                 log.warning("node list problem=%s", problem)
         self._written = document
         self.tried_at = started
+
+    def _left_behind(self) -> Mapping[str, SlurmNode]:
+        """The nodes that an earlier agent wrote last, so that what changed since is not missed."""
+        document = self._store.node_list()
+        return from_document(decode(document)).nodes if document else {}

@@ -11,7 +11,7 @@ from botd.checks import Checks
 from botd.config import Config, resolve_path
 from botd.documents import Document, encode, iso, node_document, reading_document
 from botd.errors import SlurmFailed
-from botd.formats import status_body
+from botd.formats import Form, status_body
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _BAR = 30
 
 
-def sweep_once(config: Config, checks: Checks, groups: str, names: Sequence[str], form: str) -> bytes:
+def sweep_once(config: Config, checks: Checks, groups: str, names: Sequence[str], form: Form) -> bytes:
     """Reads the node list, sweeps the groups once and returns the answer in one form.
 
     Raises what the node list and the groups raise; where Slurm fails, groups from files still work.
@@ -91,7 +91,7 @@ def _answer(
     nodes: Sequence[str],
     readings: Mapping[str, Mapping[str, Document]],
     problems: Sequence[str],
-    form: str,
+    form: Form,
 ) -> bytes:
     wanted = [checks[name] for name in names]
     documents = [

@@ -26,11 +26,15 @@ def _object(properties: Mapping[str, Any], *, required: Iterable[str] | None = N
     return {"type": "object", "properties": dict(properties), "required": names}
 
 
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 def _list_of(name: str) -> dict[str, Any]:
-    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+    return {"type": "array", "items": _ref(name)}
 
 
-_SLURM = {
+_SLURM: dict[str, dict[str, Any]] = {
     "state": _TEXT,
     "flags": _TEXTS,
     "unrecognised": _TEXTS,
@@ -38,6 +42,33 @@ _SLURM = {
     "reason_by": _TEXT,
     "reason_at": _TIME,
     "partitions": _TEXTS,
+}
+
+_ANSWERS = {
+    "groups": _TEXTS,
+    "readings": {"type": "object", "additionalProperties": _ref("Reading")},
+    "recommendation": {"type": "object", "nullable": True},
+}
+
+_CHECK = {
+    "name": _TEXT,
+    "title": _TEXT,
+    "unit": {"type": "string", "nullable": True},
+    "kind": {"type": "string", "enum": ["batch", "bmc", "remote"]},
+    "needs": _TEXTS,
+    "parent": {"type": "string", "nullable": True},
+    "help": _TEXT,
+}
+
+_CHANGE = {
+    "id": _COUNT,
+    "at": _TIME,
+    "node": _TEXT,
+    "subject": _TEXT,
+    "old": {"type": "string", "nullable": True},
+    "new": {"type": "string", "nullable": True},
+    "why": _TEXT,
+    "bad": {"type": "boolean"},
 }
 
 _HEAD = {"as_of": _TIME, "count": _COUNT, "complete": {"type": "boolean"}, "problems": _TEXTS}
@@ -55,13 +86,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         }
     ),
     "Slurm": {**_object(_SLURM), "nullable": True},
-    "Node": _object(
+    "Node": _object({"node": _TEXT, **_ANSWERS, "slurm": _ref("Slurm")}),
+    "Fold": _object(
         {
-            "node": _TEXT,
-            "groups": _TEXTS,
-            "slurm": {"$ref": "#/components/schemas/Slurm"},
-            "readings": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Reading"}},
-            "recommendation": {"type": "object", "nullable": True},
+            **_ANSWERS,
+            "nodeset": _TEXT,
+            "count": _COUNT,
+            "slurm": {
+                **_object({name: {**shape, "nullable": True} for name, shape in _SLURM.items()}),
+                "nullable": True,
+            },
         }
     ),
     "Status": _object(
@@ -70,7 +104,53 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "groups": _TEXTS,
             "checks": _TEXTS,
             "sweep": {"type": "integer", "nullable": True},
-            "nodes": _list_of("Node"),
+            "nodes": {"type": "array", "items": {"anyOf": [_ref("Node"), _ref("Fold")]}},
+        }
+    ),
+    "Table": _object(
+        {
+            **_HEAD,
+            "groups": _TEXTS,
+            "checks": {"type": "array", "items": _object(_CHECK)},
+            "sweep": {"type": "integer", "nullable": True},
+            "reached": _TEXT,
+            "running": {**_object({"sweep": _COUNT, "done": _COUNT, "total": _COUNT}), "nullable": True},
+            "rows": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "node": _TEXT,
+                        "groups": _TEXTS,
+                        "state": {"type": "string", "nullable": True},
+                        "reason": _TEXT,
+                        "reason_by": _TEXT,
+                        "reason_at": {"type": "integer", "nullable": True},
+                        "cells": {"type": "array", "items": {"type": "array", "items": {}}},
+                    }
+                ),
+            },
+        }
+    ),
+    "Changes": _object(
+        {
+            "since": _TIME,
+            "until": _TIME,
+            "count": _COUNT,
+            "next": {"type": "integer", "nullable": True},
+            "changes": {
+                "type": "array",
+                "items": _object(_CHANGE),
+            },
+        }
+    ),
+    "Offenders": _object(
+        {
+            "since": _TIME,
+            "count": _COUNT,
+            "nodes": {
+                "type": "array",
+                "items": _object({"node": _TEXT, "incidents": _COUNT, "last_at": _TIME, "last": _TEXT}),
+            },
         }
     ),
     "Sinfo": _object({**_HEAD, "nodes": {"type": "array", "items": _object({"node": _TEXT, **_SLURM})}}),
@@ -112,17 +192,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "count": _COUNT,
             "checks": {
                 "type": "array",
-                "items": _object(
-                    {
-                        "name": _TEXT,
-                        "title": _TEXT,
-                        "unit": {"type": "string", "nullable": True},
-                        "kind": {"type": "string", "enum": ["batch", "bmc", "remote"]},
-                        "needs": _TEXTS,
-                        "parent": {"type": "string", "nullable": True},
-                        "help": _TEXT,
-                    }
-                ),
+                "items": _object(_CHECK),
             },
         }
     ),
@@ -145,6 +215,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "status": {"type": "string", "enum": ["ok", "degraded"]},
             "version": _TEXT,
             "problems": _TEXTS,
+            "notes": _TEXTS,
             "agent": {"type": "object"},
             "last_sweep": {"type": "object", "nullable": True},
             "node_list": {"type": "object"},

@@ -10,24 +10,31 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from botd import nodeset
 from botd.checks import Checks, select, with_needs
 from botd.config import Config
-from botd.documents import Document, decode, encode, iso, node_document, oldest
+from botd.documents import CLOCK_SLACK, Document, decode, encode, iso, node_document, stale_nodes
 from botd.errors import BadRequest, NoNodeList, SlurmFailed, SlurmTimeout
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
 from botd.model import Clock, Group, SlurmNode, Sweep, SweepState
+from botd.rows import row_document
 from botd.store import ALIVE_S, Pulse, Store
 
 RECHECK_S = 0.05
 """How long a process trusts its view of the store. A request that waited for something looks afresh."""
 
 CACHED_ANSWERS = 32
+
+CACHED_BYTES = 64 * 2**20
+"""Of all cached answers together: 10,000 nodes with 16 checks are 28 MB, and each question may be another one."""
+
+CACHED_READINGS = 300_000
+"""Readings that are kept as JSON, of some 170 bytes each."""
 
 _POLL_S = 0.05
 
@@ -49,12 +56,15 @@ class Question:
 
 @dataclass(frozen=True)
 class View:
-    """The store as it was at one moment. `fragments` are its nodes as JSON, by checks, made when first asked for."""
+    """The store as it was at one moment.
+
+    `fragments` are its nodes as JSON, by shape and checks, made when first asked for.
+    """
 
     pulse: Pulse
     inventory: Inventory
     readings: Mapping[str, Mapping[str, Document]]
-    fragments: dict[tuple[str, ...], dict[str, bytes]] = field(default_factory=dict)
+    fragments: dict[tuple[str, tuple[str, ...]], dict[str, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,20 @@ class StatusAnswer:
     sweep: int | None
     revision: tuple[int, int]
     view: View = field(compare=False, repr=False)
+
+    @property
+    def identity(self) -> Hashable:
+        """What two answers have in common that look the same; without the view, which is as large as the store."""
+        return (
+            self.as_of,
+            self.groups,
+            self.checks,
+            self.nodes,
+            self.complete,
+            self.problems,
+            self.sweep,
+            self.revision,
+        )
 
     def head(self) -> Document:
         """The answer without its nodes."""
@@ -102,6 +126,10 @@ class Board:
         """The checks of this site."""
         return self._checks
 
+    def now(self) -> datetime:
+        """The time by which ages are told."""
+        return self._clock()
+
     def view(self, *, fresh: bool = False) -> View:
         """The store as it is now, or was a moment ago. Raises StoreUnavailable."""
         with self._lock:
@@ -120,7 +148,8 @@ class Board:
     def agent_alive(self, view: View) -> bool:
         """Whether the agent has beaten lately."""
         beat = view.pulse.agent_beat_at
-        return beat is not None and self._clock() - beat < timedelta(seconds=ALIVE_S)
+        # One of a time to come is no sign of life either: the clock was set back, and then it is beaten anew.
+        return beat is not None and abs(self._clock() - beat) < timedelta(seconds=ALIVE_S)
 
     # ---- asking ----
 
@@ -139,7 +168,7 @@ class Board:
         Where neither groups nor nodes are given it is about `default_groups`, else about the regular sweep's.
         """
         names = tuple(select(self._checks, _words(checks or "all")))
-        terms = nodeset.split(groups or "")
+        terms = list(dict.fromkeys(nodeset.split(groups or "")))
         if not terms and not nodes:
             terms = list(self._config.sweep.groups if default_groups is None else default_groups)
         if max_age_s is None:
@@ -163,10 +192,10 @@ class Board:
         asked_at = self._clock()
         view = self.view()
         since = asked_at - timedelta(seconds=max_age_s)
-        if _tried(view, since) or not self.agent_alive(view):
+        if self._tried(view, since) or not self.agent_alive(view):
             return self.known()
         self._store.want_node_list(asked_at)
-        self._poll(lambda: _tried(self.view(fresh=True), since), min(wait_s, self._config.slurm.timeout + 2))
+        self._poll(lambda: self._tried(self.view(fresh=True), since), min(wait_s, self._config.slurm.timeout + 2))
         return self.known()
 
     def slurm_nodes(self, max_age_s: float) -> tuple[View, list[str]]:
@@ -180,19 +209,19 @@ class Board:
             raise _slurm_error(pulse, self._last_good(pulse))
         return view, self._problems(view, uses_sinfo=True)
 
-    def answer(self, question: Question) -> StatusAnswer:
-        """The answer from the store, after a sweep of what is too old if the client waits for one."""
+    def answer(self, question: Question, *, sweep_allowed: bool = True) -> StatusAnswer:
+        """The answer from the store, after a sweep of what is too old if one is allowed and the client waits for it."""
         view = self.view()
         sweep = None
         since = self._clock() - timedelta(seconds=question.max_age_s)
-        if self._stale(view, question, since) and self.agent_alive(view):
+        if sweep_allowed and self._stale(view, question, since) and self.agent_alive(view):
             sweep = self._request(question)
             self._wait(sweep, question.wait_s)
             view = self.view(fresh=True)
         # A client that does not wait is told which sweep to follow; what it gets is what was there.
         complete = not self._stale(view, question, since) and self.agent_alive(view)
         problems = self._problems(view, uses_sinfo=question.uses_sinfo)
-        if not complete and self.agent_alive(view):
+        if sweep_allowed and not complete and self.agent_alive(view):
             count = len(self._stale(view, question, since))
             problems.append(f"{count} of {len(question.nodes)} nodes have readings older than asked for")
         listed = not (question.uses_sinfo and view.pulse.list_error)
@@ -208,9 +237,9 @@ class Board:
             view=view,
         )
 
-    def encoded(self, answer: StatusAnswer, form: str, make: Callable[[], bytes]) -> tuple[bytes, str]:
+    def encoded(self, answer: StatusAnswer, form: Hashable, make: Callable[[], bytes]) -> tuple[bytes, str]:
         """The body of an answer in one form and its entity tag, made by `make` where it was not made before."""
-        key = (form, answer)
+        key = (form, answer.identity)
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
@@ -219,7 +248,7 @@ class Board:
         entry = (body, hashlib.blake2b(body, digest_size=16).hexdigest())
         with self._lock:
             self._answers[key] = entry
-            while len(self._answers) > CACHED_ANSWERS:
+            while len(self._answers) > CACHED_ANSWERS or _size(self._answers.values()) > CACHED_BYTES:
                 self._answers.popitem(last=False)
         return entry
 
@@ -229,12 +258,28 @@ class Board:
 
     def node_json(self, answer: StatusAnswer) -> list[bytes]:
         """The nodes of an answer as JSON, each encoded once until something in it changes."""
-        if len(answer.view.fragments) > CACHED_ANSWERS:
+        return self._fragments(answer, "node", lambda document: document)
+
+    def row_json(self, answer: StatusAnswer) -> list[bytes]:
+        """The nodes of an answer as the rows that the page draws, each encoded once until something in it changes."""
+        return self._fragments(answer, "row", row_document)
+
+    def running(self, answer: StatusAnswer) -> Sweep | None:
+        """The sweep under way that asks most of these nodes, None where none does."""
+        wanted = set(answer.nodes)
+        shared = [(len(wanted.intersection(sweep.nodes)), sweep.id, sweep) for sweep in self._store.sweeps.running()]
+        most, _, sweep = max(shared, default=(0, 0, None))
+        return sweep if most else None
+
+    def _fragments(self, answer: StatusAnswer, shape: str, make: Callable[[Document], Document]) -> list[bytes]:
+        """The nodes of an answer as JSON of a shape, which `make` gives to those that have none yet."""
+        kept = dict(answer.view.fragments)
+        if sum(len(checks) * len(nodes) for (_, checks), nodes in kept.items()) > CACHED_READINGS:
             answer.view.fragments.clear()
-        known = answer.view.fragments.setdefault(answer.checks, {})
+        known = answer.view.fragments.setdefault((shape, answer.checks), {})
         for node in answer.nodes:
             if node not in known:
-                known[node] = encode(self._document(answer.view, node, answer.checks))
+                known[node] = encode(make(self._document(answer.view, node, answer.checks)))
         return [known[node] for node in answer.nodes]
 
     def _document(self, view: View, node: str, checks: Iterable[str]) -> Document:
@@ -256,25 +301,28 @@ class Board:
             return replace(old, pulse=pulse)
         changed = {node: decode(data) for node, data in self._store.readings_since(old.pulse.revision).items()}
         fragments = {
-            checks: {node: data for node, data in dict(known).items() if node not in changed}
-            for checks, known in dict(old.fragments).items()
+            shape: {node: data for node, data in dict(known).items() if node not in changed}
+            for shape, known in dict(old.fragments).items()
         }
         return View(pulse, old.inventory, {**old.readings, **changed}, fragments)
 
     def _stale(self, view: View, question: Question, since: datetime) -> list[str]:
-        limit = iso(since) or ""
-        return [node for node in question.nodes if oldest(view.readings.get(node, {}), question.checks) < limit]
+        return stale_nodes(view.readings, question.nodes, question.checks, since, self._clock())
+
+    def _tried(self, view: View, since: datetime) -> bool:
+        tried = view.pulse.list_tried_at
+        return tried is not None and since <= tried <= self._clock() + CLOCK_SLACK
 
     # ---- sweeps ----
 
     def _request(self, question: Question) -> int:
         names = with_needs(self._checks, question.checks)
         limit = self._config.sweep.queue
-        return self._store.request_sweep(question.nodes, names, question.max_age_s, self._clock(), queue_limit=limit)
+        return self._store.sweeps.request(question.nodes, names, question.max_age_s, self._clock(), queue_limit=limit)
 
     def _wait(self, sweep_id: int, wait_s: float) -> None:
         """Returns when the sweep has ended, when the time is up, or when the agent is gone."""
-        self._poll(lambda: _over(self._store.sweep(sweep_id)) or not self.agent_alive(self.view()), wait_s)
+        self._poll(lambda: _over(self._store.sweeps.get(sweep_id)) or not self.agent_alive(self.view()), wait_s)
 
     def _poll(self, done: Callable[[], bool], wait_s: float) -> None:
         ends_at, pause_s = time.monotonic() + wait_s, _POLL_S
@@ -312,13 +360,12 @@ def listed_groups(inventory: Inventory) -> list[Group]:
     return always + [inventory.groups[name] for name in inventory.group_names()]
 
 
+def _size(entries: Iterable[tuple[bytes, str]]) -> int:
+    return sum(len(body) for body, _ in entries)
+
+
 def _words(text: str) -> list[str]:
     return [word for part in text.split(",") if (word := part.strip())] or ["all"]
-
-
-def _tried(view: View, since: datetime) -> bool:
-    tried = view.pulse.list_tried_at
-    return tried is not None and tried >= since
 
 
 def _over(sweep: Sweep) -> bool:

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the tests talk to. Without root it says what is missing, and the tests that need
 # it are skipped. Services that a package would start are kept down: the tests start their own, on loopback.
 set -eu
-packages="bindfs busybox fping iproute2 ipmitool iptables iputils-ping munge openipmi openssh-server procps slurm-client slurmctld slurmd"
+packages="bindfs busybox chromium elinks fping ipmitool iproute2 iptables iputils-ping lynx mariadb-server-core munge openipmi openssh-server postgresql procps slurm-client slurm-wlm-mysql-plugin slurmctld slurmd slurmdbd w3m"
 
 missing=""
 for package in $packages; do

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +23,7 @@ from botd.model import SweepState
 from botd.store import Store
 from botd.sweep import make_plan
 from tests.conftest import need_program
+from tests.program import wait_until
 
 SINFO = """NODELIST STATE TIMESTAMP USER REASON
 n[1-3] drain 2026-11-23T20:16:37 root bad GPU 3, RMA open
@@ -33,7 +33,7 @@ CONFIG = """
 sinfo_file = "sinfo.txt"
 squeue = "./squeue"
 sacct = ""
-refresh = 3600
+refresh = {refresh}
 [sweep]
 interval = {interval}
 checks = ["ping"]
@@ -52,21 +52,12 @@ timeout = 0.3
 """
 
 
-def wait_until(true: Callable[[], Any], seconds: float = 20) -> Any:
-    """What `true` returns once it is true. Fails when it never is."""
-    ends_at = time.monotonic() + seconds
-    while not (result := true()):
-        assert time.monotonic() < ends_at, "it never came true"
-        time.sleep(0.02)
-    return result
-
-
 class Lone:
     """A folder with everything that an agent of five loopback nodes needs."""
 
-    def __init__(self, folder: Path, *, interval: float = 0, port: int = 1) -> None:
+    def __init__(self, folder: Path, *, interval: float = 0, port: int = 1, refresh: float = 3600) -> None:
         self.path = folder / "botd.toml"
-        self.path.write_text(CONFIG.format(interval=interval, port=port))
+        self.path.write_text(CONFIG.format(interval=interval, port=port, refresh=refresh))
         (folder / "sinfo.txt").write_text(SINFO)
         (folder / "hosts").write_text("".join(f"127.0.9.{i} n{i}\n" for i in range(1, 6)))
         (folder / "groups").mkdir()
@@ -108,7 +99,7 @@ def test_it_sweeps_its_groups_on_its_interval(tmp_path: Path, run_agent) -> None
     need_program("fping")
     lone = Lone(tmp_path, interval=0.5)
     run_agent(lone)
-    wait_until(lambda: (lone.store.sweep_figures().by_state.get("done") or 0) >= 2)
+    wait_until(lambda: (lone.store.sweeps.figures().by_state.get("done") or 0) >= 2)
     assert set(lone.store.readings_since(0)) == {"n1", "n2", "n3"}
 
 
@@ -137,21 +128,24 @@ def test_it_reads_what_a_client_asks_for(lone: Lone, run_agent) -> None:
     assert body["complete"] is True
     assert [node["readings"]["ping"]["state"] for node in body["nodes"]] == ["ok", "ok"]
     assert all(node["readings"]["ping"]["value"] > 0 for node in body["nodes"])
-    assert lone.store.sweep(body["sweep"]).state is SweepState.DONE
+    assert lone.store.sweeps.get(body["sweep"]).state is SweepState.DONE
 
 
-def test_fifty_clients_asking_at_once_share_one_sweep(lone: Lone, run_agent) -> None:
-    run_agent(lone)
-    app = create_app(lone.config)
+def test_fifty_clients_asking_at_once_share_one_sweep(tmp_path: Path, run_agent) -> None:
+    need_program("fping")
+    with silent_server() as port:  # so that the sweep lasts until the last of them has asked
+        lone = Lone(tmp_path, port=port)
+        run_agent(lone)
+        app = create_app(lone.config)
 
-    def ask(_: int) -> Any:
-        return app.test_client().get("/api/v1/status?groups=all&checks=ping&max_age=0").get_json()
+        def ask(_: int) -> Any:
+            return app.test_client().get("/api/v1/status?groups=all&checks=ssh&max_age=0").get_json()
 
-    with ThreadPoolExecutor(50) as pool:
-        bodies = list(pool.map(ask, range(50)))
+        with ThreadPoolExecutor(50) as pool:
+            bodies = list(pool.map(ask, range(50)))
     assert {body["complete"] for body in bodies} == {True}
     assert {body["count"] for body in bodies} == {5}
-    assert sum(lone.store.sweep_figures().by_state.values()) == 1
+    assert sum(lone.store.sweeps.figures().by_state.values()) == 1
 
 
 def test_a_request_is_answered_from_what_another_sweep_is_reading(tmp_path: Path, run_agent) -> None:
@@ -161,14 +155,14 @@ def test_a_request_is_answered_from_what_another_sweep_is_reading(tmp_path: Path
         run_agent(lone)
         client = create_app(lone.config).test_client()
         first = client.get("/api/v1/status?groups=all&checks=ping,ssh&max_age=60&wait=0").get_json()["sweep"]
-        wait_until(lambda: lone.store.sweep(first).state is SweepState.RUNNING)
+        wait_until(lambda: lone.store.sweeps.get(first).state is SweepState.RUNNING)
         body = client.get("/api/v1/status?groups=others&checks=ssh&max_age=60").get_json()
     assert body["complete"] is True
     assert body["sweep"] != first
-    before = lone.store.sweep(first)
+    before = lone.store.sweeps.get(first)
     assert body["nodes"][0]["readings"]["ssh"]["value"] == "hung"
     # Had it asked again, it would have waited for the silent server once more after the first sweep.
-    assert (lone.store.sweep(body["sweep"]).ended_at - before.ended_at).total_seconds() < 2
+    assert (lone.store.sweeps.get(body["sweep"]).ended_at - before.ended_at).total_seconds() < 2
 
 
 def test_it_refreshes_the_node_list_when_a_client_wants_a_younger_one(lone: Lone, run_agent) -> None:
@@ -193,13 +187,13 @@ def test_it_keeps_readings_that_cannot_be_written_and_writes_them_later(lone: Lo
 
     agent = run_agent(lone)
     other = sqlite3.connect(lone.path.parent / "botd.db", isolation_level=None)
-    sweep = lone.store.request_sweep(["n1"], ["ping"], 0, agent._clock(), queue_limit=9)
-    wait_until(lambda: lone.store.sweep(sweep).state is SweepState.RUNNING)
+    sweep = lone.store.sweeps.request(["n1"], ["ping"], 0, agent._clock(), queue_limit=9)
+    wait_until(lambda: lone.store.sweeps.get(sweep).state is SweepState.RUNNING)
     other.execute("BEGIN IMMEDIATE")
     wait_until(lambda: not agent._running)
     other.execute("ROLLBACK")
     other.close()
-    wait_until(lambda: lone.store.sweep(sweep).state is SweepState.DONE)
+    wait_until(lambda: lone.store.sweeps.get(sweep).state is SweepState.DONE)
     assert set(lone.store.readings_since(0)) == {"n1"}
 
 
@@ -215,13 +209,13 @@ def test_a_sweep_cut_by_kill_is_marked_and_earlier_readings_stay(tmp_path: Path)
             assert client.get("/api/v1/status?groups=all&checks=ping&max_age=0").get_json()["complete"] is True
             before = lone.store.readings_since(0)
             cut = client.get("/api/v1/status?groups=all&checks=ssh&max_age=0&wait=0").get_json()["sweep"]
-            wait_until(lambda: lone.store.sweep(cut).state is SweepState.RUNNING)
+            wait_until(lambda: lone.store.sweeps.get(cut).state is SweepState.RUNNING)
         finally:
             agent.kill()
             agent.wait()
         again = lone.process()
         try:
-            wait_until(lambda: lone.store.sweep(cut).state is SweepState.CUT)
+            wait_until(lambda: lone.store.sweeps.get(cut).state is SweepState.CUT)
             assert lone.store.readings_since(0) == before
             assert client.get("/api/v1/status?nodes=n1&checks=ping").get_json()["complete"] is True
         finally:

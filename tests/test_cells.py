@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.cells import cell, fit, plain, short_value, width
+from botd.cells import age, cell, fit, plain, short_value, width, with_ages
 
 
 def reading(value: Any, state: str = "ok", unit: str | None = None) -> dict[str, Any]:
@@ -82,6 +83,33 @@ DISK = {"size": 2**30, "free": 2**29, "used_percent": 49.6, "mounted": True, "re
 )
 def test_an_object_is_told_by_what_matters(value: dict[str, object], shown: str) -> None:
     assert short_value(reading(value)) == shown
+
+
+NOW = datetime(2026, 11, 23, 20, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        ("2026-11-23T20:20:00.000Z", "0 s"),
+        ("2026-11-23T20:19:00.001Z", "59 s"),
+        ("2026-11-23T20:19:00.000Z", "1 min"),
+        ("2026-11-23T18:20:01.000Z", "1 h"),
+        ("2026-11-20T20:19:00.000Z", "3 d"),
+        ("2026-11-23T20:20:09.000Z", "0 s"),
+        (None, "never"),
+    ],
+)
+def test_an_age_is_told_in_one_unit(at: str | None, shown: str) -> None:
+    assert age(at, NOW) == shown
+
+
+def test_every_time_in_a_sentence_gets_its_age() -> None:
+    text = "seen at 2026-11-23T20:17:00.000Z, and not since 2026-11-23T20:19:48.000Z"
+    assert with_ages(text, NOW) == (
+        "seen at 2026-11-23T20:17:00.000Z (3 min ago), and not since 2026-11-23T20:19:48.000Z (12 s ago)"
+    )
+    assert with_ages("at 12:00", NOW) == "at 12:00"
 
 
 def test_a_hostile_value_is_plain_in_its_cell() -> None:

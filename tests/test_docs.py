@@ -27,8 +27,18 @@ from botd.app import create_app
 from botd.checks import CHECKS, custom, df, parents, site_checks
 from botd.config import SECTIONS, SETTINGS, CustomCheck, load_config, parse_config
 from botd.formats import MIME
-from botd.model import Check, Facts, Option, Output, Reading, SshState, State, SweepState
-from botd.resources.params import CheckQuery, EventsQuery, HostinfoQuery, StatusBody, StatusQuery
+from botd.model import Change, Check, Facts, Option, Output, Reading, SshState, State, SweepState
+from botd.resources.params import (
+    ChangesQuery,
+    CheckQuery,
+    ClusterQuery,
+    DashboardQuery,
+    EventsQuery,
+    HostinfoQuery,
+    StatusBody,
+    StatusQuery,
+    TableBody,
+)
 from tests.conftest import Site, drained
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +55,15 @@ PARAMETERS = {
     "max_age": "9999",
     "wait": "0",
     "format": "ndjson",
+    "width": "80",
+    "color": "1",
+    "fold": "1",
+    "page": "1",
+    "by": "partitions",
+    "since": "7d",
+    "until": "1s",
+    "before": "9",
+    "limit": "9",
 }
 """Every parameter of the interface, with a value that each route that takes it accepts."""
 
@@ -123,8 +142,10 @@ def documented(make_site: Any) -> Iterator[Site]:
     mount = df.parse_df(Output("mount rw\n4096 1000 500 500", 0), facts)
     for name in names:
         site.reading(name, df_scratch=Reading(mount.state, mount.value, unit="B"))
-    sweep = site.store.start_sweep(names, list(site.checks), site.now)
-    site.store.end_sweep(sweep.id, SweepState.DONE, [], site.now)
+    sweep = site.store.sweeps.start(names, list(site.checks), site.now)
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
+    happened = Change("n0017.bigmem", "ssh", "ok", "fail: timeout", site.now, "no answer within 5 s", is_bad=True)
+    site.store.write_readings({"gone.bigmem": b"{}"}, site.now, changes=[happened])
     site.beat()
     yield site
     site.store.close()
@@ -136,7 +157,7 @@ def rules(site: Site) -> dict[tuple[str, str], str]:
         (method, rule.endpoint): method + " " + re.sub("<[a-z]+:", "<", rule.rule)
         for rule in site.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint != "static"
+        if rule.endpoint not in ("static", "bundle")  # files that pages load
     }
 
 
@@ -343,7 +364,7 @@ def route_parameters() -> list[tuple[str, set[str]]]:
 
 @pytest.mark.parametrize(("path", "named"), route_parameters())
 def test_a_route_takes_the_parameters_that_are_named_and_no_other(path: str, named: set[str], documented: Site) -> None:
-    fills = {"<name>": "n0017.bigmem", "<check>": "ping", "<mount>": "tmp", "<sweep>": "1"}
+    fills = {"<name>": "n0017.bigmem", "<check>": "ping", "<mount>": "tmp", "<sweep>": "1", "<node>": "n0017.bigmem"}
     for mark, value in fills.items():
         path = path.replace(mark, value)
     answers = {name: documented.client.get(f"{path}?{name}={value}").text for name, value in PARAMETERS.items()}
@@ -351,15 +372,17 @@ def test_a_route_takes_the_parameters_that_are_named_and_no_other(path: str, nam
 
 
 def test_the_parameters_are_those_of_the_schemas() -> None:
-    schemas: list[type[Schema]] = [StatusQuery, CheckQuery, HostinfoQuery, EventsQuery]
+    schemas: list[type[Schema]] = [StatusQuery, CheckQuery, HostinfoQuery, EventsQuery, DashboardQuery, ClusterQuery]
+    schemas += [ChangesQuery]
     used = {name for schema in schemas for name in schema().fields}
     assert set(first_column("docs/api.rst", "Name", "Meaning", "Default")) == used == set(PARAMETERS)
 
 
-def test_the_body_of_a_post_has_the_members_that_are_named() -> None:
-    (row,) = [row for row in table("docs/api.rst", "Route", "Parameters").rows if row[0].startswith("POST")]
-    body = row[1].partition("body")[2].replace("(lists of texts)", "")
-    assert set(re.findall(r"\w+", body)) == set(StatusBody().fields)
+@pytest.mark.parametrize(("route", "body"), [("status", StatusBody), ("table", TableBody)])
+def test_the_body_of_a_post_has_the_members_that_are_named(route: str, body: type[Schema]) -> None:
+    rows = dict(table("docs/api.rst", "Route", "Parameters").rows)
+    named = rows[f"POST /api/v1/{route}"].partition("body")[2].replace("(lists of texts)", "")
+    assert set(re.findall(r"\w+", named)) == set(body().fields)
 
 
 def test_every_form_of_an_answer_stands_in_the_interface_and_the_readme() -> None:

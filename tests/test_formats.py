@@ -11,36 +11,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.cells import width
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.documents import encode, node_document, reading_document
-from botd.formats import MIME, records_body, status_body, to_csv, to_json, to_ndjson, to_table
+from botd.formats import MIME, Form, records_body, status_body, to_csv, to_json, to_ndjson
 from botd.model import Reading, SlurmNode, State
+from botd.terminal import Look
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
 HOSTILE = "a\x1b[31m\n\r\tb\x00\u202ec\u2066\x9b节点\u2028d"
 
 
 def node(name: str = "n1.x", reason: str = "no IB", **values: object) -> dict[str, Any]:
-    readings = {check: reading_document(Reading(State.OK, value)) for check, value in values.items()}
+    readings = {
+        check: reading_document(Reading(State.OK, value, CHECKS[check].unit)) for check, value in values.items()
+    }
     slurm = SlurmNode(name, "drained", "IDLE", ("DRAIN",), reason=reason)
     return node_document(name, ["sinfo", "x"], slurm, readings, [CHECKS[check] for check in values])
 
 
-def body(form: str, *nodes: dict[str, Any], problems: tuple[str, ...] = ()) -> str:
+def body(
+    form: str,
+    *nodes: dict[str, Any],
+    problems: tuple[str, ...] = (),
+    fold: bool = False,
+    width: int | None = None,
+    color: bool = False,
+) -> str:
     names = list(nodes[0]["readings"]) if nodes else []
     head = {"as_of": None, "checks": names, "count": len(nodes), "problems": list(problems)}
-    return status_body(form, head, lambda: list(nodes), lambda: [encode(item) for item in nodes], CHECKS).decode()
+    wanted = Form(form, Look(width, color), fold)
+    return status_body(wanted, head, lambda: list(nodes), lambda: [encode(item) for item in nodes], CHECKS).decode()
 
 
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def columns_of(text: str, words: tuple[str, ...]) -> list[int]:
-    """Where each word begins, in columns of a terminal."""
-    return [width(line[: line.index(word)]) for line in text.splitlines() for word in words if word in line]
 
 
 # ---- JSON ----
@@ -104,26 +109,11 @@ def test_a_csv_row_is_one_line_whatever_it_holds(table: list[list[str]]) -> None
 # ---- the table ----
 
 
-def test_the_columns_of_the_table_are_aligned() -> None:
-    text = to_table(["NODE", "PING"], [["n1", "1 ms"], ["a-long-name", "2 ms"]]).decode()
-    assert text == "NODE         PING\nn1           1 ms\na-long-name  2 ms\n"
-
-
-def test_wide_and_combining_characters_keep_the_alignment() -> None:
-    text = to_table(["A", "B"], [["节点", "x"], ["e\u0301", "x"], ["abcd", "x"]]).decode()
-    assert columns_of(text, ("B", "x")) == [6, 6, 6, 6]
-
-
-def test_a_long_cell_is_cut_but_the_last_one_is_whole() -> None:
-    (_, line, _) = to_table(["A", "REASON"], [["a" * 50, "r" * 500]]).decode().split("\n")
-    assert line == "a" * 39 + "…  " + "r" * 500
-
-
 def test_the_table_shows_node_state_checks_and_reason() -> None:
     header, line, legend, _ = body("table", node(ping=1.5, users=[])).split("\n")
     assert header.split() == ["NODE", "STATE", "PING", "USERS", "REASON"]
-    assert line.split() == ["n1.x", "drained", "1.50", "none", "no", "IB"]
-    assert legend.startswith("# 1 nodes, as of never;")
+    assert line.split() == ["n1.x", "drained", "1.50", "ms", "none", "no", "IB"]
+    assert legend.startswith("# 1 node, as of never;")
 
 
 def test_hostile_text_breaks_no_line_of_the_table() -> None:
@@ -134,11 +124,68 @@ def test_hostile_text_breaks_no_line_of_the_table() -> None:
     assert lines[-1].startswith("# a [31m")
 
 
-@given(st.lists(st.lists(st.text(), min_size=3, max_size=3), min_size=1))
-def test_a_table_row_is_one_line_whatever_it_holds(table: list[list[str]]) -> None:
-    lines = to_table(["A", "B", "C"], table).decode().removesuffix("\n").split("\n")
-    assert len(lines) == len(table) + 1
-    assert all(line.isprintable() for line in lines)
+def test_a_narrow_table_keeps_node_state_and_reason_and_names_what_it_leaves_out() -> None:
+    ill = node("n2.x", ping=None, ssh="up", users=["bob"], uptime=90061.0, load=0.5)
+    ill["readings"]["users"]["state"] = "warn"
+    text = body("table", node(ping=1.5, ssh="up", users=[], uptime=7.0, load=1.5), ill, width=44)
+    header, *lines = text.splitlines()
+    assert max(map(len, text.splitlines())) <= 44
+    assert header.split() == ["NODE", "STATE", "PING", "SSH", "USERS", "REASON"]
+    assert "nothing wrong in, and left out: UPTIME, LOAD" in " ".join(lines).replace("# ", "").replace(" #", "")
+
+
+def test_a_table_that_is_narrower_still_leaves_out_checks_with_findings_from_the_right() -> None:
+    ill = node(ping=None, ssh="refused")
+    for reading in ill["readings"].values():
+        reading["state"] = "fail"
+    header, *rest = body("table", ill, width=30).splitlines()
+    assert header.split() == ["NODE", "STATE", "REASON"]
+    assert "no room for: PING, SSH" in " ".join(rest)
+
+
+def test_a_check_that_is_skipped_has_nothing_to_tell_either() -> None:
+    ill = node(ping=None, load=None)
+    ill["readings"]["ping"]["state"], ill["readings"]["load"]["state"] = "fail", "skipped"
+    text = body("table", ill, width=36).replace("\n#", "")
+    assert "nothing wrong in, and left out: LOAD" in text
+    assert "no room for" not in text
+
+
+def test_node_state_and_reason_stay_however_narrow_it_is() -> None:
+    header, line, *_ = body("table", node("n1", ping=1.5), width=20).splitlines()
+    assert header == "NODE  STATE    REAS…"
+    assert line == "n1    drained  no IB"
+
+
+def test_a_table_has_colours_only_when_asked() -> None:
+    ill = node(ping=None)
+    ill["readings"]["ping"]["state"] = "fail"
+    assert "\x1b" not in body("table", ill)
+    assert "\x1b[1;31m!! no answer\x1b[0m" in body("table", ill, color=True)
+
+
+# ---- folded ----
+
+
+def folding() -> list[dict[str, Any]]:
+    return [node("n1.x", ping=0.3), node("n2.x", ping=0.11), node("n3.x", reason="other", ping=1.0)]
+
+
+def test_a_folded_table_has_a_line_for_nodes_with_the_same_answers() -> None:
+    header, first, second, legend, _ = body("table", *folding(), fold=True).split("\n")
+    assert header.split() == ["COUNT", "NODESET", "STATE", "PING", "REASON"]
+    assert first.split() == ["2", "n[1-2].x", "drained", "0.11-0.30", "ms", "no", "IB"]
+    assert second.split()[:2] == ["1", "n3.x"]
+    assert legend.startswith("# 3 nodes")
+
+
+def test_every_form_folds() -> None:
+    found = json.loads(body("json", *folding(), fold=True))
+    assert (found["count"], [item["nodeset"] for item in found["nodes"]]) == (3, ["n[1-2].x", "n3.x"])
+    lines = body("ndjson", *folding(), fold=True).splitlines()
+    assert [json.loads(line)["count"] for line in lines] == [2, 1]
+    first, _ = rows(body("csv", *folding(), fold=True))
+    assert (first["nodeset"], first["count"], first["ping"]) == ("n[1-2].x", "2", '{"low":0.11,"high":0.3}')
 
 
 # ---- other lists ----
@@ -147,7 +194,8 @@ RECORDS = [{"name": "=x", "nodes": -3, "tags": ["a", "b"], "last": {"id": 7}, "n
 
 
 def records(form: str) -> str:
-    return records_body(form, {"count": 1}, "groups", RECORDS, ["name", "nodes", "tags", "last", "none"]).decode()
+    columns = ["name", "nodes", "tags", "last", "none"]
+    return records_body(Form(form), {"count": 1}, "groups", RECORDS, columns).decode()
 
 
 def test_a_list_of_records_comes_in_every_form() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,68 +17,21 @@ import psutil
 import pytest
 
 from botd.demo import DemoCluster
-from tests.test_agent import wait_until
+from tests.program import DemoProgram, free_port, wait_until
 
 NODES = 48
 
 
-class Program:
-    """`botd serve` on a simulated cluster."""
-
-    def __init__(self, cluster: DemoCluster, port: int) -> None:
-        self.cluster = cluster
-        self.config_path = cluster.config_path
-        self.base = f"http://127.0.0.1:{port}"
-        self.start()
-
-    def start(self) -> None:
-        words = [sys.executable, "-m", "botd", "serve", "--config", str(self.config_path)]
-        self.process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-
-    def get(self, path: str, *, data: object = None, accept: str = "*/*") -> tuple[int, str]:
-        """Status and text of a URL."""
-        body = None if data is None else json.dumps(data).encode()
-        request = urllib.request.Request(self.base + path, data=body, headers={"Accept": accept})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def json(self, path: str, **more: Any) -> Any:
-        """The JSON of a URL that answers with 200."""
-        status, text = self.get(path, **more)
-        assert status == 200, text
-        return json.loads(text)
-
-    def is_well(self) -> bool:
-        try:
-            return self.get("/healthz")[0] == 200
-        except OSError:
-            return False
-
-    def tool(self, name: str, *words: str) -> str:
-        """The output of one of the cluster's commands."""
-        return subprocess.run([self.cluster.tools / name, *words], capture_output=True, text=True, check=True).stdout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
-def program() -> Iterator[Program]:
+def program() -> Iterator[DemoProgram]:
     port = free_port()
     with DemoCluster(NODES, f"127.0.0.1:{port}", boot_s=0.5, slurmd_timeout_s=0.5) as cluster:
-        running = Program(cluster, port)
+        running = DemoProgram(cluster, port)
         try:
             wait_until(running.is_well, 60)
             yield running
         finally:
-            running.process.terminate()
-            running.process.wait(30)
+            running.stop()
 
 
 def state(body: Any, node: str, check: str) -> str:
@@ -87,7 +39,7 @@ def state(body: Any, node: str, check: str) -> str:
     return str(found["readings"][check]["state"])
 
 
-def test_the_round_of_all_nodes_is_complete_and_mostly_well(program: Program) -> None:
+def test_the_round_of_all_nodes_is_complete_and_mostly_well(program: DemoProgram) -> None:
     body = program.json("/api/v1/status?groups=all&max_age=0")
     assert (body["count"], body["complete"], body["problems"]) == (NODES, True, [])
     states = [reading["state"] for node in body["nodes"] for reading in node["readings"].values()]
@@ -97,7 +49,7 @@ def test_the_round_of_all_nodes_is_complete_and_mostly_well(program: Program) ->
     assert len(values) > 1
 
 
-def test_the_list_is_what_sinfo_says(program: Program) -> None:
+def test_the_list_is_what_sinfo_says(program: DemoProgram) -> None:
     listed = program.tool("sinfo", "-h", "-R", "-N", "--format=%N").split()
     body = program.json("/api/v1/sinfo?max_age=0")
     assert [node["node"] for node in body["nodes"]] == [
@@ -106,7 +58,7 @@ def test_the_list_is_what_sinfo_says(program: Program) -> None:
     assert {node["node"] for node in body["nodes"]} == set(listed)
 
 
-def test_a_drain_and_its_end_are_seen(program: Program) -> None:
+def test_a_drain_and_its_end_are_seen(program: DemoProgram) -> None:
     node = next(n["node"] for n in program.json("/api/v1/status?groups=all")["nodes"] if n["slurm"]["state"] == "idle")
     program.tool("scontrol", "update", f"nodename={node}", "state=drain", 'reason=it\'s "odd" | <b>')
     body = program.json("/api/v1/sinfo?max_age=0")
@@ -134,24 +86,24 @@ SEED = (
 
 
 @pytest.mark.parametrize("path", SEED)
-def test_every_reading_route_answers_with_nodes(program: Program, path: str) -> None:
+def test_every_reading_route_answers_with_nodes(program: DemoProgram, path: str) -> None:
     body = program.json(path.format(node="n0000.savio2"))
     assert "n0000.savio2" in [node["node"] for node in body["nodes"]]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/group-list", "/api/v1/checks", "/api/v1/openapi.json", "/healthz"])
-def test_every_other_route_answers(program: Program, path: str) -> None:
+def test_every_other_route_answers(program: DemoProgram, path: str) -> None:
     assert program.json(path)
 
 
-def test_the_metrics_count_the_nodes(program: Program) -> None:
+def test_the_metrics_count_the_nodes(program: DemoProgram) -> None:
     program.json("/api/v1/status?groups=all&checks=ping&max_age=600")
     _, text = program.get("/metrics")
     counts = [float(line.split()[-1]) for line in text.splitlines() if line.startswith('botd_nodes{check="ping"')]
     assert sum(counts) == NODES
 
 
-def test_a_sweep_can_be_followed_to_its_end(program: Program) -> None:
+def test_a_sweep_can_be_followed_to_its_end(program: DemoProgram) -> None:
     sweep = program.json("/api/v1/status?groups=savio3&checks=ssh,uptime&max_age=0&wait=0")["sweep"]
     _, text = program.get(f"/api/v1/sweeps/{sweep}/events?format=ndjson")
     events = [json.loads(line) for line in text.splitlines()]
@@ -160,7 +112,7 @@ def test_a_sweep_can_be_followed_to_its_end(program: Program) -> None:
     assert program.json(f"/api/v1/sweeps/{sweep}")["state"] == "done"
 
 
-def test_the_web_process_holds_no_secret(program: Program) -> None:
+def test_the_web_process_holds_no_secret(program: DemoProgram) -> None:
     web = [
         child
         for child in psutil.Process(program.process.pid).children(recursive=True)
@@ -172,7 +124,7 @@ def test_the_web_process_holds_no_secret(program: Program) -> None:
         assert not any("key" in name or "password" in name for name in opened)
 
 
-def test_the_same_answer_comes_on_the_command_line_without_a_server(program: Program) -> None:
+def test_the_same_answer_comes_on_the_command_line_without_a_server(program: DemoProgram) -> None:
     words = [
         sys.executable,
         "-m",
@@ -196,7 +148,7 @@ def test_the_same_answer_comes_on_the_command_line_without_a_server(program: Pro
     ]
 
 
-def test_the_command_line_draws_a_table(program: Program) -> None:
+def test_the_command_line_draws_a_table(program: DemoProgram) -> None:
     words = [
         sys.executable,
         "-m",
@@ -214,13 +166,13 @@ def test_the_command_line_draws_a_table(program: Program) -> None:
     assert done.stderr == ""
 
 
-def test_an_agent_that_dies_is_started_again(program: Program) -> None:
+def test_an_agent_that_dies_is_started_again(program: DemoProgram) -> None:
     first = program.json("/healthz")["agent"]["pid"]
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: program.is_well() and program.json("/healthz")["agent"]["pid"] != first, 60)
 
 
-def test_a_taken_port_is_a_clear_message(program: Program) -> None:
+def test_a_taken_port_is_a_clear_message(program: DemoProgram) -> None:
     words = [sys.executable, "-m", "botd", "demo", "--nodes", "8", "--listen", program.base.removeprefix("http://")]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2

@@ -32,6 +32,7 @@ def check_command(spec: CustomCheck) -> Check:
         # Through sudo the words go one by one and no shell runs as root: sudoers can then list exactly this command.
         command=f"sudo -n -- {shlex.join(shlex.split(spec.command))}" if spec.sudo else spec.command,
         timeout_s=spec.timeout,
+        plotted="value" if spec.value == "number" else "",
         parse=partial(parse_command, spec),
     )
 

@@ -38,6 +38,7 @@ def check_mount(name: str, path: str) -> Check:
         guarded=_command(path, _guard(path)),
         parse=parse_df,
         reads_cut=True,
+        plotted="free",
         options=OPTIONS,
     )
 

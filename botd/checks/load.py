@@ -30,6 +30,7 @@ CHECK = Check(
     command='read -r line </proc/loadavg; echo "$line"; getconf _NPROCESSORS_ONLN',
     quick=True,
     parse=parse_load,
+    plotted="value",
     options=(
         Option("warn", "float", 1.0, "A load per core above this is a warning."),
         Option("fail", "float", None, "A load per core above this is a failure."),

@@ -24,4 +24,5 @@ CHECK = Check(
     unit="ms",
     source=Source.PING,
     parse=check_ping,
+    plotted="value",
 )

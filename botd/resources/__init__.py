@@ -9,6 +9,7 @@ from typing import NamedTuple
 from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
 from botd.resources.health import HealthResource, MetricsResource
+from botd.resources.history import ChangesResource, HistoryResource, OffendersResource
 from botd.resources.openapi import OpenApiResource
 from botd.resources.slurm import GroupListResource, HostinfoResource, SinfoResource
 from botd.resources.status import (
@@ -18,6 +19,7 @@ from botd.resources.status import (
     StatusResource,
 )
 from botd.resources.sweeps import SweepEventsResource, SweepResource
+from botd.resources.table import TableResource
 
 
 class Route(NamedTuple):
@@ -40,6 +42,10 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/status-ipmi-state", StatusCheckResource, "status-ipmi-state", {"check": "ipmi_state"}),
     Route("/api/v1/df", StatusCheckResource, "df", {"check": "df"}),
     Route("/api/v1/df/<path:mount>", StatusMountResource, "df-mount"),
+    Route("/api/v1/table", TableResource, "table"),
+    Route("/api/v1/history/<string:node>", HistoryResource, "history"),
+    Route("/api/v1/changes", ChangesResource, "changes"),
+    Route("/api/v1/offenders", OffendersResource, "offenders"),
     Route("/api/v1/sinfo", SinfoResource, "sinfo"),
     Route("/api/v1/group-list", GroupListResource, "group-list"),
     Route("/api/v1/checks", ChecksResource, "checks"),

@@ -9,6 +9,7 @@ from flask import Response, current_app, request
 from flask_restful import Api, Resource
 from werkzeug.exceptions import HTTPException
 
+from botd.cells import plain
 from botd.config import Config
 from botd.documents import Document, encode
 from botd.errors import BotdError
@@ -61,7 +62,9 @@ def error_reply(error: Exception) -> Response:
         headers = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
     else:
         log.error("request failed method=%s path=%s", request.method, request.path, exc_info=error)
-    response = Response(encode(error_document(status, code, message)) + b"\n", status, content_type=MIME["json"])
+    # The message may repeat what was asked: half a surrogate cannot be encoded, an escape fools a terminal.
+    document = error_document(status, code, plain(message))
+    response = Response(encode(document) + b"\n", status, content_type=MIME["json"])
     response.headers.extend(headers)
     return response
 

@@ -23,4 +23,4 @@ class ChecksResource(BotdResource):
         """The checks, in the order of the columns."""
         form = chosen_format(query(FormatQuery))
         records = [check_document(check) for check in board().checks.values()]
-        return reply(form, records_body(form, {"count": len(records)}, "checks", records, COLUMNS))
+        return reply(form.name, records_body(form, {"count": len(records)}, "checks", records, COLUMNS))

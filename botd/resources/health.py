@@ -26,14 +26,16 @@ class HealthResource(BotdResource):
     def get(self) -> Response:
         """200 when the agent is alive and the node list is good, else 503 with what is wrong."""
         query(JsonQuery)
-        view, figures = board().view(fresh=True), store().sweep_figures()
+        view, figures = board().view(fresh=True), store().sweeps.figures()
         alive = board().agent_alive(view)
         problems = [] if alive else ["the agent is not running"]
         problems += [view.pulse.list_error] if view.pulse.list_error else []
+        problems += [] if view.pulse.list_revision or view.pulse.list_error else ["no node list has been read yet"]
         document = {
             "status": "degraded" if problems else "ok",
             "version": __version__,
             "problems": problems,
+            "notes": [view.pulse.note] if view.pulse.note else [],
             "agent": {"alive": alive, "pid": view.pulse.agent_pid, "beat_at": iso(view.pulse.agent_beat_at)},
             "last_sweep": _last_sweep(figures),
             "node_list": {"as_of": iso(view.pulse.list_as_of), "age_s": _age_s(view), "error": view.pulse.list_error},
@@ -53,7 +55,7 @@ class MetricsResource(BotdResource):
         """Nodes by state and check, sweeps, their duration and errors, ages."""
         query(JsonQuery)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Figures(board().known(), store().sweep_figures(), board().agent_alive(board().view())))
+        registry.register(_Figures(board().known(), store().sweeps.figures(), board().agent_alive(board().view())))
         return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 

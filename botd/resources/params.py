@@ -6,19 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import BadRequest as WerkzeugBadRequest
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from botd.errors import BadRequest, NotAcceptable, TooLarge, did_you_mean
-from botd.formats import MIME
+from botd.formats import MIME, Form
+from botd.terminal import Look
 
 MAX_AGE_S = 10 * 365 * 86400
 MAX_WAIT_S = 600
+WIDTHS = (20, 10_000)
+"""The columns of a terminal that a table may be asked to keep to."""
 
 
 def _text(help: str, **more: Any) -> fields.String:
     return fields.String(metadata={"description": help}, **more)
+
+
+def _yes(help: str) -> fields.Boolean:
+    return fields.Boolean(metadata={"description": help})
+
+
+def _count(help: str, least: int, most: int) -> fields.Integer:
+    return fields.Integer(metadata={"description": help}, validate=validate.Range(least, most))
 
 
 def _seconds(help: str, most: float) -> fields.Float:
@@ -29,6 +41,8 @@ class FormatQuery(Schema):
     """A request that only chooses a form."""
 
     format = _text("Form of the answer; without it the Accept header decides.", validate=validate.OneOf(list(MIME)))
+    width = _count("Columns of the terminal that a table keeps to; without it, it is as wide as it is.", *WIDTHS)
+    color = _yes("Whether a table has colours (ANSI escapes); never without.")
 
 
 class JsonQuery(Schema):
@@ -42,8 +56,8 @@ class ReadingsQuery(FormatQuery):
     wait = _seconds("Wait at most this many seconds for readings that are taken afresh; 0 answers at once.", MAX_WAIT_S)
 
 
-class CheckQuery(ReadingsQuery):
-    """A request for one check of some nodes."""
+class NodesQuery(Schema):
+    """A request that names nodes."""
 
     groups = _text("Groups, nodesets and intersections A/B, separated by commas.")
     g = _text("Short for groups.")
@@ -51,10 +65,39 @@ class CheckQuery(ReadingsQuery):
     h = _text("Short for nodes.")
 
 
+class CheckQuery(ReadingsQuery, NodesQuery):
+    """A request for one check of some nodes."""
+
+    fold = _yes("Whether nodes with the same answers are folded into one.")
+
+
 class StatusQuery(CheckQuery):
     """A request for readings."""
 
     checks = _text("Checks, separated by commas; `all`, `df` and `ipmi` stand for several.")
+
+
+class DashboardQuery(StatusQuery):
+    """A request for the table that people look at."""
+
+    page = _count("Which part of the page's tables, of 500 nodes each.", 1, 1000)
+
+
+class ClusterQuery(StatusQuery):
+    """A request for the picture of the cluster."""
+
+    class Meta:
+        """In the picture every node has its place."""
+
+        exclude = ("fold",)
+
+    by = _text("Groups that part the nodes: `partitions`, `files`, or names and patterns such as `rack-*`.")
+
+
+class NodePageQuery(ReadingsQuery):
+    """A request for the page of one node."""
+
+    checks = _text("Checks, separated by commas.")
 
 
 class NodeQuery(ReadingsQuery):
@@ -64,6 +107,7 @@ class NodeQuery(ReadingsQuery):
     g = _text("Short for groups.")
     nodes = _text("Nodes, where the path names a check.")
     h = _text("Short for nodes.")
+    fold = _yes("As for one check.")
     checks = _text("Checks, where the path names a node.")
 
 
@@ -78,6 +122,24 @@ class StatusBody(Schema):
     format = _text("As in the query.", validate=validate.OneOf(list(MIME)))
 
 
+class TableQuery(StatusQuery):
+    """A request for the rows of the page, which are JSON."""
+
+    class Meta:
+        """What only makes sense for other forms."""
+
+        exclude = ("format", "width", "color", "fold")
+
+
+class TableBody(StatusBody):
+    """The same as TableQuery as a JSON body."""
+
+    class Meta:
+        """What only makes sense for other forms."""
+
+        exclude = ("format",)
+
+
 class SinfoQuery(FormatQuery):
     """A request for Slurm's list."""
 
@@ -89,6 +151,25 @@ class HostinfoQuery(SinfoQuery):
 
     h = _text("Nodes as a nodeset.")
     nodes = _text("The same.")
+
+
+class HistoryQuery(FormatQuery):
+    """A request for what happened to one node."""
+
+    since = _text("Only what happened since then: a time such as `2026-11-23T08:00Z`, or an age such as `12h`, `7d`.")
+    until = _text("Only what happened before then.")
+    before = _count("Only what stands before this id: the `next` of the page before.", 1, 2**53)
+    limit = _count("At most so many changes; 100 where nothing is said.", 1, 1000)
+
+
+class ChangesQuery(HistoryQuery, NodesQuery):
+    """A request for what changed in the cluster; without groups and nodes, of every node."""
+
+
+class OffendersQuery(FormatQuery, NodesQuery):
+    """A request for the nodes with the most incidents; without groups and nodes, of every node."""
+
+    since = _text("The window: a time or an age such as `30d`; 30 days where nothing is said.")
 
 
 class EventsQuery(Schema):
@@ -111,23 +192,29 @@ def body(schema: type[Schema]) -> dict[str, Any]:
         document = request.get_json(force=True)
     except RequestEntityTooLarge as error:
         raise TooLarge("the request body is over 2 MB; ask for groups or nodesets instead of single nodes") from error
-    except WerkzeugBadRequest as error:
+    except (WerkzeugBadRequest, RecursionError) as error:
         raise BadRequest('the request body is not JSON; send an object such as {"groups": ["sinfo"]}') from error
+    except (ParseException, OSError) as error:  # from gunicorn, which reads the body only now
+        raise BadRequest("the request body cannot be read: it breaks off or is badly chunked; send it again") from error
     if not isinstance(document, dict):
         raise BadRequest('the request body must be a JSON object such as {"groups": ["sinfo"]}')
     return _load(schema, document)
 
 
-def chosen_format(args: Mapping[str, Any]) -> str:
-    """The form to answer in: `format=`, else what the Accept header prefers, JSON where it does not matter.
+def chosen_format(args: Mapping[str, Any], default: str = "json") -> Form:
+    """The form to answer in: `format=`, else what the Accept header prefers, the default where it does not matter.
 
     Raises NotAcceptable when the client accepts none of them.
     """
-    if "format" in args:
-        return str(args["format"])
-    offered = {mime.partition(";")[0]: form for form, mime in MIME.items()}
+    name = str(args["format"]) if "format" in args else _accepted(default)
+    return Form(name, Look(args.get("width"), args.get("color", False)), args.get("fold", False))
+
+
+def _accepted(default: str) -> str:
+    forms = sorted(MIME, key=lambda form: form != default)
+    offered = {MIME[form].partition(";")[0]: form for form in forms}
     if not request.accept_mimetypes:
-        return "json"
+        return default
     best = request.accept_mimetypes.best_match(list(offered))
     if best is None:
         raise NotAcceptable(f"this can be answered as {', '.join(offered)}; ask for one of them in Accept")

@@ -32,7 +32,9 @@ class SinfoResource(BotdResource):
         view, problems = board().slurm_nodes(args.get("max_age", config().slurm.max_age))
         nodes = view.inventory.down()
         records = [_record(view.inventory.nodes[node]) for node in nodes]
-        return reply(form, records_body(form, _head(view, len(records), problems), "nodes", records, SINFO_COLUMNS))
+        return reply(
+            form.name, records_body(form, _head(view, len(records), problems), "nodes", records, SINFO_COLUMNS)
+        )
 
 
 class HostinfoResource(BotdResource):
@@ -58,7 +60,9 @@ class HostinfoResource(BotdResource):
             hostinfo_document(node, document["readings"]["jobs"])
             for node, document in zip(nodes, documents, strict=True)
         ]
-        return reply(form, records_body(form, _head(view, len(records), problems), "nodes", records, HOSTINFO_COLUMNS))
+        return reply(
+            form.name, records_body(form, _head(view, len(records), problems), "nodes", records, HOSTINFO_COLUMNS)
+        )
 
 
 class GroupListResource(BotdResource):
@@ -77,7 +81,7 @@ class GroupListResource(BotdResource):
             for group in listed_groups(view.inventory)
         ]
         head = _head(view, len(records), list(view.inventory.problems))
-        return reply(form, records_body(form, head, "groups", records, GROUP_COLUMNS))
+        return reply(form.name, records_body(form, head, "groups", records, GROUP_COLUMNS))
 
 
 def _slurm_node(view: View, name: str) -> SlurmNode:

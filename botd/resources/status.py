@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from flask import Response
 
 from botd.checks import parents, select
+from botd.documents import change_document, encode
 from botd.errors import UnknownNode
-from botd.formats import MIME, status_body
-from botd.resources.base import BotdResource, board, reply
+from botd.findings import Survey, survey
+from botd.formats import MIME, Form, status_body
+from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, either, query
-from botd.status import Question
+from botd.status import Question, StatusAnswer
+from botd.terminal import notes
+from botd.timeline import Span, read_page
+
+NODE_CHANGES = 20
+"""Changes that come with the readings of one node."""
 
 
-def status_question(args: Mapping[str, Any], *, checks: str | None = None) -> Question:
+def status_question(
+    args: Mapping[str, Any], *, checks: str | None = None, default_groups: Sequence[str] | None = None
+) -> Question:
     """The question in the parameters of a request; `checks` where the path names them."""
     return board().question(
         groups=either(args, "groups", "g"),
@@ -23,11 +33,17 @@ def status_question(args: Mapping[str, Any], *, checks: str | None = None) -> Qu
         checks=checks or args.get("checks"),
         max_age_s=args.get("max_age"),
         wait_s=args.get("wait"),
+        default_groups=default_groups,
     )
 
 
-def status_reply(question: Question, form: str) -> Response:
-    """The answer to a status question in one form."""
+def joined_lists(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a body with its lists as the URL writes them, joined by commas."""
+    return {key: ",".join(value) if isinstance(value, list) else value for key, value in args.items()}
+
+
+def status_reply(question: Question, form: Form) -> Response:
+    """The answer to a status question in one form. A table ends with the age of its readings, which is never kept."""
     here = board()
     answer = here.answer(question)
 
@@ -36,7 +52,32 @@ def status_reply(question: Question, form: str) -> Response:
             form, answer.head(), lambda: here.node_documents(answer), lambda: here.node_json(answer), here.checks
         )
 
-    return reply(form, *here.encoded(answer, form, make))
+    body, tag = here.encoded(answer, form, make)
+    if form.name != "table":
+        return reply(form.name, body, tag)
+    ages = notes([f"readings are {survey_of(answer).ages(here.now())}"], form.look).encode()
+    return reply(form.name, body + ages, f"{tag}-{crc32(ages):x}")
+
+
+def _node_reply(question: Question, form: Form) -> Response:
+    """One node as JSON, with the newest changes of its history and the cursor for `history/<node>` to go on with."""
+    here = board()
+    answer = here.answer(question)
+
+    def make() -> bytes:
+        [document] = here.node_documents(answer)
+        page = read_page(store(), [document["node"]], Span(), limit=NODE_CHANGES)
+        document["history"] = list(map(change_document, page.changes))
+        document["history_next"] = page.next
+        return status_body(form, answer.head(), lambda: [document], lambda: [encode(document)], here.checks)
+
+    return reply(form.name, *here.encoded(answer, (form, "history"), make))
+
+
+def survey_of(answer: StatusAnswer) -> Survey:
+    """The readings of an answer in a few figures."""
+    known = answer.view.readings
+    return survey((known.get(node, {}) for node in answer.nodes), answer.checks)
 
 
 class StatusResource(BotdResource):
@@ -54,10 +95,8 @@ class StatusResource(BotdResource):
 
     def post(self) -> Response:
         """The same for lists too long for a URL."""
-        url = query(StatusQuery)
-        args = {**url, **body(StatusBody)}
-        lists = {key: ",".join(args[key]) for key in ("nodes", "groups", "checks") if isinstance(args.get(key), list)}
-        return status_reply(status_question({**args, **lists}), chosen_format(args))
+        args = {**query(StatusQuery), **joined_lists(body(StatusBody))}
+        return status_reply(status_question(args), chosen_format(args))
 
 
 class StatusNameResource(BotdResource):
@@ -78,7 +117,9 @@ class StatusNameResource(BotdResource):
         question = status_question({**args, "nodes": name})
         if len(question.nodes) != 1:
             raise UnknownNode(f'"{name[:60]}" names {len(question.nodes)} nodes; ask /api/v1/status?nodes= for several')
-        return status_reply(question, chosen_format(args))
+        form = chosen_format(args)
+        with_history = form.name in ("json", "ndjson") and not form.fold
+        return _node_reply(question, form) if with_history else status_reply(question, form)
 
 
 class StatusCheckResource(BotdResource):

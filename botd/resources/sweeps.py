@@ -9,11 +9,25 @@ from flask import Response, current_app
 
 from botd.documents import encode, sweep_document
 from botd.errors import TooMany
+from botd.formats import MIME, records_body
 from botd.model import SweepState
 from botd.resources.base import BotdResource, board, config, reply, store
-from botd.resources.params import EventsQuery, JsonQuery, query
+from botd.resources.params import EventsQuery, FormatQuery, chosen_format, query
 from botd.status import Board
 from botd.store import Store
+
+COLUMNS = (
+    "sweep",
+    "state",
+    "done",
+    "total",
+    "requested_at",
+    "started_at",
+    "ended_at",
+    "checks",
+    "errors",
+    "nodes",
+)
 
 _POLL_S = 0.25
 
@@ -21,13 +35,17 @@ _POLL_S = 0.25
 class SweepResource(BotdResource):
     """GET /api/v1/sweeps/<id>: how far a sweep is."""
 
-    QUERY = JsonQuery
+    QUERY = FormatQuery
+    FORMS = tuple(MIME)
     ANSWER = "Sweep"
 
     def get(self, sweep: int) -> Response:
         """State and progress (done of total nodes) of a sweep."""
-        query(JsonQuery)
-        return reply("json", encode(sweep_document(store().sweep(sweep))) + b"\n")
+        form = chosen_format(query(FormatQuery))
+        document = sweep_document(store().sweeps.get(sweep))
+        if form.name == "json":
+            return reply(form.name, encode(document) + b"\n")
+        return reply(form.name, records_body(form, {}, "sweeps", [document], COLUMNS))
 
 
 class SweepEventsResource(BotdResource):
@@ -41,7 +59,7 @@ class SweepEventsResource(BotdResource):
         """A `progress` event with the nodes finished since the last one whenever something changes, then `end`."""
         form = query(EventsQuery).get("format", "sse")
         here = store()
-        here.sweep(sweep)
+        here.sweeps.get(sweep)
         streams = current_app.extensions["botd"].streams
         if not streams.acquire(blocking=False):
             raise TooMany(f"{config().server.max_streams} streams are open; poll /api/v1/sweeps/{sweep} instead")
@@ -61,7 +79,7 @@ def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) 
     ends_at, told = time.monotonic() + limit_s, None
     revision = view.view().pulse.revision
     while time.monotonic() < ends_at:
-        sweep = here.sweep(sweep_id)
+        sweep = here.sweeps.get(sweep_id)
         now = view.view(fresh=True).pulse.revision
         over = sweep.state in (SweepState.DONE, SweepState.CUT)
         if (sweep.state, sweep.done) != told or now != revision or over:

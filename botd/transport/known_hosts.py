@@ -237,8 +237,17 @@ def _pattern(hosts: str, entry: _Entry) -> _Pattern:
 
 def _regex(wildcards: Iterable[str]) -> re.Pattern[str]:
     """One expression for some names with `*` and `?`; fnmatch would read the brackets of `[name]:port`."""
-    escaped = (re.escape(name).replace(r"\*", ".*").replace(r"\?", ".") for name in wildcards)
-    return re.compile("|".join(f"(?:{name})" for name in escaped))
+    return re.compile("|".join(f"(?:{_expression(name)})" for name in wildcards))
+
+
+def _expression(wildcard: str) -> str:
+    """As fnmatch does it: each `*` but the last takes the least it can and never tries again, so that no pattern
+    takes more than a moment.
+    """
+    first, *others = (re.escape(part).replace(r"\?", ".") for part in re.split(r"\*+", wildcard))
+    if not others:
+        return first
+    return first + "".join(f"(?>.*?{part})" for part in others[:-1]) + f".*{others[-1]}"
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import pytest
-
 from botd.checks import command_for, site_checks
 from botd.config import parse_config
 from botd.model import Facts, Finding, Job, Output, SlurmNode, Source
 from botd.sweep import read_answer
 from botd.transport.script import COMMAND, Fragment, FrameReader, build_script
-from tests.conftest import need_program
+from tests.conftest import leave_out, need_program
 
 NODE = "n0001.savio2"
 NONCE = "0123456789abcdef"
@@ -34,7 +32,7 @@ def need_namespaces() -> None:
     """Skips the test where this user may not make mount and pid namespaces."""
     need_program("unshare")
     if not _may_unshare():
-        pytest.skip("needs root and the right to make mount and pid namespaces")
+        leave_out("mount and pid namespaces need root: run `make test` as root")
 
 
 def outputs(

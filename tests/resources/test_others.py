@@ -21,8 +21,8 @@ def test_it_lists_the_checks_in_the_order_of_the_columns(site: Site) -> None:
 
 
 def test_it_shows_the_progress_of_a_sweep(site: Site) -> None:
-    sweep = site.store.start_sweep(["n0001.savio2", "n0000.savio2"], ["ping"], site.now)
-    site.store.progress_sweep(sweep.id, 1)
+    sweep = site.store.sweeps.start(["n0001.savio2", "n0000.savio2"], ["ping"], site.now)
+    site.store.sweeps.progress(sweep.id, 1)
     body = site.get(f"/api/v1/sweeps/{sweep.id}")
     assert (body["state"], body["done"], body["total"], body["nodes"]) == ("running", 1, 2, "n[0000-0001].savio2")
 
@@ -34,12 +34,12 @@ def test_it_reports_an_unknown_sweep(site: Site) -> None:
 
 
 def test_it_streams_events_until_the_sweep_ends(site: Site) -> None:
-    sweep = site.store.start_sweep(["n0001.savio2"], ["ping"], site.now)
+    sweep = site.store.sweeps.start(["n0001.savio2"], ["ping"], site.now)
     response = site.client.get(f"/api/v1/sweeps/{sweep.id}/events?format=ndjson", buffered=False)
     lines = iter(response.response)
     assert json.loads(next(lines))["event"] == "progress"
     site.reading("n0001.savio2", ping=Reading(State.OK, 0.1, "ms"))
-    site.store.end_sweep(sweep.id, SweepState.DONE, [], site.now)
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
     rest = [json.loads(line) for line in lines]
     assert rest[-1]["event"] == "end"
     assert rest[-1]["done"] == 1
@@ -48,8 +48,8 @@ def test_it_streams_events_until_the_sweep_ends(site: Site) -> None:
 
 
 def test_it_streams_server_sent_events_by_default(site: Site) -> None:
-    sweep = site.store.start_sweep(["n0001.savio2"], ["ping"], site.now)
-    site.store.end_sweep(sweep.id, SweepState.DONE, [], site.now)
+    sweep = site.store.sweeps.start(["n0001.savio2"], ["ping"], site.now)
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
     response = site.client.get(f"/api/v1/sweeps/{sweep.id}/events")
     assert response.content_type.startswith("text/event-stream")
     assert re.fullmatch(r"event: end\ndata: \{.*\}\n\n", response.text)
@@ -57,12 +57,12 @@ def test_it_streams_server_sent_events_by_default(site: Site) -> None:
 
 def test_it_limits_the_streams_of_a_process(make_site) -> None:
     small = make_site({"server": {"max_streams": 1}})
-    sweep = small.store.start_sweep(["n1"], ["ping"], small.now)
+    sweep = small.store.sweeps.start(["n1"], ["ping"], small.now)
     first = small.client.get(f"/api/v1/sweeps/{sweep.id}/events", buffered=False)
     second = small.client.get(f"/api/v1/sweeps/{sweep.id}/events")
     assert second.status_code == 429
     first.close()
-    small.store.end_sweep(sweep.id, SweepState.DONE, [], small.now)
+    small.store.sweeps.end(sweep.id, SweepState.DONE, [], small.now)
     assert small.client.get(f"/api/v1/sweeps/{sweep.id}/events").status_code == 200
 
 
@@ -118,11 +118,24 @@ def test_every_route_refuses_a_parameter_that_it_does_not_describe(site: Site, r
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_described_parameter_is_understood(site: Site, route) -> None:
-    sweep = site.store.start_sweep(["n0001.savio2"], ["ping"], site.now)
-    site.store.end_sweep(sweep.id, SweepState.DONE, [], site.now)
-    path = re.sub(r"<\w+:(\w+)>", lambda m: {"sweep": str(sweep.id), "mount": "tmp"}.get(m[1], "ping"), route.path)
+    sweep = site.store.sweeps.start(["n0001.savio2"], ["ping"], site.now)
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
+    fills = {"sweep": str(sweep.id), "mount": "tmp", "node": "n0001.savio2"}
+    path = re.sub(r"<\w+:(\w+)>", lambda m: fills.get(m[1], "ping"), route.path)
     document = site.get("/api/v1/openapi.json")["paths"][re.sub(r"<\w+:(\w+)>", r"{\1}", route.path)]
-    values = {"max_age": "60", "wait": "0", "checks": "ping", "format": "ndjson"}
+    values = {
+        "max_age": "60",
+        "wait": "0",
+        "checks": "ping",
+        "format": "ndjson",
+        "width": "80",
+        "color": "1",
+        "fold": "true",
+        "since": "7d",
+        "until": "1s",
+        "before": "9",
+        "limit": "9",
+    }
     for parameter in document["get"].get("parameters", []):
         name = parameter["name"]
         value = values.get(name, "n0001.savio2")

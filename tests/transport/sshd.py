@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin:/usr/bin")
+from tests.conftest import need_program
 
 # sshd takes the first value that it finds, so the options of a test come first.
 _CONFIG = """\
@@ -69,7 +68,7 @@ class Sshd:
     def __init__(
         self, directory: Path, addresses: Sequence[str], *, key: Path, kinds: Sequence[str], options: str, port: int
     ) -> None:
-        assert SSHD, "these tests need OpenSSH's sshd"
+        program = need_program("sshd")
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd(8) as root does not start without it
         directory.mkdir(parents=True, exist_ok=True)
@@ -91,7 +90,7 @@ class Sshd:
         )
         with self._log.open("ab") as log:
             self._process = psutil.Popen(
-                [SSHD, "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [program, "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         wait_until(lambda: self._process.poll() is not None or not _is_free(self.address, self.port))
         assert self._process.poll() is None, self.log()
@@ -169,5 +168,5 @@ def _is_free(address: str, port: int) -> bool:
 
 def _penalties() -> str:
     """OpenSSH 9.8 and later punishes an address for connections that do not log in; older ones stop at the word."""
-    check = subprocess.run([str(SSHD), "-t", "-o", "PerSourcePenalties=no"], capture_output=True, text=True)
+    check = subprocess.run([need_program("sshd"), "-t", "-o", "PerSourcePenalties=no"], capture_output=True, text=True)
     return "" if "PerSourcePenalties" in check.stderr else "\nPerSourcePenalties no"

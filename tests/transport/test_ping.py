@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from botd.config import PingSettings
 from botd.model import Delivery, PingAnswer, Source
 from botd.transport.ping import NO_ADDRESS, answer_of, parse_fping, parse_ping, ping_nodes
-from tests.conftest import need_program
+from tests.conftest import leave_out, need_program
 
 # fping 5.1, `fping -C 3 -t 500 -i 0.05 -p 100` with and without -q, in a network namespace where 127.8.0.1 drops
 # all, 127.7.0.1 drops the second packet, 127.6.0.1 answers with an ICMP error and 10.95.0.1 has no route.
@@ -71,7 +71,7 @@ def namespace() -> None:
     for name in ("unshare", "ip", "iptables"):
         need_program(name)
     if os.geteuid() != 0:
-        pytest.skip("a network namespace with iptables needs root")
+        leave_out("a network namespace with iptables needs root: run `make test` as root")
 
 
 def ping(targets: dict[str, str | None], *, timeout_s: float = 20.0, **settings: object) -> dict[str, PingAnswer]:

@@ -8,7 +8,6 @@ import errno
 import getpass
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -26,9 +25,8 @@ from botd.transport.script import Fragment
 from botd.transport.ssh import SshTransport
 from botd.transport.ssh_answers import connect_answer
 from botd.transport.ssh_places import Places
-from tests.transport.sshd import SSHD, Sshd, free_port, make_key, running_sshd, wait_until
-
-pytestmark = pytest.mark.skipif(not SSHD, reason="needs OpenSSH's sshd")
+from tests.conftest import need_program
+from tests.transport.sshd import Sshd, free_port, make_key, running_sshd, wait_until
 
 ADDRESSES = [f"127.0.1.{i}" for i in range(1, 9)]
 HELLO = (Fragment("hello", "echo hello", 20),)
@@ -362,10 +360,10 @@ def test_a_key_file_that_holds_no_key_stops_the_program(tmp_path: Path, text: st
         SshTransport(SshSettings(key_file="id"), base=Config(path=str(tmp_path / "botd.toml")))
 
 
-@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs ssh-agent")
 def test_the_keys_of_the_agent_log_in_when_asked(
     shared: Sshd, transport: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    need_program("ssh-agent")
     path = str(tmp_path / "agent")
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -1,0 +1,135 @@
+"""What changed: the words that a reading and a Slurm state have in the history, and when they are different.
+
+Pure. A reading that was skipped says nothing about the node, so it changes nothing. The working states of Slurm
+(idle, allocated, mixed, completing, ...) are one word, `in service`: jobs come and go, and that is no history of a
+node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botd.documents import Document, iso
+from botd.inventory.states import is_out
+from botd.model import Change, SlurmNode, State
+
+SLURM = "slurm"
+REASON = "reason"
+
+IN_SERVICE = "in service"
+NOT_LISTED = "not in Slurm"
+
+NOTED = ("NOT_RESPONDING", "REBOOT_REQUESTED", "REBOOT_ISSUED", "MAINTENANCE")
+"""The flags that belong to the history of a node that is in service."""
+
+VALUED = ("ssh", "ipmi_state")
+"""The checks whose value is a word of its own: a login that was refused is not one that timed out."""
+
+SAME_INCIDENT = timedelta(hours=1)
+
+INCIDENT_SUBJECTS = (SLURM, "ssh")
+
+Words = dict[str, str]
+"""The word of each check of a node, as it was last known."""
+
+
+@dataclass(frozen=True)
+class Offender:
+    """A node and its incidents in some time: how many, when the last one began, and what it was."""
+
+    node: str
+    incidents: int
+    last_at: datetime
+    last: str
+
+
+def word(check: str, reading: Document) -> str:
+    """A reading in a word, such as `ok`, `warn`, `fail: timeout`; empty where it was skipped or never taken."""
+    state = reading["state"]
+    if state == State.SKIPPED or reading["at"] is None:
+        return ""
+    return f"{state}: {reading['value']}" if state != State.OK and check in VALUED and reading["value"] else str(state)
+
+
+def reading_changes(node: str, words: Words, readings: Mapping[str, Document], now: datetime) -> Iterator[Change]:
+    """What these new readings of a node change, given the words that are known of it; they are brought up to date.
+
+    The first reading of a check is a change only when it is not ok.
+    """
+    for check, reading in readings.items():
+        new, old = word(check, reading), words.get(check, "")
+        if not new:
+            continue
+        words[check] = new
+        if new != old and (old or new != State.OK):
+            at = datetime.fromisoformat(reading["at"])
+            is_bad = reading["state"] in (State.FAIL, State.WARN)
+            yield Change(node, check, old, new, min(at, now), reading["detail"], is_bad)
+
+
+def list_changes(old: Mapping[str, SlurmNode], new: Mapping[str, SlurmNode], at: datetime) -> list[Change]:
+    """What differs between two node lists of Slurm: states and reasons, also of nodes that came or went."""
+    found: list[Change] = []
+    for name in sorted(old.keys() | new.keys()):
+        found += _node_changes(name, old.get(name), new.get(name), at)
+    return found
+
+
+def standing(node: SlurmNode | None) -> str:
+    """What Slurm thinks of a node, in the words of the history."""
+    if node is None:
+        return NOT_LISTED
+    if is_out(node.base, node.flags) or not node.base:
+        return node.state
+    noted = [flag.lower().replace("_", " ") for flag in NOTED if flag in node.flags]
+    return ", ".join([IN_SERVICE, *noted])
+
+
+def offenders(changes: Iterable[Change]) -> list[Offender]:
+    """The nodes with incidents among these changes for the worse, most incidents first.
+
+    An incident begins when Slurm takes a node out of service or a login to it begins to fail; whatever else of the
+    kind follows within an hour of its begin belongs to it.
+    """
+    begun: dict[str, list[Change]] = {}
+    for change in sorted(changes, key=lambda change: change.at):
+        if not _was_well(change):
+            continue
+        incidents = begun.setdefault(change.node, [])
+        if not incidents or change.at - incidents[-1].at >= SAME_INCIDENT:
+            incidents.append(change)
+    counted = [_offender(node, incidents) for node, incidents in begun.items()]
+    return sorted(counted, key=lambda offender: (-offender.incidents, -offender.last_at.timestamp(), offender.node))
+
+
+def _was_well(change: Change) -> bool:
+    """Whether the subject of a change was well before it: a node that was down and is drained only changed its ill."""
+    if change.subject == SLURM:
+        return not change.old or change.old == NOT_LISTED or change.old.startswith(IN_SERVICE)
+    return not change.old.startswith(State.FAIL)
+
+
+def _offender(node: str, incidents: Sequence[Change]) -> Offender:
+    last = incidents[-1]
+    what = f"{last.subject} {last.new}" + (f": {last.why}" if last.why else "")
+    return Offender(node, len(incidents), last.at, what)
+
+
+def _node_changes(name: str, old: SlurmNode | None, new: SlurmNode | None, at: datetime) -> Iterator[Change]:
+    before, after = standing(old), standing(new)
+    is_bad = new is not None and is_out(new.base, new.flags)
+    reason = new.reason if new else ""
+    if before != after and (old is not None or is_bad):
+        yield Change(name, SLURM, before if old else "", after, at, reason, is_bad)
+    if (old.reason if old else "") != reason:
+        yield Change(name, REASON, old.reason if old else "", reason, at, _who(new), bool(reason))
+
+
+def _who(node: SlurmNode | None) -> str:
+    """Who set the reason, and when, as Slurm says."""
+    if node is None or not node.reason:
+        return ""
+    when = f" at {iso(node.reason_at)}" if node.reason_at else ""
+    return f"set by {node.reason_by or 'nobody'}{when}"

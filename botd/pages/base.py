@@ -1,0 +1,85 @@
+"""What all pages share: who gets HTML, the figures above every table, and the page itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, current_app, render_template, request, url_for
+from markupsafe import Markup, escape
+
+from botd.cells import age, cell, plain, with_ages
+from botd.formats import Form
+from botd.resources.base import board
+from botd.resources.params import chosen_format
+from botd.resources.status import survey_of
+from botd.status import StatusAnswer
+
+LAST_KNOWN_S = 10 * 365 * 86400.0
+"""The age that a page accepts where nothing else is said: it shows what is known and makes nobody wait."""
+
+LONG_WORD = 16
+"""Characters from which on a word in a cell may break."""
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s)\b)")
+
+_PUNCTUATION = re.compile(r"([-._/,])(?=[\w\[])")
+
+
+def wants_html() -> bool:
+    """Whether the client is a browser. curl asks for */*, and so does elinks, which says who it is."""
+    accepted = request.accept_mimetypes
+    named = "text/html" in [mime for mime, _ in accepted]
+    return is_text_browser() or (named and accepted["text/html"] >= accepted["text/plain"])
+
+
+def is_text_browser() -> bool:
+    """Whether the client shows even what is hidden until a script runs: text browsers know no `hidden`."""
+    return (request.user_agent.string or "").lower().startswith(("elinks", "links", "lynx", "w3m"))
+
+
+def page_form(args: Mapping[str, Any]) -> Form | None:
+    """The form that a client of a page asks for; None is HTML."""
+    return None if "format" not in args and wants_html() else chosen_format(args, "table")
+
+
+def patience(args: Mapping[str, object]) -> dict[str, object]:
+    """Who says nothing of ages gets what is known, at once; nodes that were never read are read meanwhile."""
+    return dict(args) if "max_age" in args else {"wait": 0.0, **args, "max_age": LAST_KNOWN_S}
+
+
+def same_page(**changed: Any) -> str:
+    """This page with other parameters; None takes one away. Following it makes no node be asked again."""
+    given: dict[str, Any] = {name: ",".join(values) for name, values in request.args.lists()}
+    kept = {**given, "max_age": None, "wait": None, **changed}
+    return url_for(request.endpoint or "dashboard", **kept)
+
+
+def figures(answer: StatusAnswer) -> dict[str, object]:
+    """What every page says of its answer: how old it is, and what could not be reached."""
+    now, found = board().now(), survey_of(answer)
+    return {
+        "head": answer.head(),
+        "problems": [with_ages(plain(problem), now) for problem in answer.problems],
+        "readings_age": found.ages(now),
+        "reached": found.reached(),
+        "asked": ",".join(answer.groups) or request.args.get("nodes", request.args.get("h", "")),
+        "now": now,
+    }
+
+
+def render(template: str, **values: object) -> Response:
+    """A page of this template, with what every template may call."""
+    html = render_template(template, age=age, breakable=breakable, cell=cell, plain=plain, **values)
+    response = current_app.make_response(html)
+    response.headers["Cache-Control"] = "no-cache"
+    response.vary.update(("Accept", "User-Agent"))
+    return response
+
+
+def breakable(text: str) -> Markup:
+    """The text as HTML in which a span stays with its unit, and a long word may break behind its punctuation."""
+    words = [str(escape(word)) for word in _UNIT.sub("\u00a0", text).split(" ")]
+    broken = (_PUNCTUATION.sub(r"\1<wbr>", word) if len(word) > LONG_WORD else word for word in words)
+    return Markup(" ".join(broken))  # noqa: S704 - every word is escaped

@@ -1,0 +1,91 @@
+"""GET /: the table that people look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flask import Response, url_for
+
+from botd.cells import cell, fit, plain, width
+from botd.documents import Document
+from botd.findings import verdict
+from botd.fold import fold_nodes
+from botd.model import Check
+from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
+from botd.resources.base import board
+from botd.resources.params import DashboardQuery, query
+from botd.resources.status import status_question, status_reply
+from botd.status import listed_groups
+
+PAGE_NODES = 500
+"""Nodes in the tables of one page: text browsers and phones choke on more."""
+
+MAX_LINK = 1000
+"""Characters of a nodeset in a link: escaped they are three times as many, and gunicorn takes lines of 4,094 bytes."""
+
+MAX_CELL = 40
+"""Columns of a value in the page's second table; the page of its node has it whole."""
+
+
+def dashboard() -> Response:
+    """The table of all nodes asked for, from the latest readings."""
+    args = query(DashboardQuery)
+    question = status_question(patience(args))
+    form = page_form(args)
+    if form:
+        return status_reply(question, form)
+    answer = board().answer(question)
+    folded = fold_nodes(board().node_documents(answer)) if args.get("fold") else None
+    pages = max(1, -(-len(answer.nodes if folded is None else folded) // PAGE_NODES))
+    page = min(args.get("page", 1), pages)
+    part = slice((page - 1) * PAGE_NODES, page * PAGE_NODES)
+    nodes = board().node_documents(replace(answer, nodes=answer.nodes[part])) if folded is None else folded[part]
+    checks = [board().checks[name] for name in answer.checks]
+    return render(
+        "dashboard.html",
+        **figures(answer),
+        nodes=[_row(node, checks) for node in nodes],
+        checks=[(check, column_head(check)) for check in checks],
+        groups=listed_groups(answer.view.inventory),
+        pages=[(number, same_page(page=number)) for number in range(1, pages + 1)] if pages > 1 else [],
+        page=page,
+        folded=folded is not None,
+        scripted=not is_text_browser(),
+        fold_url=same_page(fold=None if args.get("fold") else 1, page=None),
+    )
+
+
+def column_head(check: Check) -> str:
+    """A check's title for a narrow column: of a mount its short name."""
+    return check.name.removeprefix("df_") if check.parent == "df" else check.title
+
+
+def _row(node: Document, checks: Sequence[Check]) -> Document:
+    """A node, or a fold of nodes, as both tables show it."""
+    folded = "nodeset" in node
+    name = node["nodeset"] if folded else node["node"]
+    slurm = node["slurm"] or {}
+    return {
+        "name": name,
+        "count": node.get("count", 1),
+        "url": _url(name, folded=folded),
+        "state": slurm.get("state") or ("-" if node["slurm"] else "not in Slurm"),
+        "reason": plain(slurm.get("reason") or ""),
+        "verdict": verdict(node["readings"], board().checks),
+        "cells": [_cell(node["readings"][check.name]) for check in checks],
+    }
+
+
+def _url(name: str, *, folded: bool) -> str:
+    """Where a row leads to; a nodeset that is too long for a URL leads nowhere."""
+    if folded:
+        return url_for("dashboard", nodes=name) if len(name) <= MAX_LINK else ""
+    return url_for("node", name=name)
+
+
+def _cell(reading: Document) -> tuple[str, str, str]:
+    """State, text and tip of a cell. What is well needs no tip."""
+    text = cell(reading)
+    tip = "" if reading["state"] in ("ok", "skipped") else plain(reading["detail"])
+    return reading["state"], fit(text, MAX_CELL) if width(text) > MAX_CELL else text, tip

@@ -1,0 +1,116 @@
+"""GET /changes, /offenders and the picture of a node's history: what happened, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, request, url_for
+
+from botd.documents import change_document
+from botd.history import SLURM, standing, word
+from botd.model import Change
+from botd.nodeset import check_name
+from botd.pages.base import page_form, render, same_page
+from botd.plots import Line, Plot, Row, draw
+from botd.resources.base import board, store
+from botd.resources.history import changes_reply, chosen_nodes, node_history, offender_records, offenders_reply, span_of
+from botd.resources.params import ChangesQuery, HistoryQuery, OffendersQuery, query
+from botd.timeline import PAGE, Span, bands, moment, read_page
+
+PLOTTED = timedelta(days=7)
+
+MAX_PLOTTED = 1000
+"""Changes that the picture of a node is made from."""
+
+ALWAYS = (SLURM, "ping", "ssh")
+"""The rows of the picture that are there even when nothing changed in them."""
+
+
+def changes() -> Response:
+    """What changed in the cluster, newest first."""
+    args = query(ChangesQuery)
+    form = page_form(args)
+    span = span_of({"since": "24h", **args})
+    page = read_page(store(), chosen_nodes(args), span, before=args.get("before"), limit=args.get("limit", PAGE))
+    if form:
+        return changes_reply(page, span, form)
+    return render(
+        "changes.html",
+        changes=[change_document(change) for change in page.changes],
+        since=request.args.get("since", "24h"),
+        asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
+        older=same_page(before=page.next) if page.next else "",
+        now=board().now(),
+    )
+
+
+def offenders() -> Response:
+    """The nodes with the most incidents."""
+    args = query(OffendersQuery)
+    form = page_form(args)
+    since, records = offender_records(args)
+    if form:
+        return offenders_reply(since, records, form)
+    return render(
+        "offenders.html",
+        offenders=records,
+        since=request.args.get("since", "30d"),
+        asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
+        now=board().now(),
+    )
+
+
+def history_picture(name: str) -> Response:
+    """A node's history as SVG."""
+    args = query(HistoryQuery)
+    node = check_name(name)
+    node_history(node, args)  # refuses what is no node
+    since = moment("since", args.get("since"), board().now()) or board().now() - PLOTTED
+    response = Response(draw(node_plot(node, since)), content_type="image/svg+xml")
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def timeline(node: str) -> dict[str, Any]:
+    """What the page of a node shows of its history."""
+    page = read_page(store(), [node], Span())
+    plot = node_plot(node, board().now() - PLOTTED)
+    return {
+        "changes": [change_document(change) for change in page.changes],
+        "older": url_for("changes_page", nodes=node, since="9999d", before=page.next) if page.next else "",
+        "picture": url_for("history_picture", name=node),
+        "picture_words": plot.words(),
+    }
+
+
+def node_plot(node: str, since: datetime) -> Plot:
+    """All that the picture of a node shows."""
+    now, here = board().now(), board()
+    found = store().changes.page(nodes=[node], since=since, limit=MAX_PLOTTED)
+    by_subject: dict[str, list[Change]] = {}
+    for change in found:
+        by_subject.setdefault(change.subject, []).append(change)
+    words = _words_now(node)
+    rows = [
+        Row(here.checks[subject].title if subject in here.checks else "Slurm", bands(happened, said, since, now))
+        for subject, said in words.items()
+        if (happened := by_subject.get(subject, [])) or subject in ALWAYS or said != "ok"
+    ]
+    numbers = store().samples.of_node(node, since, now)
+    lines = [
+        Line(f"{check.title} free" if check.plotted == "free" else check.title, check.unit, points)
+        for check in here.checks.values()
+        if (points := numbers.get(check.name))
+    ]
+    return Plot(since, now, rows, lines)
+
+
+def _words_now(node: str) -> Mapping[str, str]:
+    """The word of Slurm and of each check, as they are now."""
+    view = board().known()
+    readings = view.readings.get(node, {})
+    said = {name: word(name, readings[name]) for name in board().checks if name in readings}
+    slurm = {SLURM: standing(view.inventory.nodes.get(node))}
+    return slurm | {name: known for name, known in said.items() if known}

@@ -1,0 +1,59 @@
+"""GET /node/<name>: one node, every reading in words."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from botd.cells import age, cell, fit, plain, width, with_ages
+from botd.documents import Document
+from botd.errors import UnknownNode
+from botd.findings import verdict
+from botd.formats import table_text
+from botd.nodeset import check_name
+from botd.pages.base import figures, page_form, patience, render
+from botd.pages.history import timeline
+from botd.resources.base import board, reply
+from botd.resources.params import NodePageQuery, query
+from botd.resources.status import status_question, status_reply
+from botd.status import StatusAnswer
+from botd.terminal import Column, Look, notes
+
+
+def node_page(name: str) -> Response:
+    """One node: every reading in words."""
+    args = query(NodePageQuery)
+    question = status_question({**patience(args), "nodes": check_name(name)})
+    if len(question.nodes) != 1:
+        raise UnknownNode(f'"{name[:60]}" is not one node')
+    form = page_form(args)
+    if form and form.name != "table":
+        return status_reply(question, form)
+    answer = board().answer(question)
+    node = board().node_documents(answer)[0]
+    if form:
+        return reply("table", _node_text(answer, node, form.look))
+    return render(
+        "node.html",
+        **figures(answer),
+        node=node,
+        verdict=verdict(node["readings"], board().checks),
+        checks=[board().checks[check] for check in answer.checks],
+        **timeline(node["node"]),
+    )
+
+
+def _node_text(answer: StatusAnswer, node: Document, look: Look) -> bytes:
+    slurm = node["slurm"] or {"state": "not in Slurm", "reason": ""}
+    head = f"{node['node']}  {slurm['state']}  {plain(slurm['reason'])}".rstrip()
+    head = fit(head, look.width).rstrip() if look.width and width(head) > look.width else head
+    readings = node["readings"]
+    states = [reading["state"] for reading in readings.values()]
+    columns = [
+        Column("CHECK", list(readings)),
+        Column("STATE", states, states, kept=True),
+        Column("VALUE", list(map(cell, readings.values())), states, kept=True),
+        Column("AGE", [age(reading["at"], board().now()) for reading in readings.values()], kept=True),
+        Column("DETAIL", [reading["detail"] for reading in readings.values()]),
+    ]
+    problems = [with_ages(problem, board().now()) for problem in answer.problems]
+    return f"{head}\n\n".encode() + table_text(columns, look) + notes(problems, look).encode()

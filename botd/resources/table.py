@@ -1,0 +1,52 @@
+"""What the page draws: every node as a short row, and the sweep that is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+
+from botd.documents import Document, check_document
+from botd.formats import to_json
+from botd.model import Sweep
+from botd.resources.base import BotdResource, board, reply
+from botd.resources.params import MAX_AGE_S, TableBody, TableQuery, body, query
+from botd.resources.status import joined_lists, status_question, survey_of
+from botd.status import StatusAnswer
+
+
+class TableResource(BotdResource):
+    """GET and POST /api/v1/table: the nodes of the groups as rows of cells."""
+
+    QUERY = TableQuery
+    BODY = TableBody
+    ANSWER = "Table"
+
+    def get(self) -> Response:
+        """Rows of groups and nodes in the words of the page, from the latest readings."""
+        return _table(query(TableQuery))
+
+    def post(self) -> Response:
+        """The same for lists too long for a URL."""
+        return _table({**query(TableQuery), **joined_lists(body(TableBody))})
+
+
+def _table(args: Mapping[str, Any]) -> Response:
+    """The rows as they are known. Only who gives a `max_age` has nodes asked: a page that looks again does not."""
+    here = board()
+    answer = here.answer(status_question({"max_age": MAX_AGE_S, **args}), sweep_allowed="max_age" in args)
+    running = here.running(answer)
+    progress = (running.id, running.done, running.total) if running else None
+    return reply("json", *here.encoded(answer, ("rows", progress), lambda: _body(answer, running)))
+
+
+def _body(answer: StatusAnswer, running: Sweep | None) -> bytes:
+    here = board()
+    head: Document = {
+        **answer.head(),
+        "checks": [check_document(here.checks[name]) for name in answer.checks],
+        "reached": survey_of(answer).reached(),
+        "running": {"sweep": running.id, "done": running.done, "total": running.total} if running else None,
+    }
+    return to_json(head, "rows", here.row_json(answer))

@@ -1,0 +1,174 @@
+"""The only place that speaks SQL: latest readings, the node list, history, sweeps, and the agent's pulse.
+
+Web processes and the agent share one database. The agent writes readings and the node list; a web process writes
+only wishes: a sweep it wants, a node list it wants refreshed. `pulse` is a single row that says all a web process
+must know for each request: whether anything changed since it last looked, and whether the agent is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from botd.config import Config
+from botd.errors import StoreUnavailable
+from botd.model import Change, utc_now
+from botd.store.changes import Changes
+from botd.store.database import Database, to_time
+from botd.store.migrate import upgrade
+from botd.store.samples import Samples
+from botd.store.schema import latest, node_list, pulse
+from botd.store.sweeps import SweepFigures, Sweeps
+
+__all__ = ["ALIVE_S", "Pulse", "Store", "SweepFigures"]
+
+ALIVE_S = 10.0
+"""An agent that has not beaten for this long counts as not running."""
+
+_PULSE = sa.select(*(column for column in pulse.c if column.name != "id"))
+_TIMES = {column.name for column in pulse.c if isinstance(column.type, sa.Float)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The one row that changes whenever anything does.
+
+    `list_status` is the HTTP status of `list_error`; `note` is what a person must know of the database itself.
+    """
+
+    revision: int
+    revised_at: datetime | None
+    list_revision: int
+    list_as_of: datetime | None
+    list_tried_at: datetime | None
+    list_wanted_at: datetime | None
+    list_status: int | None
+    list_error: str | None
+    agent_pid: int | None
+    agent_name: str | None
+    agent_beat_at: datetime | None
+    note: str | None
+
+
+class Store:
+    """One database. Every method is one transaction; what the database cannot do is StoreUnavailable."""
+
+    def __init__(self, config: Config) -> None:
+        """Opens nothing yet. Raises ConfigError for a URL that is neither SQLite nor PostgreSQL."""
+        self._db = Database(config)
+        self.sweeps = Sweeps(self._db)
+        self.changes = Changes(self._db)
+        self.samples = Samples(self._db)
+
+    def create(self, now: datetime | None = None) -> None:
+        """Makes the tables, or brings those of an older botd up to date. Raises ConfigError for a newer one's.
+
+        A damaged SQLite file is kept aside under another name first, which `note` of the pulse then says.
+        """
+        note = self._db.set_aside_if_damaged(now or utc_now())
+        with self._db.write() as db:
+            upgrade(db)
+            if db.scalar(sa.select(pulse.c.id)) is None:
+                db.execute(sa.insert(pulse).values(id=1))
+            if note:
+                db.execute(sa.update(pulse).values(note=note))
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._db.close()
+
+    def pulse(self) -> Pulse:
+        """The pulse as it is now."""
+        with self._db.read() as db:
+            row = db.execute(_PULSE).one_or_none()
+        if row is None:
+            raise StoreUnavailable("the database is empty; start `botd agent`, which makes it")
+        return _pulse(row)
+
+    # ---- latest readings ----
+
+    def readings_since(self, revision: int) -> dict[str, bytes]:
+        """The JSON documents of the nodes whose readings were written after this revision."""
+        query = sa.select(latest.c.node, latest.c.readings).where(latest.c.revision > revision)
+        with self._db.read() as db:
+            return {row.node: bytes(row.readings) for row in db.execute(query)}
+
+    def write_readings(self, documents: Mapping[str, bytes], now: datetime, *, changes: Sequence[Change] = ()) -> None:
+        """Replaces the documents of these nodes under one new revision, and adds what changed: all of it or none."""
+        if not documents:
+            return
+        with self._db.write() as db:
+            db.execute(sa.update(pulse).values(revision=pulse.c.revision + 1, revised_at=now.timestamp()))
+            revision = db.scalar(sa.select(pulse.c.revision))
+            rows = [{"node": n, "revision": revision, "readings": document} for n, document in documents.items()]
+            db.execute(self._db.upsert(latest, "node"), rows)
+            self.changes.add(db, changes)
+
+    # ---- the node list ----
+
+    def node_list(self) -> bytes | None:
+        """The JSON document of the last good node list, None when there never was one."""
+        with self._db.read() as db:
+            return db.scalar(sa.select(node_list.c.document))
+
+    def write_node_list(
+        self,
+        document: bytes | None,
+        *,
+        as_of: datetime | None,
+        error: tuple[int, str] | None,
+        now: datetime,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """Records one attempt to read the node list, and what changed in it.
+
+        `document` is None where it did not change; `as_of` is when Slurm last answered, and `error` the HTTP
+        status and text of why it did not this time. The last good list stays until there is a better one.
+        """
+        status, message = error or (None, None)
+        values: dict[str, Any] = {"list_tried_at": now.timestamp(), "list_status": status, "list_error": message}
+        if as_of is not None:
+            values["list_as_of"] = as_of.timestamp()
+        if document is not None:
+            values["list_revision"] = pulse.c.list_revision + 1
+        with self._db.write() as db:
+            if document is not None:
+                db.execute(self._db.upsert(node_list, "id"), [{"id": 1, "document": document}])
+            db.execute(sa.update(pulse).values(**values))
+            self.changes.add(db, changes)
+
+    def want_node_list(self, now: datetime) -> None:
+        """Asks the agent for a node list read after `now`."""
+        with self._db.write() as db:
+            db.execute(sa.update(pulse).values(list_wanted_at=now.timestamp()))
+
+    # ---- the agent ----
+
+    def claim(self, pid: int, name: str, now: datetime, is_gone: Callable[[Pulse], bool]) -> Pulse | None:
+        """Makes this process the agent of the database, unless another one is; that one's pulse, else None.
+
+        `is_gone` says whether the agent of a pulse is dead. Looking and taking over are one transaction, so of two
+        agents that start together one is refused.
+        """
+        with self._db.write() as db:
+            found = _pulse(db.execute(_PULSE).one())
+            if not is_gone(found):
+                return found
+            db.execute(sa.update(pulse).values(agent_pid=pid, agent_name=name, agent_beat_at=now.timestamp()))
+        return None
+
+    def beat(self, pid: int, name: str, now: datetime) -> bool:
+        """Records that the agent is alive; False when another process has become the agent."""
+        mine = (pulse.c.agent_pid == pid) & (pulse.c.agent_name == name)
+        with self._db.write() as db:
+            beaten = db.execute(sa.update(pulse).where(mine).values(agent_beat_at=now.timestamp()))
+            return beaten.rowcount == 1
+
+
+def _pulse(row: Any) -> Pulse:
+    values: dict[str, Any] = {k: to_time(v) if k in _TIMES else v for k, v in row._mapping.items()}
+    return Pulse(**values)

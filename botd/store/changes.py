@@ -1,0 +1,103 @@
+"""What changed, oldest first by id: readings, Slurm states and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from botd.model import Change
+from botd.store.database import Database, to_time
+from botd.store.schema import changes
+
+PRUNE_ROWS = 2000
+"""Rows that one transaction deletes: so few that a sweep which wants to write waits some milliseconds at most."""
+
+MAX_NAMES = 500
+"""Nodes that a query names; more are sorted out afterwards, because a database takes only so many parameters."""
+
+
+class Changes:
+    """The changes on record. Rows are never altered; ids grow and are not given twice."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(self, db: sa.Connection, found: Iterable[Change]) -> None:
+        """Adds changes within a transaction of the caller's."""
+        if rows := [_row(change) for change in found]:
+            db.execute(sa.insert(changes), rows)
+
+    def page(
+        self,
+        *,
+        nodes: Collection[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> list[Change]:
+        """At most `limit` changes, newest first: of these nodes, in this time, with ids below `before`."""
+        query = sa.select(changes).order_by(changes.c.id.desc())
+        if since is not None:
+            query = query.where(changes.c.at >= since.timestamp())
+        if until is not None:
+            query = query.where(changes.c.at < until.timestamp())
+        if before is not None:
+            query = query.where(changes.c.id < before)
+        if nodes is None or len(nodes) > MAX_NAMES:
+            return self._some_of(query, nodes, limit)
+        with self._db.read() as db:
+            return [_change(row) for row in db.execute(query.where(changes.c.node.in_(sorted(nodes))).limit(limit))]
+
+    def _some_of(self, query: sa.Select[Any], nodes: Collection[str] | None, limit: int) -> list[Change]:
+        """The first rows of a query whose node is wanted, read no further than needed."""
+        found: list[Change] = []
+        with self._db.read() as db:
+            for row in db.execution_options(yield_per=500).execute(query):
+                if nodes is None or row.node in nodes:
+                    found.append(_change(row))
+                if len(found) == limit:
+                    break
+        return found
+
+    def bad_since(self, since: datetime, subjects: Sequence[str]) -> list[Change]:
+        """The changes for the worse of these subjects, in the order of their recording."""
+        wanted = changes.c.is_bad & (changes.c.at >= since.timestamp()) & changes.c.subject.in_(subjects)
+        with self._db.read() as db:
+            return [_change(row) for row in db.execute(sa.select(changes).where(wanted).order_by(changes.c.id))]
+
+    def last_words(self) -> dict[tuple[str, str], str]:
+        """The newest `new` of each node and subject."""
+        newest = sa.select(sa.func.max(changes.c.id)).group_by(changes.c.node, changes.c.subject)
+        query = sa.select(changes.c.node, changes.c.subject, changes.c.new).where(changes.c.id.in_(newest))
+        with self._db.read() as db:
+            return {(row.node, row.subject): row.new for row in db.execute(query)}
+
+    def prune(self, *, good_before: datetime, bad_before: datetime) -> int:
+        """Deletes some of the changes that are too old, those for the worse by their own limit; how many."""
+        good = ~changes.c.is_bad & (changes.c.at < good_before.timestamp())
+        bad = changes.c.is_bad & (changes.c.at < bad_before.timestamp())
+        old = sa.select(changes.c.id).where(good | bad).limit(PRUNE_ROWS)
+        with self._db.write() as db:
+            return int(db.execute(sa.delete(changes).where(changes.c.id.in_(old))).rowcount)
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {
+        "at": change.at.timestamp(),
+        "node": change.node,
+        "subject": change.subject,
+        "old": change.old,
+        "new": change.new,
+        "why": change.why,
+        "is_bad": change.is_bad,
+    }
+
+
+def _change(row: Any) -> Change:
+    at = to_time(row.at)
+    assert at is not None  # noqa: S101 (the column cannot be null)
+    return Change(row.node, row.subject, row.old, row.new, at, row.why, bool(row.is_bad), row.id)

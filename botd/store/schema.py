@@ -1,0 +1,98 @@
+"""The tables. What they look like in a database that exists is the work of the migrations beside this file.
+
+Readings are kept as one JSON document per node, because they are always written and read together. Times are
+seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+pulse = sa.Table(
+    "pulse",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False, default=0),
+    sa.Column("revised_at", sa.Float),
+    sa.Column("list_revision", sa.Integer, nullable=False, default=0),
+    sa.Column("list_as_of", sa.Float),
+    sa.Column("list_tried_at", sa.Float),
+    sa.Column("list_wanted_at", sa.Float),
+    sa.Column("list_status", sa.Integer),
+    sa.Column("list_error", sa.Text),
+    sa.Column("agent_pid", sa.Integer),
+    sa.Column("agent_name", sa.Text),
+    sa.Column("agent_beat_at", sa.Float),
+    sa.Column("note", sa.Text),
+)
+
+latest = sa.Table(
+    "latest",
+    metadata,
+    sa.Column("node", sa.String(253), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False, index=True),
+    sa.Column("readings", sa.LargeBinary, nullable=False),
+)
+
+node_list = sa.Table(
+    "node_list",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+)
+
+sweeps = sa.Table(
+    "sweeps",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # The fingerprint of what is asked while the sweep is queued or running, NULL afterwards: UNIQUE then makes
+    # two requests for the same thing meet in one sweep, in any database and whatever the timing.
+    sa.Column("open_key", sa.String(64), unique=True),
+    sa.Column("state", sa.String(10), nullable=False, index=True),
+    sa.Column("nodes", sa.Text, nullable=False),
+    sa.Column("checks", sa.Text, nullable=False),
+    sa.Column("max_age_s", sa.Float, nullable=False),
+    sa.Column("requested_at", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Float),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("done", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("errors", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+    sa.Column("node", sa.String(253), nullable=False),
+    sa.Column("subject", sa.String(64), nullable=False),
+    sa.Column("old", sa.Text, nullable=False),
+    sa.Column("new", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("is_bad", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Index("ix_changes_node", "node", "id"),
+    # An id is a place in the timeline that clients hold on to: a deleted one is never given again.
+    sqlite_autoincrement=True,
+)
+
+node_numbers = sa.Table(
+    "node_numbers",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("node", sa.String(253), nullable=False, unique=True),
+)
+
+samples = sa.Table(
+    "samples",
+    metadata,
+    # The nodes with the numbers from chunk * CHUNK on, all their numbers of one moment in one row.
+    sa.Column("chunk", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("checks", sa.Text, nullable=False),
+    sa.Column("numbers", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,41 @@
+// Small words and elements that every part of the page uses. Text from the server only ever becomes text nodes.
+
+/** An element with attributes and children; a child that is no node becomes text. */
+export function el(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value != null) made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** A span of seconds in its largest unit: `12 s`, `3 min`, `5 h`, `12 d`. */
+export function age(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 90) return `${s} s`;
+  if (s < 90 * 60) return `${Math.round(s / 60)} min`;
+  if (s < 36 * 3600) return `${Math.round(s / 3600)} h`;
+  return `${Math.round(s / 86400)} d`;
+}
+
+/** `1 node`, `12 nodes`. */
+export function nodes(count) {
+  return `${count} node${count === 1 ? "" : "s"}`;
+}
+
+/** A time as the interface writes it, without milliseconds: `2026-11-23 20:16:37 UTC`. */
+export function utc(seconds) {
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** The sentence with ages in place of the times in it: `it was last seen 3 min ago`. */
+export function withAges(text, now) {
+  return text.replace(/(?:at |of )?(\d{4}-\d\d-\d\dT[\d:.]+Z)/g, (_, time) => `${age(now - Date.parse(time) / 1000)} ago`);
+}
+
+/** Text of a node or a person on one line, without what could fool a reader, as botd/cells.py has it. */
+export function plain(text) {
+  return text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "").replace(/[\p{C}\p{Z}]/gu, " ");
+}

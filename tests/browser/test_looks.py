@@ -1,0 +1,91 @@
+"""How the pages look: on a desk, on a phone, in the dark, and to those who do not see them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab
+from tests.browser.tab import PHONE, Tab
+from tests.program import DemoProgram
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js")
+GRAVE = ("serious", "critical")
+
+
+def violations(tab: Tab) -> list[str]:
+    """What axe-core finds that shuts people out."""
+    tab.page.evaluate(AXE.read_text(encoding="utf-8") + "\n;undefined")
+    found: Any = tab.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{each['id']}: {node['html'][:160]}: {node['failureSummary']}"
+        for each in found["violations"]
+        if each["impact"] in GRAVE
+        for node in each["nodes"]
+    ]
+
+
+def show(tab: Tab, path: str) -> None:
+    """Opens a page as it is when all of it stands. Of an error page the browser says that it is one."""
+    tab.visit(path)
+    if path == "/?groups=all":
+        tab.page.wait_for_selector("#live-table tbody tr")
+    tab.faults[:] = [fault for fault in tab.faults if not (path == "/node/nothing" and "status of 404" in fault)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/?groups=all", "/node/n0000.savio2", "/cluster", "/node/nothing"])
+def test_axe_finds_no_serious_fault(open_tab: OpenTab, program: DemoProgram, path: str, scheme: Any) -> None:
+    tab = open_tab(program.base, color_scheme=scheme)
+    show(tab, path)
+    assert violations(tab) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_in_what_opens(open_tab: OpenTab, program: DemoProgram, scheme: Any) -> None:
+    tab = open_tab(program.base, color_scheme=scheme).open("/?groups=all#any=not-ok&sort=ssh:desc&ssh=fail")
+    tab.find("#live-table tbody tr td.pick").first.click()
+    tab.find('#live-table tbody [data-column="ssh"]').first.click()
+    expect(tab.page.get_by_role("dialog")).to_contain_text("Took")
+    assert violations(tab) == []
+    tab.page.keyboard.press("Escape")
+    tab.page.get_by_role("button", name="Columns").click()
+    assert violations(tab) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/?groups=all", "/?groups=all&fold=1", "/node/n0000.savio2", "/cluster", "/node/nothing"]
+)
+def test_a_phone_never_scrolls_the_page_sideways(open_tab: OpenTab, program: DemoProgram, path: str) -> None:
+    tab = open_tab(program.base, viewport=PHONE, has_touch=True)
+    show(tab, path)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_on_a_phone_the_table_scrolls_and_the_name_stays(open_tab: OpenTab, program: DemoProgram) -> None:
+    tab = open_tab(program.base, viewport=PHONE, has_touch=True).open()
+    pane = tab.find("#live .dt-layout-table")
+    pane.evaluate("pane => pane.scrollTo(600, 400)")
+    assert pane.evaluate("pane => pane.scrollLeft") == 600
+    head = tab.find("#live-table thead th.h-node")
+    expect(head).to_be_in_viewport()
+    box, edge = head.bounding_box(), pane.bounding_box()
+    assert box is not None
+    assert edge is not None
+    assert abs(box["x"] - edge["x"]) <= 2
+    assert abs(box["y"] - edge["y"]) <= 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_pictures_are_taken(open_tab: OpenTab, program: DemoProgram, pictures: Path, size: str, scheme: Any) -> None:
+    viewport = PHONE if size == "phone" else {"width": 1280, "height": 760}
+    tab = open_tab(program.base, viewport=viewport, color_scheme=scheme)
+    tab.open()
+    path = pictures / f"dashboard-{size}-{scheme}.png"
+    tab.page.screenshot(path=path)
+    assert path.stat().st_size > 10_000

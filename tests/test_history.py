@@ -1,0 +1,172 @@
+"""What counts as a change, and what as an incident."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from botd.documents import Document, iso
+from botd.errors import BadRequest
+from botd.history import Offender, list_changes, offenders, reading_changes, standing, word
+from botd.model import Change, SlurmNode
+from botd.timeline import Band, bands, moment
+from tests.conftest import drained, idle
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def reading(state: str = "ok", value: Any = None, detail: str = "", at: datetime | None = NOW) -> Document:
+    return {"state": state, "value": value, "unit": None, "at": iso(at), "took_s": None, "detail": detail}
+
+
+def changes(words: dict[str, str], **readings: Document) -> list[tuple[str, str, str, bool]]:
+    found = reading_changes("n1", words, readings, NOW)
+    return [(change.subject, change.old, change.new, change.is_bad) for change in found]
+
+
+def test_a_reading_that_fails_is_a_change_and_so_is_its_end() -> None:
+    words: dict[str, str] = {}
+    assert changes(words, ping=reading()) == []
+    assert changes(words, ping=reading("fail")) == [("ping", "ok", "fail", True)]
+    assert changes(words, ping=reading("fail")) == []
+    assert changes(words, ping=reading()) == [("ping", "fail", "ok", False)]
+
+
+def test_a_first_reading_is_a_change_only_when_it_is_not_well() -> None:
+    assert changes({}, ping=reading(), load=reading("warn"), df_tmp=reading("unknown")) == [
+        ("load", "", "warn", True),
+        ("df_tmp", "", "unknown", False),
+    ]
+
+
+def test_numbers_that_move_are_no_change_and_the_ways_that_a_login_fails_are() -> None:
+    words = {"ssh": "ok", "load": "ok"}
+    assert changes(words, load=reading(value=0.2)) == []
+    assert changes(words, ssh=reading("fail", "timeout")) == [("ssh", "ok", "fail: timeout", True)]
+    assert changes(words, ssh=reading("fail", "refused")) == [("ssh", "fail: timeout", "fail: refused", True)]
+
+
+def test_a_reading_that_was_skipped_or_never_taken_changes_nothing() -> None:
+    words = {"load": "ok"}
+    assert changes(words, load=reading("skipped")) == []
+    assert changes(words, load=reading("unknown", at=None)) == []
+    assert changes(words, load=reading()) == []
+
+
+def test_a_change_is_as_old_as_its_reading_and_never_of_a_time_to_come() -> None:
+    past, future = reading("fail", at=NOW - HOUR, detail="lost"), reading("fail", at=NOW + HOUR)
+    assert [(c.at, c.why) for c in reading_changes("n1", {}, {"ping": past}, NOW)] == [(NOW - HOUR, "lost")]
+    assert [c.at for c in reading_changes("n1", {}, {"ping": future}, NOW)] == [NOW]
+
+
+def test_a_drain_says_the_state_the_reason_and_who_set_it_and_so_does_its_end() -> None:
+    before = {"n1": idle("n1"), "n2": idle("n2")}
+    after = {**before, "n1": drained("n1", "no IB", reason_at=NOW - HOUR)}
+    began, ended = list_changes(before, after, NOW), list_changes(after, before, NOW + HOUR)
+    assert [(c.subject, c.old, c.new, c.why, c.is_bad) for c in began] == [
+        ("slurm", "in service", "drained", "no IB", True),
+        ("reason", "", "no IB", "set by root at 2026-11-23T07:00:00.000Z", True),
+    ]
+    assert [(c.subject, c.old, c.new, c.is_bad) for c in ended] == [
+        ("slurm", "drained", "in service", False),
+        ("reason", "no IB", "", False),
+    ]
+
+
+def test_jobs_that_come_and_go_are_no_history_of_a_node() -> None:
+    busy = replace(idle("n1"), state="allocated", base="ALLOCATED")
+    assert list_changes({"n1": idle("n1")}, {"n1": busy}, NOW) == []
+    assert list_changes({"n1": busy}, {"n1": replace(busy, state="completing", flags=("COMPLETING",))}, NOW) == []
+
+
+def test_nodes_that_come_are_a_change_only_when_they_are_out_and_nodes_that_go_always() -> None:
+    assert list_changes({}, {"n1": idle("n1")}, NOW) == []
+    assert [c.new for c in list_changes({}, {"n1": drained("n1", "x")}, NOW)] == ["drained", "x"]
+    assert [(c.old, c.new) for c in list_changes({"n1": idle("n1")}, {}, NOW)] == [("in service", "not in Slurm")]
+
+
+@pytest.mark.parametrize(
+    ("base", "flags", "state", "expected"),
+    [
+        ("MIXED", (), "mixed", "in service"),
+        ("IDLE", ("NOT_RESPONDING",), "idle*", "in service, not responding"),
+        ("IDLE", ("REBOOT_REQUESTED",), "idle@", "in service, reboot requested"),
+        ("DOWN", ("NOT_RESPONDING",), "down*", "down*"),
+        ("ALLOCATED", ("DRAIN",), "draining", "draining"),
+        ("UNKNOWN", (), "unknown", "in service"),
+    ],
+)
+def test_what_slurm_thinks_of_a_node_in_words(base: str, flags: tuple[str, ...], state: str, expected: str) -> None:
+    assert standing(SlurmNode("n1", state, base, flags)) == expected
+
+
+def test_a_word_has_a_value_only_where_that_is_a_word_of_its_own() -> None:
+    assert word("ssh", reading("ok", "up")) == "ok"
+    assert word("ipmi_state", reading("fail", "off")) == "fail: off"
+    assert word("nhc", reading("fail", "a text that is another one every time")) == "fail"
+
+
+def bad(node: str, minutes: int, subject: str = "ssh", new: str = "fail: timeout", why: str = "") -> Change:
+    return Change(
+        node,
+        subject,
+        "in service" if subject == "slurm" else "ok",
+        new,
+        NOW + timedelta(minutes=minutes),
+        why,
+        is_bad=True,
+    )
+
+
+def test_what_follows_within_an_hour_is_the_same_incident() -> None:
+    found = offenders([bad("n1", 0), bad("n1", 5, "slurm", "down*", "Not responding"), bad("n1", 60), bad("n2", 1)])
+    assert found == [
+        Offender("n1", 2, NOW + HOUR, "ssh fail: timeout"),
+        Offender("n2", 1, NOW + timedelta(minutes=1), "ssh fail: timeout"),
+    ]
+
+
+def test_what_was_ill_already_and_is_ill_in_another_way_is_no_new_incident() -> None:
+    down = bad("n1", 0, "slurm", "down*")
+    drained_then = replace(bad("n1", 120, "slurm", "drained"), old="down*")
+    refused_then = replace(bad("n1", 240, "ssh", "fail: refused"), old="fail: timeout")
+    assert [(found.node, found.incidents) for found in offenders([down, drained_then, refused_then])] == [("n1", 1)]
+
+
+def test_bands_cover_the_whole_time_without_a_gap() -> None:
+    since, now = NOW - 10 * HOUR, NOW
+    found = [  # newest first
+        Change("n1", "ssh", "fail", "ok", NOW - 2 * HOUR),
+        Change("n1", "ssh", "ok", "fail", NOW - 5 * HOUR),
+        Change("n1", "ssh", "warn", "ok", NOW - 20 * HOUR),
+    ]
+    assert bands(found, "ok", since, now) == [
+        Band(since, NOW - 5 * HOUR, "ok"),
+        Band(NOW - 5 * HOUR, NOW - 2 * HOUR, "fail"),
+        Band(NOW - 2 * HOUR, NOW, "ok"),
+    ]
+    assert bands([], "ok", since, now) == [Band(since, now, "ok")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12h", NOW - 12 * HOUR),
+        ("7d", NOW - timedelta(days=7)),
+        ("2026-11-23T07:00Z", NOW - HOUR),
+        ("2026-11-23T08:00:00+01:00", NOW - HOUR),
+        ("2026-11-23", NOW - 8 * HOUR),
+    ],
+)
+def test_a_time_is_given_as_iso_or_as_an_age(text: str, expected: datetime) -> None:
+    assert moment("since", text, NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "-1h", "999999w", "12", "2026-13-01", "1h; DROP"])
+def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(BadRequest, match=r"since.*12h"):
+        moment("since", text, NOW)
