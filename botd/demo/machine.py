@@ -117,6 +117,14 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition of Slurm; `usual` is the one that jobs go to which name none."""
+
+    name: str
+    usual: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DemoJob:
     """One job; `ended_at` is None while it runs. Times are in seconds since the epoch."""
 
@@ -130,3 +138,4 @@ class DemoJob:
     state: str = "RUNNING"
     ended_at: float | None = None
     exit_code: str = "0:0"
+    waited_s: float = 0.0  # from its submission to its start

@@ -12,8 +12,10 @@ import contextlib
 import socket
 import struct
 import uuid
+from typing import Any
 
 from pyghmi.ipmi.bmc import Bmc
+from pyghmi.ipmi.private.constants import payload_types
 from pyghmi.ipmi.private.serversession import ServerSession
 from pyghmi.ipmi.private.session import Session
 
@@ -34,6 +36,10 @@ _HANDSHAKE = (0x12, 0x14)  # RAKP 1 and 3
 _CHANNEL_CAPABILITIES = 0x38
 _NO_SUCH_SUITE = 0x11
 _SHA1 = 1
+_UNAUTHORISED_NAME = 0x0D
+_CHASSIS_CONTROL = (0, 2)
+_USER, _OPERATOR = 2, 3
+_TOO_LITTLE_PRIVILEGE = 0xD4
 _ASF_PONG = (bytes.fromhex("0600ff06000011be40"), bytes.fromhex("0010000011be000000008100000000000000"))
 """Presence Pong (ASF 2.0, 3.2.4.3), before and after the message tag: IPMI is supported."""
 
@@ -159,6 +165,7 @@ class NodeSession(ServerSession):  # type: ignore[misc]
     """One RMCP+ session, fed with packets from outside."""
 
     k1 = None  # pyghmi looks at it before RAKP 3 has set it
+    clientpriv = _USER  # what a session begins with (IPMI 2.0, 13.31)
 
     def __new__(cls, *_: object) -> NodeSession:
         """A new session, never the one that pyghmi already has for the client."""
@@ -179,6 +186,20 @@ class NodeSession(ServerSession):  # type: ignore[misc]
         if request[12] != _SHA1:
             return bytearray([request[0], _NO_SUCH_SUITE, 0, 0]) + bytearray(request[4:8])
         return response
+
+    def _got_rakp1(self, data: bytearray) -> None:
+        """pyghmi says nothing to a user that it does not know; a BMC does (IPMI 2.0, table 13-15)."""
+        super()._got_rakp1(data)
+        if bytes(data[28:]).decode("utf-8", "replace") not in self.authdata:
+            refusal = bytearray([data[0], _UNAUTHORISED_NAME, 0, 0]) + self.clientsessionid
+            self.send_payload(refusal, payload_types["rakp2"], retry=False)
+
+    def handle_client_request(self, request: dict[str, Any]) -> None:
+        """Switches the power for an operator and an administrator only, which pyghmi does not look at."""
+        if (request["netfn"], request["command"]) == _CHASSIS_CONTROL and self.clientpriv < _OPERATOR:
+            self.send_ipmi_response(code=_TOO_LITTLE_PRIVILEGE)
+        else:
+            super().handle_client_request(request)
 
     def handle(self, data: bytearray) -> None:
         """Takes one packet of the session and answers it. What is no packet of it is dropped."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from botd.demo.machine import SOUND, Health, Mount, Sshd
+from botd.demo.machine import SOUND, Health, Mount, Partition, Sshd
 
 SCRATCH, SOFTWARE, TMP = "/global/scratch", "/global/software", "/tmp"  # noqa: S108
 
@@ -31,7 +31,11 @@ KINDS: tuple[Kind, ...] = (
 SHARED_PARTITION = "htc"
 """A second partition over the first nodes of the first group, so that nodes stand in more than one."""
 
-DEFAULT_PARTITION = KINDS[0].name
+PARTITIONS: tuple[Partition, ...] = (
+    *(Partition(kind.name, usual=kind is KINDS[0]) for kind in KINDS),
+    Partition(SHARED_PARTITION),
+)
+"""In the order of Slurm's configuration."""
 
 USERS: tuple[str, ...] = (
     "amara", "bjorn", "chidi", "daria", "emeka", "farid", "greta", "hanna", "ivo", "jun", "kofi", "lena", "user42",

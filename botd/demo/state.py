@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from botd.demo.machine import DemoJob, Mount, Node, Standing
+from botd.demo.machine import DemoJob, Mount, Node, Partition, Standing
+from botd.demo.scenarios import PARTITIONS
 
 BOOT_S = 8.0
 """From power on to a node that answers. A real one takes minutes."""
@@ -26,6 +27,10 @@ REBOOTED = "Node unexpectedly rebooted"
 NOT_RESPONDING = "Not responding"
 OF_SLURM = ("", NOT_RESPONDING, REBOOTED)
 """Reasons that Slurm wrote itself and writes over."""
+
+
+CHANGES = ("drain", "down", "resume", "undrain")
+"""The states that an update can ask for."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,9 @@ class ClusterState:
         jobs: Iterable[DemoJob],
         clock: Callable[[], float],
         times: Times = USUAL_TIMES,
+        partitions: tuple[Partition, ...] = PARTITIONS,
     ) -> None:
+        self.partitions = partitions
         self._nodes = {node.name: node for node in nodes}
         self._running: dict[int, DemoJob] = {}
         self._ended: list[DemoJob] = []
@@ -153,15 +160,15 @@ class ClusterState:
         old, word = node.standing, state.lower()
         written = Standing(old.down, old.drain, old.responding, reason or old.reason, by, self.now())
         if word in ("drain", "down") and not reason:
-            raise InvalidUpdate(f"You must specify a reason when {word.upper()}ING a node. Request denied")
+            raise InvalidUpdate("You must specify a reason when DOWNING or DRAINING a node. Request denied")
         if word == "drain":
             return replace(written, drain=True)
         if word == "down":
             return replace(written, down=True)
         if word == "resume" and (old.down or old.drain):
             return Standing(responding=node.registers)
-        if word == "undrain" and old.drain:
-            return Standing(down=old.down, responding=old.responding)
+        if word == "undrain":
+            return Standing(down=old.down, responding=old.responding) if old.drain else old
         if word == "" and reason:
             return written
         raise InvalidUpdate("Invalid node state specified")

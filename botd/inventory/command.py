@@ -11,6 +11,12 @@ from botd.transport.local import CommandMissing, CommandTimeout, Completed, Loca
 SEE_SLURMCTLD = "see whether slurmctld answers `scontrol ping`"
 """The next step where Slurm itself does not answer."""
 
+SEE_SLURMDBD = "see whether slurmdbd answers `sacctmgr show cluster`"
+"""The next step where accounting does not answer: of botd's commands only sacct talks to slurmdbd."""
+
+ADVICE = "If munged is up, restart with"
+"""Begins what Slurm's commands say first when munge is away; what is wrong stands in the next line (22.05)."""
+
 DEFAULTS = ("SINFO_", "SQUEUE_", "SACCT_", "SCONTROL_", "SLURM_TIME_FORMAT")
 """Variables by which a user changes what Slurm's commands print (squeue(1), ENVIRONMENT VARIABLES).
 
@@ -22,7 +28,7 @@ def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> byt
     """What the command configured as `[slurm] <tool>` prints with these options.
 
     Raises SlurmFailed when there is no such command or it does not end with 0, SlurmTimeout when it does not
-    end in time. The message holds the first line that it wrote to standard error.
+    end in time. The message holds the first line that it wrote to standard error and that is no advice.
     """
     command = getattr(settings, tool)
     try:
@@ -31,7 +37,8 @@ def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> byt
         raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error
     except CommandTimeout as error:
         limit = f"{settings.timeout:g} s"
-        raise SlurmTimeout(f'"{command}" did not end within {limit}; {SEE_SLURMCTLD}') from error
+        step = SEE_SLURMDBD if tool == "sacct" else SEE_SLURMCTLD
+        raise SlurmTimeout(f'"{command}" did not end within {limit}; {step}') from error
     except (LocalCommandError, ValueError) as error:
         raise SlurmFailed(f'cannot run "{command}": {printable(str(error))}; check [slurm] {tool}') from error
     if completed.status != 0:
@@ -76,6 +83,7 @@ def unreadable(tool: str, what: str) -> SlurmFailed:
 def _ending(completed: Completed) -> str:
     """How a command ended: `failed with status 1: slurm_load_jobs error: Unable to contact slurm ...`."""
     lines = completed.stderr.decode("utf-8", "replace").strip().split("\n")
+    said = next((line.strip() for line in lines if ADVICE not in line), "")
     status = completed.status
     how = f"failed with status {status}" if status > 0 else f"died of signal {-status}"
-    return f"{how}: {printable(lines[0].strip())}" if lines[0] else how
+    return f"{how}: {printable(said)}" if said else how

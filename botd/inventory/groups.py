@@ -13,6 +13,7 @@ from pathlib import Path
 
 from botd.config import GroupSettings
 from botd.errors import BadNodeset
+from botd.inventory.problems import Problems
 from botd.inventory.request import RESERVED
 from botd.model import Group
 from botd.nodeset import MAX_NODES, check_name, expand, natural_key
@@ -44,20 +45,20 @@ class _Reading:
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
-        self.problems: list[str] = []
+        self.problems = Problems()
 
     def add(self, name: str, source: str, nodes: dict[str, None], where: str) -> None:
         """Keep a group, unless its name is bad or taken: the first definition wins."""
         if name in RESERVED:
-            self.problems.append(f'{where}: "{name}" has a meaning of its own; give the group another name')
+            self.problems.add(f'{where}: "{name}" has a meaning of its own; give the group another name')
         elif name in self.groups:
             first = self.groups[name].source
-            self.problems.append(f'{where}: the group "{name}" is already defined by {first}')
+            self.problems.add(f'{where}: the group "{name}" is already defined by {first}')
         else:
             try:
                 check_name(name)
             except BadNodeset as error:
-                self.problems.append(f"{where}: {error}")
+                self.problems.add(f"{where}: {error}")
             else:
                 self.groups[name] = Group(name, source, tuple(sorted(nodes, key=natural_key)))
 
@@ -66,7 +67,7 @@ class _Reading:
         try:
             nodes.update(dict.fromkeys(expand(",".join(text.split()), max_nodes=MAX_NODES - len(nodes))))
         except BadNodeset as error:
-            self.problems.append(f"{where}: {error}")
+            self.problems.add(f"{where}: {error}")
 
     def lines(self, path: Path) -> Iterator[tuple[str, str]]:
         """(`path:number`, text) of each line that says something; a file that cannot be read is a problem."""
@@ -74,10 +75,10 @@ class _Reading:
             with path.open("rb") as file:
                 data = file.read(MAX_FILE + 1)
         except OSError as error:
-            self.problems.append(f"{path}: {error.strerror}")
+            self.problems.add(f"{path}: {error.strerror}")
             return
         if len(data) > MAX_FILE:
-            self.problems.append(f"{path}: larger than {MAX_FILE} bytes, so it is left out")
+            self.problems.add(f"{path}: larger than {MAX_FILE} bytes, so it is left out")
             return
         for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
             if text := line.strip():
@@ -95,7 +96,7 @@ def read_groups(settings: GroupSettings, resolve: Callable[[str], Path]) -> tupl
         _read_directory(reading, resolve(directory), may_be_missing=directory in expected)
     for name in settings.files:
         _read_hostlist(reading, resolve(name))
-    return reading.groups, reading.problems
+    return reading.groups, reading.problems.told("groups")
 
 
 def _read_directory(reading: _Reading, directory: Path, *, may_be_missing: bool) -> None:
@@ -103,7 +104,7 @@ def _read_directory(reading: _Reading, directory: Path, *, may_be_missing: bool)
         paths = sorted(directory.iterdir())
     except OSError as error:
         if not (may_be_missing and isinstance(error, FileNotFoundError)):
-            reading.problems.append(f"{directory}: {error.strerror}")
+            reading.problems.add(f"{directory}: {error.strerror}")
         return
     for path in paths:
         if _is_group_file(path):
@@ -133,10 +134,10 @@ def _included(reading: _Reading, where: str, directory: Path, name: str) -> Path
     try:
         path = directory / check_name(name)
     except BadNodeset as error:
-        reading.problems.append(f"{where}: {error}")
+        reading.problems.add(f"{where}: {error}")
         return None
     if not path.is_file():
-        reading.problems.append(f'{where}: there is no group "{name}" in {directory}')
+        reading.problems.add(f'{where}: there is no group "{name}" in {directory}')
         return None
     return path
 

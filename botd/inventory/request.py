@@ -16,10 +16,10 @@ n0292.savio3 too), and one known name is enough (`savio2/n[0290-0299]`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
-from botd.errors import BadNodeset, UnknownGroup, UnknownNode, did_you_mean
+from botd.errors import BadNodeset, UnknownGroup, UnknownNode, did_you_mean, nearest
 from botd.nodeset import cluster, expand, natural_key, short, split
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 RESERVED = ("all", "sinfo")
 """Terms with a meaning of their own; no group may have such a name."""
+
+MAX_HELD = 500_000
+"""Nodes that the terms of one request may hold together, each as often as a term holds it. A body of 2 MB has room for
+100,000 overlapping nodesets, which would take a quarter of an hour for 10,000 nodes; so many take half a second."""
 
 SHOWN = 5
 """Candidates that a message names."""
@@ -38,8 +42,9 @@ def expand_groups(known: Inventory, text: str, *, max_nodes: int) -> list[str]:
     Raises BadNodeset for what is malformed, empty, or more than `max_nodes`; UnknownGroup or UnknownNode.
     """
     found: set[str] = set()
-    for part in _parts(text):
-        found.update(_part_nodes(known, part, max_nodes))
+    terms = _Terms(known, max_nodes)
+    for part in dict.fromkeys(_parts(text)):
+        found.update(_part_nodes(terms, part))
         _check_size(found, max_nodes)
     return sorted(found, key=natural_key)
 
@@ -62,28 +67,45 @@ def _check_size(found: set[str], max_nodes: int) -> None:
         raise BadNodeset(f"the request spans more than {max_nodes} nodes; ask for fewer")
 
 
-def _part_nodes(known: Inventory, part: str, max_nodes: int) -> Iterable[str]:
-    terms = [term.strip() for term in part.split("/")]
-    if "" in terms:
-        raise BadNodeset(f'"{part[:60]}" has nothing on one side of "/"; write A/B for the nodes in both')
-    if len(terms) > 1:
-        return _common_nodes(known, terms, max_nodes)
-    nodes = _group_nodes(known, terms[0])
-    return _named_nodes(known, terms[0], max_nodes) if nodes is None else nodes
-
-
-def _common_nodes(known: Inventory, terms: list[str], max_nodes: int) -> set[str]:
-    """The nodes that all terms hold; a short name holds every node of that name."""
+def _part_nodes(terms: _Terms, part: str) -> Collection[str]:
+    words = [word.strip() for word in part.split("/")]
+    if "" in words:
+        raise BadNodeset(f'"{_shown(part)}" has nothing on one side of "/"; write A/B for the nodes in both')
+    if len(words) == 1:
+        return terms.nodes(words[0], _named_nodes)
     common: set[str] | None = None
-    for term in terms:
-        nodes = _group_nodes(known, term)
-        if nodes is None:
-            nodes = _all_named_so(known, term, max_nodes)
+    for word in dict.fromkeys(words):
+        nodes = terms.nodes(word, _all_named_so)
         common = set(nodes) if common is None else common.intersection(nodes)
     return common or set()
 
 
-def _group_nodes(known: Inventory, term: str) -> Iterable[str] | None:
+class _Terms:
+    """The terms of one request: what each holds, until together they hold too much."""
+
+    def __init__(self, known: Inventory, max_nodes: int) -> None:
+        self._known = known
+        self._max_nodes = max_nodes
+        self._left = MAX_HELD
+
+    def nodes(self, term: str, named: Callable[[Inventory, list[str]], Collection[str]]) -> Collection[str]:
+        """The nodes of a group, else those that `named` makes of the names in a nodeset."""
+        nodes = _group_nodes(self._known, term)
+        if nodes is not None:
+            self._count(nodes)
+            return nodes
+        names = expand(term, max_nodes=self._max_nodes)
+        self._count(names)
+        _check_word(self._known, term, names)
+        return named(self._known, names)
+
+    def _count(self, nodes: Collection[str]) -> None:
+        self._left -= len(nodes)
+        if self._left < 0:
+            raise BadNodeset(f"the terms of the request hold more than {MAX_HELD} nodes together; ask for fewer groups")
+
+
+def _group_nodes(known: Inventory, term: str) -> Collection[str] | None:
     """The nodes of a term that is a group, else None. Raises BadNodeset for an unknown `@name`."""
     if term.startswith("@"):
         partitions = known.partitions()
@@ -98,19 +120,15 @@ def _group_nodes(known: Inventory, term: str) -> Iterable[str] | None:
     return known.groups[term].nodes if term in known.groups else None
 
 
-def _named_nodes(known: Inventory, term: str, max_nodes: int) -> list[str]:
-    names = expand(term, max_nodes=max_nodes)
-    _check_word(known, term, names)
+def _named_nodes(known: Inventory, names: list[str]) -> list[str]:
     return [_full_name(known, name) for name in names]
 
 
-def _all_named_so(known: Inventory, term: str, max_nodes: int) -> set[str]:
-    """The known nodes of a nodeset, with every node that a short name in it may mean.
+def _all_named_so(known: Inventory, names: list[str]) -> set[str]:
+    """The known nodes among these names, with every node that a short name may mean.
 
-    Raises as `_named_nodes` does, but UnknownNode only when it names no known node at all.
+    Raises UnknownNode only when there is none at all.
     """
-    names = expand(term, max_nodes=max_nodes)
-    _check_word(known, term, names)
     found: set[str] = set()
     for name in names:
         # Both: where n1 and n1.savio2 exist, n1 is the one's name and the other's short name.
@@ -122,8 +140,9 @@ def _check_word(known: Inventory, term: str, names: list[str]) -> None:
     """Raises UnknownGroup for a plain word that is no node: whoever writes one means a group."""
     plain = "[" not in term and not any(char.isdigit() for char in term)
     if plain and not known.is_known(names[0]) and not known.named_in_short(names[0]):
-        near = did_you_mean(term, (*RESERVED, *known.group_names())) or "; /api/v1/group-list has them all"
-        raise UnknownGroup(f'there is no group "{_shown(term)}"{near}')
+        near = nearest(term, (*RESERVED, *known.group_names()))
+        hint = did_you_mean(term, near) or "; /api/v1/group-list has them all"
+        raise UnknownGroup(f'there is no group "{_shown(term)}"{hint}', near)
 
 
 def _full_name(known: Inventory, name: str) -> str:
@@ -135,9 +154,10 @@ def _full_name(known: Inventory, name: str) -> str:
         return meant[0]
     if meant:
         more = f" and {len(meant) - SHOWN} more" if len(meant) > SHOWN else ""
-        raise UnknownNode(f'"{name}" may be {", ".join(meant[:SHOWN])}{more}; write the full name')
-    near = did_you_mean(name, (*known.group_names(), *_alike(known, name))) or "; groups=all lists every node"
-    raise UnknownNode(f'there is no node and no group "{_shown(name)}"{near}')
+        raise UnknownNode(f'"{name}" may be {", ".join(meant[:SHOWN])}{more}; write the full name', meant[:SHOWN])
+    near = nearest(name, (*known.group_names(), *_alike(known, name)))
+    hint = did_you_mean(name, near) or "; groups=all lists every node"
+    raise UnknownNode(f'there is no node and no group "{_shown(name)}"{hint}', near)
 
 
 def _alike(known: Inventory, name: str) -> Iterable[str]:

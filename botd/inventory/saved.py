@@ -20,6 +20,7 @@ from itertools import islice
 
 from botd.errors import BadNodeset
 from botd.inventory import states
+from botd.inventory.problems import Problems
 from botd.model import SlurmNode
 from botd.nodeset import MAX_NODES, expand
 
@@ -34,6 +35,9 @@ Of two that fit as many lines the earlier one is taken; where none fits, the las
 
 SAMPLE = 200
 """Lines of a file without a header from which its layout is told."""
+
+MAX_HEADER = 1000
+"""Characters of a line that may be a header. Words of megabytes would take twenty times the room of their line."""
 
 _TITLES = {"NODELIST": "NODELIST", "HOSTNAMES": "NODELIST", "TIMESTAMP": "TIMESTAMP", "USER": "USER"}
 _TITLE = re.compile(r"[A-Z][A-Z0-9_:/()*-]*")
@@ -67,14 +71,14 @@ def parse_saved(text: str, path: str) -> tuple[tuple[SlurmNode, ...], list[str]]
     A file without a column of states gives nodes whose `state` is empty: that they are out is all it says.
     Times are taken to be in this machine's time zone.
     """
-    problems: list[str] = []
+    problems = Problems()
     nodes: dict[str, SlurmNode] = {}
     for record in _records(text, path, problems):
         try:
             _add(nodes, record)
         except BadNodeset as error:
-            problems.append(f"{path}:{record.number}: {error}")
-    return tuple(nodes.values()), problems
+            problems.add(f"{path}:{record.number}: {error}")
+    return tuple(nodes.values()), problems.told(path)
 
 
 def parse_time(text: str) -> datetime | None:
@@ -111,7 +115,7 @@ def _merged(first: SlurmNode, again: SlurmNode) -> SlurmNode:
     return replace(first, partitions=tuple(sorted({*first.partitions, *again.partitions})))
 
 
-def _records(text: str, path: str, problems: list[str]) -> Iterator[_Record]:
+def _records(text: str, path: str, problems: Problems) -> Iterator[_Record]:
     lines = _lines(text)
     columns = _layout(line for _, line in lines)
     record: _Record | None = None
@@ -127,7 +131,7 @@ def _records(text: str, path: str, problems: list[str]) -> Iterator[_Record]:
             try:
                 new = _Record(number, _cells(begun + line, columns))
             except _UnreadableError as why:
-                problems.append(f"{path}:{number}: {why}")
+                problems.add(f"{path}:{number}: {why}")
             else:
                 new.nodes.append(new.cells["NODELIST"])
                 if record:
@@ -137,7 +141,7 @@ def _records(text: str, path: str, problems: list[str]) -> Iterator[_Record]:
     if record:
         yield record
     if begun:
-        problems.append(f"{path}: the last node list ends with a comma and does not go on")
+        problems.add(f"{path}: the last node list ends with a comma and does not go on")
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
@@ -152,8 +156,8 @@ def _lines(text: str) -> list[tuple[int, str]]:
 
 def _header(line: str) -> tuple[str, ...]:
     """The columns that a line names, or none when it is not a header."""
-    words = line.split()
-    if not all(_TITLE.fullmatch(word) for word in words):
+    words = line[:MAX_HEADER].split()
+    if len(line) > MAX_HEADER or not all(_TITLE.fullmatch(word) for word in words):
         return ()
     titles = tuple(_TITLES.get(word, word) for word in words)
     named = "NODELIST" in titles and len({"REASON", "STATE", "TIMESTAMP"}.intersection(titles)) > 0

@@ -21,6 +21,7 @@ from botd.config import SlurmSettings
 from botd.errors import BadNodeset, SlurmFailed, SlurmTimeout
 from botd.inventory import states
 from botd.inventory.command import SEE_SLURMCTLD, clean, printable, run_slurm, token_rows, unreadable
+from botd.inventory.problems import Problems
 from botd.inventory.saved import parse_saved, parse_time
 from botd.model import SlurmNode
 from botd.nodeset import check_name, natural_key
@@ -203,7 +204,8 @@ def _number(value: Any) -> int | None:
     """22.05 writes `500`, newer ones `{"set": true, "infinite": false, "number": 500}` in places."""
     if isinstance(value, dict):
         value = value.get("number") if value.get("set") and not value.get("infinite") else None
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) if is_number and -(2**63) <= value < 2**63 else None  # beyond it JSON cannot carry it on
 
 
 def _time(value: Any) -> datetime | None:
@@ -241,15 +243,16 @@ def _node_of_row(row: str) -> SlurmNode:
 def _with_good_names(nodes: Iterable[SlurmNode]) -> tuple[Sequence[SlurmNode], list[str]]:
     """The nodes whose name is one, each once, and what is wrong with the others."""
     found: dict[str, SlurmNode] = {}
-    problems = []
+    problems = Problems()
     for node in nodes:
         try:
             found.setdefault(check_name(node.node), node)
         except BadNodeset as error:
-            problems.append(f"Slurm lists a node that is left out: {error}")
+            problems.add(f"Slurm lists a node that is left out: {error}")
+    told = problems.told("Slurm")
     if not found:
-        raise SlurmFailed(f"sinfo listed no nodes: {problems[0]}")
-    return list(found.values()), problems
+        raise SlurmFailed(f"sinfo listed no nodes: {told[0]}")
+    return list(found.values()), told
 
 
 def _read_saved(path: Path) -> tuple[Sequence[SlurmNode], list[str]]:

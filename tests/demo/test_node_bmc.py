@@ -83,6 +83,16 @@ def test_a_wrong_password_is_refused(demo: DemoSite) -> None:
         pass
 
 
+def test_a_user_may_look_at_the_power_and_not_switch_it(demo: DemoSite) -> None:
+    node = demo.node(lambda node: node.health.powered and node.health.bmc)
+    level = ["-C", "3", "-L", "USER", "power"]
+    assert ipmitool(demo, node.bmc_address, *level, "status") == "Chassis Power is on\n"
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        ipmitool(demo, node.bmc_address, *level, "off")
+    assert "Insufficient privilege level" in caught.value.stderr
+    assert demo.power(node.name) == "on"
+
+
 def test_power_off_really_stops_the_node_and_power_on_brings_it_back(demo: DemoSite) -> None:
     name = demo.take_sound().name
     demo.set_power(name, "off")

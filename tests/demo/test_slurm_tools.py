@@ -6,18 +6,20 @@ import json
 import re
 import shlex
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botd.demo.machine import DemoJob, Health, Node, Standing
+from botd.demo.machine import DemoJob, Node, Partition
 from botd.demo.state import ClusterState
-from botd.demo.tools.base import Printed
+from botd.demo.tools.base import Printed, node_list
 from botd.demo.tools.sacct import read_time
 from botd.demo.tools.table import run_tool
+from tests.demo.rebuilt import rebuilt
+from tests.recorded import FOLDER, all_recordings, printed, recording
 
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = FOLDER / "slurm-22.05.8" / "twelve-nodes"
+PARTITIONS = (Partition("savio2", usual=True), Partition("savio3"), Partition("vector0"))
 NOW = datetime(2026, 11, 23, 20, 17, 30).timestamp()
 
 
@@ -35,52 +37,30 @@ def recorded_nodes() -> list[dict[str, Any]]:
     return nodes
 
 
-def rebuilt(index: int, recorded_node: dict[str, Any]) -> Node:
-    """The simulated node that must print like a recorded one. The times of that cluster are in UTC."""
-    reason_at = recorded_node["reason_changed_at"]
-    standing = Standing(
-        down=recorded_node["state"] == "down",
-        drain="DRAIN" in recorded_node["state_flags"],
-        responding="NOT_RESPONDING" not in recorded_node["state_flags"],
-        reason=recorded_node["reason"],
-        reason_by=recorded_node["reason_set_by_user"] or "",
-        reason_at=local_seconds(reason_at) if reason_at else 0.0,
-    )
-    return Node(
-        name=recorded_node["name"],
-        index=index,
-        cores=recorded_node["cpus"],
-        memory_mb=recorded_node["real_memory"],
-        partitions=tuple(recorded_node["partitions"]),
-        features="",
-        gres="",
-        booted_at=recorded_node["boot_time"],
-        health=Health(),
-        standing=standing,
-    )
-
-
 def local_seconds(recorded_at: int) -> float:
     """The moment at which this machine's clock shows what the recording machine's clock, in UTC, showed."""
     return datetime.fromtimestamp(recorded_at, UTC).replace(tzinfo=None).timestamp()
 
 
+REFUSED = [name for name, _ in all_recordings() if "/refused/" in name]
+
+
 @pytest.fixture
 def twelve() -> ClusterState:
     """The recorded cluster: its nodes, and the jobs that it had when squeue was recorded."""
-    nodes = [rebuilt(i, each) for i, each in enumerate(recorded_nodes())]
+    nodes = [rebuilt(i, each, local_seconds) for i, each in enumerate(recorded_nodes())]
     jobs = [
         DemoJob(1, "root", "wrap", "vector0", ("n0001.vector0",), 2, at("20:17:25"), "FAILED", at("20:17:27"), "3:0"),
         DemoJob(2, "root", "wrap", "vector0", ("n0000.vector0", "n0002.vector0"), 2, NOW - 2),
         DemoJob(3, "root", "na|me", "savio2", ("n0001.savio2",), 2, NOW - 2),
     ]
-    return ClusterState(nodes, jobs, lambda: NOW)
+    return ClusterState(nodes, jobs, lambda: NOW, partitions=PARTITIONS)
 
 
 @pytest.fixture
 def idle(twelve: ClusterState) -> ClusterState:
     """The recorded cluster without jobs, as it was when sinfo was recorded."""
-    return ClusterState(twelve.nodes.values(), [], lambda: NOW)
+    return ClusterState(twelve.nodes.values(), [], lambda: NOW, partitions=PARTITIONS)
 
 
 def run(state: ClusterState, line: str) -> Printed:
@@ -94,8 +74,8 @@ def run(state: ClusterState, line: str) -> Printed:
         ("sinfo", "sinfo.txt"),
         ("sinfo -N", "sinfo-N.txt"),
         ("sinfo -R", "sinfo-R.txt"),
-        ("sinfo -h -N -R -S %E --format='%N|%T|%U|%H|%P|%E'", "sinfo-delimited.txt"),
-        ("sinfo -R -S %E -o '%N %6t %19H %9u %E'", "sinfo-RSE-node-first.txt"),
+        ("sinfo -h -N -R -S %E --format='%N|%T|%U|%H|%P|%E'", "sinfo-R-format.txt"),
+        ("sinfo -R -S %E -o '%N %6t %19H %9u %E'", "sinfo-R-node-first.txt"),
     ],
 )
 def test_sinfo_prints_what_the_real_one_printed(idle: ClusterState, line: str, file: str) -> None:
@@ -123,12 +103,12 @@ def test_sinfo_prints_a_node_of_two_partitions_once_for_each_with_one_line_per_n
     shared = Node(node.name, 0, 2, 500, ("savio2", "htc"), "", "", 0.0)
     state = ClusterState([shared], [], lambda: NOW)
     assert run(state, "sinfo -h -N -a --format=%N").out == b"n0000.savio2\n" * 2
-    assert run(state, "sinfo -h -o %N").out == b"n0000.savio2\n"
+    assert run(state, "sinfo -h -p savio2,htc -o %N").out == b"n0000.savio2\n"
     assert len(json.loads(run(state, "sinfo --json").out)["nodes"]) == 1
 
 
 def test_sinfo_keeps_literal_text_of_the_format(idle: ClusterState) -> None:
-    assert run(idle, "sinfo -h -n n0000.vector0 -o '<%N>%%;%.6D'").out == b"<n0000.vector0>%;     1\n"
+    assert run(idle, "sinfo -h -n n0000.vector0 -o '<%N>;%.6D'").out == b"<n0000.vector0>;     1\n"
 
 
 def test_sinfo_finds_nodes_by_state(idle: ClusterState) -> None:
@@ -137,12 +117,12 @@ def test_sinfo_finds_nodes_by_state(idle: ClusterState) -> None:
 
 
 def test_a_draining_node_reads_so_and_is_a_drain_for_the_filter(twelve: ClusterState) -> None:
-    assert run(twelve, "sinfo -h -n n0001.savio2 -o '%T %t %C'").out == b"draining drng 2/0/2/2\n"
-    assert b"n0001.savio2" in run(twelve, "sinfo -h -t drain -o %N").out
+    assert run(twelve, "sinfo -h -n n0001.savio2 -o '%T %t %C'").out == b"draining drng 2/0/0/2\n"
+    assert b"n0001.savio2" in run(twelve, "sinfo -h -N -t drain -o %N").out
 
 
 def test_squeue_prints_what_the_real_one_printed(twelve: ClusterState) -> None:
-    assert run(twelve, "squeue -h -a --format='%i|%u|%T|%N|%M|%j'").out == recorded("squeue-delimited.txt")
+    assert run(twelve, "squeue -h -a --format='%i|%u|%T|%N|%M|%j'").out == recorded("squeue.txt")
 
 
 def test_squeue_finds_jobs_by_node_and_user(twelve: ClusterState) -> None:
@@ -199,23 +179,19 @@ def test_scontrol_drains_and_resumes(twelve: ClusterState) -> None:
     assert run(twelve, "sinfo -h -n n0001.vector0 -o '%T|%E'").out == b"idle|none\n"
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("sinfo --nope", "unrecognized arguments"),
-        ("sinfo -o %y", "Invalid node format"),
-        ("squeue -o %y", "Invalid node format"),
-        ("sacct -o nope", "Invalid field"),
-        ("sacct -S yesterday-ish", "Invalid time"),
-        ("scontrol update nodename=n0009.nowhere state=resume", "slurm_update error: Invalid node name specified"),
-        ("scontrol update nodename=n0000.vector0 state=drain", "You must specify a reason when DRAINING a node"),
-        ("scontrol explode", "the demo knows no"),
-    ],
-)
-def test_what_a_tool_cannot_do_is_an_error_and_a_message(twelve: ClusterState, line: str, message: str) -> None:
-    done = run(twelve, line)
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_refuses_as_the_real_one_did(name: str) -> None:
+    told = recording(name)
+    nodes = [Node(name, 0, 2, 500, ("vector0",), "", "", 0.0) for name in ("n0002.vector0", "n0003.vector0")]
+    done = run_tool(ClusterState(nodes, [], lambda: NOW), told.command, b"")
+    assert (done.status, done.out, done.err.decode()) == (told.exit, printed(name), told.stderr)
+
+
+@pytest.mark.parametrize("tool", ["sinfo", "squeue"])
+def test_a_column_that_only_the_real_one_has_is_refused_with_those_there_are(twelve: ClusterState, tool: str) -> None:
+    done = run(twelve, f"{tool} -o %L")
     assert (done.status, done.out) == (1, b"")
-    assert message in done.err.decode()
+    assert done.err.startswith(b"the demo has no column %L: it has ")
 
 
 def test_scontrol_says_that_a_node_is_not_found(twelve: ClusterState) -> None:
@@ -224,4 +200,25 @@ def test_scontrol_says_that_a_node_is_not_found(twelve: ClusterState) -> None:
 
 @pytest.mark.parametrize("tool", ["sinfo", "squeue", "sacct", "scontrol"])
 def test_every_tool_tells_its_version(twelve: ClusterState, tool: str) -> None:
-    assert run(twelve, f"{tool} --version").out == b"slurm 22.05.8\n"
+    assert run(twelve, f"{tool} --version").out == b"slurm-wlm 22.05.8\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "folded"),
+    [
+        ([], ""),
+        (["n1"], "n1"),
+        (["n3", "n1", "n2", "n7"], "n[1-3,7]"),
+        (["n0.a3", "n1.a2", "n0.a2"], "n0.a[2-3],n1.a2"),
+        (["n0001.bigmem", "n0000.bigmem"], "n0000.bigmem,n0001.bigmem"),
+    ],
+)
+def test_only_the_number_at_the_end_of_a_name_is_folded(names: list[str], folded: str) -> None:
+    assert node_list(names) == folded
+
+
+def test_a_job_over_two_groups_is_listed_as_slurm_folds_them(twelve: ClusterState) -> None:
+    job = DemoJob(9, "root", "x", "savio2", ("n0001.savio3", "n0001.savio2"), 2, NOW - 2)
+    state = ClusterState(twelve.nodes.values(), [job], lambda: NOW, partitions=PARTITIONS)
+    assert run(state, "squeue -h -o '%N %D'").out == b"n0001.savio[2-3] 2\n"
+    assert run(state, "sacct -nPX -o nodelist").out == b"n0001.savio[2-3]\n"

@@ -1,29 +1,29 @@
-"""Stand-ins for Slurm's commands: real little programs that print recorded outputs, fail or hang."""
+"""Stand-ins for Slurm's commands: little programs that print recorded outputs (tests/recorded), fail or hang."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
 import pytest
 
-CASES = Path(__file__).parent / "cases"
-
 MakeTool = Callable[..., str]
+
+
+def write_tool(folder: Path, name: str, script: str) -> str:
+    """Write a shell script and return the command to configure; `$calls` collects what it was started with."""
+    path = folder / name
+    path.write_text(f'#!/bin/sh\ncalls={quote(str(path))}.calls\nprintf \'%s\\n\' "$*" >>"$calls"\n{script}\n')
+    path.chmod(0o755)
+    return str(path)
 
 
 @pytest.fixture
 def make_tool(tmp_path: Path) -> MakeTool:
-    """Write a shell script and return the command to configure; `$calls` collects what it was started with."""
-
-    def make(name: str, script: str) -> str:
-        path = tmp_path / name
-        path.write_text(f'#!/bin/sh\ncalls={quote(str(path))}.calls\nprintf \'%s\\n\' "$*" >>"$calls"\n{script}\n')
-        path.chmod(0o755)
-        return str(path)
-
-    return make
+    """Writes stand-ins into this test's folder."""
+    return partial(write_tool, tmp_path)
 
 
 @pytest.fixture
@@ -35,14 +35,6 @@ def calls_of() -> Callable[[str], list[str]]:
         return path.read_text().splitlines() if path.exists() else []
 
     return read
-
-
-def prints(case: str) -> str:
-    """A script that prints a recorded output, with the token that `--format` brings in place of @TOKEN@."""
-    return (
-        'token=none; for word in "$@"; do case "$word" in --format=*) token=${word#--format=}; esac; done\n'
-        f'LC_ALL=C sed "s/@TOKEN@/${{token%%|*}}/" {quote(str(CASES / case))}'
-    )
 
 
 def only_with(option: str, script: str) -> str:

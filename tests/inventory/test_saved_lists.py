@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from botd.inventory.saved import LAYOUTS, parse_saved, parse_time
 from botd.model import SlurmNode
+from tests.recorded import FOLDER
 
-from .conftest import CASES
-
-RECORDED = CASES / "saved-22.05.8"
+RECORDED = FOLDER / "slurm-22.05.8"
 AT = datetime(2026, 11, 23, 20, 16, 37, tzinfo=UTC)
 
 
@@ -42,9 +41,9 @@ def read(text: str) -> tuple[tuple[SlurmNode, ...], list[str]]:
 
 
 @pytest.mark.parametrize("header", [True, False])
-@pytest.mark.parametrize("name", ["sinfo-R.txt", "sinfo-RSE-node-first.txt", "sinfo-RSE-user-first.txt"])
+@pytest.mark.parametrize("name", ["sinfo-R.txt", "sinfo-R-node-first.txt", "sinfo-R-user-first.txt"])
 def test_every_recorded_layout_gives_the_same_nodes_with_and_without_header(name: str, header: bool) -> None:
-    text = recorded(name) if header else recorded(name).partition("\n")[2]
+    text = recorded(f"twelve-nodes/{name}") if header else recorded(f"twelve-nodes/{name}").partition("\n")[2]
     nodes, problems = read(text)
     assert problems == []
     assert sorted(names(nodes)) == sorted([f"n000{i}.savio2" for i in range(5)] + [f"n000{i}.savio3" for i in range(4)])
@@ -58,14 +57,14 @@ def test_every_recorded_layout_gives_the_same_nodes_with_and_without_header(name
 
 
 def test_a_layout_with_states_gives_base_and_flags() -> None:
-    nodes, _ = read(recorded("sinfo-RSE-node-first.txt"))
+    nodes, _ = read(recorded("twelve-nodes/sinfo-R-node-first.txt"))
     node = next(node for node in nodes if node.node == "n0002.savio2")
     assert (node.state, node.base, node.flags) == ("drained", "IDLE", ("DRAIN",))
     assert node.reason == "quote \" ' ; % & <b>x</b> `id` $(id)"
 
 
 def test_the_long_form_has_a_date_above_and_states() -> None:
-    nodes, problems = read(recorded("sinfo-lR.txt"))
+    nodes, problems = read(recorded("ten-nodes/sinfo-lR.txt"))
     states = {node.node: node.state for node in nodes}
     assert states == {"n0": "drained", "n1": "drained", "n2": "down$", "n3": "drained*", "n4": "fail*", "n5": "down*"}
     assert [problem.partition(": ")[0] for problem in problems] == ["file:6"]  # a newline in a reason
@@ -74,7 +73,7 @@ def test_the_long_form_has_a_date_above_and_states() -> None:
 
 def test_a_table_with_partitions_and_without_reasons_is_read_too() -> None:
     for name in ("sinfo-N.txt", "sinfo.txt"):
-        nodes, problems = read(recorded(name))
+        nodes, problems = read(recorded(f"twelve-nodes/{name}"))
         assert problems == []
         assert len(nodes) == 12
         assert {node.partitions for node in nodes} == {("savio2",), ("savio3",), ("vector0",)}
@@ -97,8 +96,8 @@ def test_a_reason_cut_inside_a_character_costs_nothing() -> None:
 
 
 def test_folded_names_in_one_cell_are_expanded() -> None:
-    nodes, _ = read("bad             root 2026-11-23T20:16:37 n[0000-0003].savio2,n0007.savio3\n")
-    assert names(nodes) == [f"n000{i}.savio2" for i in range(4)] + ["n0007.savio3"]
+    nodes, _ = read("bad             root 2026-11-23T20:16:37 n[0000-0003].savio2,n0007.savio[2-3]\n")
+    assert names(nodes) == [f"n000{i}.savio2" for i in range(4)] + ["n0007.savio2", "n0007.savio3"]
 
 
 @pytest.mark.parametrize(

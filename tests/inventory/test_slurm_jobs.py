@@ -15,8 +15,9 @@ from botd.config import SlurmSettings
 from botd.errors import SlurmFailed, SlurmTimeout
 from botd.inventory.jobs import last_jobs, newest_jobs, parse_accounting, parse_queue, running_jobs
 from botd.model import Job
+from tests.recorded import replay
 
-from .conftest import MakeTool, prints
+from .conftest import MakeTool
 
 Calls = Callable[[str], list[str]]
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
@@ -45,7 +46,7 @@ def last(settings: SlurmSettings, *nodes: str) -> dict[str, Job]:
 
 
 def test_it_gives_the_jobs_that_hold_each_node(make_tool: MakeTool) -> None:
-    jobs = running_jobs(squeue(make_tool("squeue", prints("squeue-22.05.8/names.txt"))), known=KNOWN)
+    jobs = running_jobs(squeue(make_tool("squeue", replay("slurm-22.05.8/ten-nodes/squeue.txt"))), known=KNOWN)
     assert jobs == {
         "n9": (Job("11", "root", "RUNNING", "na|me", "0:34"),),
         "n0": (Job("10", "root", "SUSPENDED", "new\nline|RUNNING|n1", "0:05"),),
@@ -54,10 +55,10 @@ def test_it_gives_the_jobs_that_hold_each_node(make_tool: MakeTool) -> None:
 
 def test_a_forged_row_in_a_job_name_is_part_of_the_name(make_tool: MakeTool) -> None:
     nodes = {"n0000.savio2", "n0002.vector0", "n0000.savio9"}
-    jobs = running_jobs(squeue(make_tool("squeue", prints("squeue-22.05.8/lab.txt"))), known=nodes)
+    jobs = running_jobs(squeue(make_tool("squeue", replay("slurm-22.05.8/broken-nodes/squeue.txt"))), known=nodes)
     assert jobs == {
-        "n0000.savio2": (Job("13", "alice", "RUNNING", "pipe|in|name", "0:04"),),
-        "n0002.vector0": (Job("14", "bob", "RUNNING", "two\nlines|RUNNING|0:01|n0000.savio9|forged", "0:01"),),
+        "n0000.savio2": (Job("14", "alice", "RUNNING", "pipe|in|name", "0:03"),),
+        "n0002.vector0": (Job("15", "bob", "RUNNING", "two\nlines|RUNNING|0:01|n0000.savio9|forged", "0:00"),),
     }
 
 
@@ -79,7 +80,7 @@ def test_a_job_on_several_nodes_holds_each_known_one() -> None:
 
 
 def test_a_node_that_is_not_known_is_not_in_the_answer(make_tool: MakeTool) -> None:
-    jobs = running_jobs(squeue(make_tool("squeue", prints("squeue-22.05.8/names.txt"))), known={"n9"})
+    jobs = running_jobs(squeue(make_tool("squeue", replay("slurm-22.05.8/ten-nodes/squeue.txt"))), known={"n9"})
     assert list(jobs) == ["n9"]
 
 
@@ -143,7 +144,7 @@ def test_without_accounting_it_says_so() -> None:
 
 
 def test_it_gives_the_newest_job_of_each_node_from_a_jobcomp_file(make_tool: MakeTool, calls_of: Calls) -> None:
-    command = make_tool("sacct", prints("sacct-22.05.8/jobcomp.txt"))
+    command = make_tool("sacct", replay("slurm-22.05.8/ten-nodes/sacct-c.txt"))
     jobs = last(sacct(f"{command} -c"), "n0", "n1", "n5", "n9")
     assert jobs == {
         "n0": Job("1", "root", "CANCELLED", exit_code="0:0", ended_at=datetime(2026, 11, 23, 20, 54, 52, tzinfo=UTC)),
@@ -156,18 +157,16 @@ def test_it_gives_the_newest_job_of_each_node_from_a_jobcomp_file(make_tool: Mak
 
 
 def test_of_jobs_on_one_node_the_one_that_ended_last_counts(make_tool: MakeTool) -> None:
-    nodes = [f"n000{i}.{cluster}" for i in range(4) for cluster in ("savio3", "vector0")]
+    """Job 4 ran on `n0001.savio[2-3]`, as Slurm folds the two names."""
     jobs = last_jobs(
-        sacct(make_tool("sacct", prints("sacct-22.05.8/lab-jobcomp.txt"))),
-        nodes,
-        clock=lambda: datetime(2026, 11, 23, 22, 0, tzinfo=UTC),
+        sacct(make_tool("sacct", replay("slurm-22.05.8/ended-jobs/sacct.txt"))),
+        ["n0000.vector0", "n0001.vector0", "n0001.savio2", "n0003.savio3", "n0007.savio2"],
+        clock=lambda: datetime(2026, 11, 24, 1, 0, tzinfo=UTC),
     )
     assert {node: (job.job_id, job.user, job.state) for node, job in jobs.items()} == {
-        "n0000.savio3": ("10", "alice", "COMPLETED"),
         "n0000.vector0": ("2", "alice", "FAILED"),
-        "n0001.savio3": ("4", "alice", "COMPLETED"),
-        "n0001.vector0": ("9", "alice", "CANCELLED"),
-        "n0002.savio3": ("5", "alice", "COMPLETED"),
+        "n0001.vector0": ("9", "alice", "CANCELLED by 0"),
+        "n0001.savio2": ("4", "alice", "COMPLETED"),
         "n0003.savio3": ("8", "alice", "TIMEOUT"),
     }
 

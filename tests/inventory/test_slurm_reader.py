@@ -22,8 +22,9 @@ from botd.inventory.slurm import (
     sinfo_list_to_node_list,
 )
 from botd.model import SlurmNode
+from tests.recorded import FOLDER, replay
 
-from .conftest import CASES, MakeTool, only_with, prints
+from .conftest import MakeTool, only_with
 
 Calls = Callable[[str], list[str]]
 NEWER = ("23.02.7", "23.11.10", "24.05.4")
@@ -45,7 +46,7 @@ REFUSES_JSON = "echo \"sinfo: unrecognized option '--json'\" >&2; exit 1"
 
 
 def test_it_reads_every_node_of_sinfo_json_once_and_naturally_sorted(make_tool: MakeTool) -> None:
-    nodes = reader(make_tool("sinfo", only_with("--json", prints("sinfo-22.05.8/reasons.json")))).read()
+    nodes = reader(make_tool("sinfo", only_with("--json", replay("slurm-22.05.8/twelve-nodes/sinfo.json")))).read()
     assert [node.node for node in nodes][:4] == ["n0000.savio2", "n0000.savio3", "n0000.vector0", "n0001.savio2"]
     assert len(nodes) == 12
     assert by_name(nodes)["n0003.savio3"] == SlurmNode(
@@ -66,7 +67,7 @@ def test_it_reads_every_node_of_sinfo_json_once_and_naturally_sorted(make_tool: 
 
 
 def test_it_keeps_every_reason_of_a_real_slurm_as_it_was_given(make_tool: MakeTool) -> None:
-    nodes = by_name(reader(make_tool("sinfo", prints("sinfo-22.05.8/reasons.json"))).read())
+    nodes = by_name(reader(make_tool("sinfo", replay("slurm-22.05.8/twelve-nodes/sinfo.json"))).read())
     assert nodes["n0001.savio2"].reason == "a  b\tc"
     assert nodes["n0002.savio2"].reason == "quote \" ' ; % & <b>x</b> `id` $(id)"
     assert nodes["n0003.savio2"].reason == "pipe | and % and \\ back\\slash"
@@ -77,7 +78,8 @@ def test_it_keeps_every_reason_of_a_real_slurm_as_it_was_given(make_tool: MakeTo
 
 @pytest.mark.parametrize("form", ["json", "delimited"])
 def test_both_forms_of_one_slurm_give_the_same_reasons_and_states(make_tool: MakeTool, form: str) -> None:
-    scripts = {"json": prints("sinfo-22.05.8/flags.json"), "delimited": prints("sinfo-22.05.8/flags.delimited")}
+    files = {"json": "sinfo.json", "delimited": "sinfo-format.txt"}
+    scripts = {key: replay(f"slurm-22.05.8/ten-nodes/{file}") for key, file in files.items()}
     script = scripts["json"] if form == "json" else with_json(REFUSES_JSON, scripts["delimited"])
     nodes = by_name(reader(make_tool("sinfo", script)).read())
     assert list(nodes) == [f"n{i}" for i in range(10)]
@@ -95,8 +97,8 @@ def test_both_forms_of_one_slurm_give_the_same_reasons_and_states(make_tool: Mak
 
 @pytest.mark.parametrize("version", NEWER)
 def test_newer_slurm_is_read_through_scontrol(make_tool: MakeTool, calls_of: Calls, version: str) -> None:
-    sinfo = make_tool("sinfo", prints(f"sinfo-{version}/groups.json"))
-    scontrol = make_tool("scontrol", only_with("--json", prints(f"scontrol-{version}/nodes.json")))
+    sinfo = make_tool("sinfo", replay(f"slurm-{version}/sinfo.json"))
+    scontrol = make_tool("scontrol", only_with("--json", replay(f"slurm-{version}/scontrol.json")))
     nodes = by_name(reader(sinfo, scontrol).read())
     assert list(nodes) == ["n0001.savio2", "n0002.savio2", "n0003.savio2", "n0004.savio2", "n0010.savio2"]
     down = nodes["n0010.savio2"]
@@ -114,14 +116,14 @@ def test_newer_slurm_is_read_through_scontrol(make_tool: MakeTool, calls_of: Cal
 
 
 def test_numbers_that_are_infinite_or_not_set_are_not_known() -> None:
-    document = json.loads((CASES / "scontrol-24.05.4/nodes.json").read_text())
+    document = json.loads((FOLDER / "slurm-24.05.4/scontrol.json").read_text())
     nodes = {node.node: node for node in parse_nodes(document)}
     assert nodes["n0003.savio2"].cpus is None
     assert nodes["n0001.savio2"].memory_mb == 64000
 
 
 def test_it_remembers_the_way_that_worked(make_tool: MakeTool, calls_of: Calls) -> None:
-    sinfo = make_tool("sinfo", with_json(REFUSES_JSON, prints("sinfo-22.05.8/flags.delimited")))
+    sinfo = make_tool("sinfo", with_json(REFUSES_JSON, replay("slurm-22.05.8/ten-nodes/sinfo-format.txt")))
     slurm = reader(sinfo)
     slurm.read()
     first = len(calls_of(sinfo))
@@ -132,10 +134,10 @@ def test_it_remembers_the_way_that_worked(make_tool: MakeTool, calls_of: Calls) 
 
 
 def test_it_looks_for_another_way_after_slurm_was_upgraded(make_tool: MakeTool) -> None:
-    slurm = reader(make_tool("sinfo", prints("sinfo-22.05.8/reasons.json")), make_tool("scontrol", "exit 1"))
+    slurm = reader(make_tool("sinfo", replay("slurm-22.05.8/twelve-nodes/sinfo.json")), make_tool("scontrol", "exit 1"))
     assert len(slurm.read()) == 12
-    make_tool("sinfo", prints("sinfo-23.11.10/groups.json"))
-    make_tool("scontrol", prints("scontrol-23.11.10/nodes.json"))
+    make_tool("sinfo", replay("slurm-23.11.10/sinfo.json"))
+    make_tool("scontrol", replay("slurm-23.11.10/scontrol.json"))
     with pytest.raises(SlurmFailed):
         slurm.read()
     assert len(slurm.read()) == 5
@@ -241,7 +243,7 @@ def test_no_nodes_is_an_error_and_not_an_empty_list(make_tool: MakeTool) -> None
 
 
 def test_the_empty_document_of_a_slurm_without_slurmctld_is_an_error(make_tool: MakeTool, calls_of: Calls) -> None:
-    sinfo = make_tool("sinfo", prints("sinfo-22.05.8/without-slurmctld.json"))
+    sinfo = make_tool("sinfo", replay("slurm-22.05.8/controller-stopped/sinfo.json"))
     with pytest.raises(SlurmFailed, match="sinfo --json listed no nodes: Unspecified error"):
         reader(sinfo).read()
     assert len(calls_of(sinfo)) == 1  # each call waits 9 s for a slurmctld that is away
@@ -261,19 +263,19 @@ def test_generate_sinfo_gives_what_was_printed(make_tool: MakeTool) -> None:
 
 
 def test_a_saved_file_takes_the_place_of_slurm() -> None:
-    nodes = reader(sinfo_file=str(CASES / "saved-22.05.8/sinfo-R.txt")).read()
+    nodes = reader(sinfo_file=str(FOLDER / "slurm-22.05.8/twelve-nodes/sinfo-R.txt")).read()
     assert len(nodes) == 9
     assert sinfo_list_to_node_list(nodes) == list(nodes)
 
 
 def test_a_relative_path_is_resolved() -> None:
     settings = SlurmSettings(sinfo_file="sinfo-R.txt")
-    assert SlurmReader(settings, resolve=(CASES / "saved-22.05.8").joinpath).read()
+    assert SlurmReader(settings, resolve=(FOLDER / "slurm-22.05.8/twelve-nodes").joinpath).read()
 
 
 def test_the_down_list_is_what_sinfo_R_of_the_same_slurm_lists(make_tool: MakeTool) -> None:
-    nodes = reader(make_tool("sinfo", prints("sinfo-22.05.8/lab.json"))).read()
-    saved = reader(sinfo_file=str(CASES / "saved-22.05.8/lab-sinfo-R.txt")).read()
+    nodes = reader(make_tool("sinfo", replay("slurm-22.05.8/broken-nodes/sinfo.json"))).read()
+    saved = reader(sinfo_file=str(FOLDER / "slurm-22.05.8/broken-nodes/sinfo-R.txt")).read()
     out = sinfo_list_to_node_list(nodes)
     assert (len(nodes), len(out)) == (20, 18)
     assert [node.node for node in out] == [node.node for node in saved]
@@ -281,9 +283,9 @@ def test_the_down_list_is_what_sinfo_R_of_the_same_slurm_lists(make_tool: MakeTo
 
 
 def test_what_was_left_out_of_a_saved_file_is_told() -> None:
-    slurm = reader(sinfo_file=str(CASES / "saved-22.05.8/sinfo-R-newline.txt"))
+    slurm = reader(sinfo_file=str(FOLDER / "slurm-22.05.8/ten-nodes/sinfo-R.txt"))
     assert len(slurm.read()) == 6
-    assert [problem.partition(": ")[0].rpartition("/")[2] for problem in slurm.problems] == ["sinfo-R-newline.txt:5"]
+    assert [problem.partition(": ")[0].rpartition("/")[2] for problem in slurm.problems] == ["sinfo-R.txt:5"]
 
 
 def test_a_saved_file_with_a_header_and_no_nodes_means_that_none_is_out(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botd.inventory import states
-
-from .conftest import CASES
+from tests.recorded import FOLDER
 
 # What a real 22.05.8 printed with %T for these bases and flags, and what node_state_string says of the others.
 TEXTS = [
@@ -145,9 +144,9 @@ def test_out_is_what_sinfo_R_lists(base: str, flags: list[str], out: bool) -> No
 
 
 def test_the_texts_agree_with_what_the_same_slurm_printed_in_both_forms() -> None:
-    document = json.loads((CASES / "sinfo-22.05.8/flags.json").read_bytes().decode("utf-8", "replace"))
-    rows = (CASES / "sinfo-22.05.8/flags.delimited").read_bytes().decode("utf-8", "replace").split("@TOKEN@|")
-    printed = {row.split("|")[0]: row.split("|")[1] for row in rows if row}
+    document = json.loads((FOLDER / "slurm-22.05.8/ten-nodes/sinfo.json").read_bytes().decode("utf-8", "replace"))
+    rows = (FOLDER / "slurm-22.05.8/ten-nodes/sinfo-format.txt").read_bytes().decode("utf-8", "replace")
+    printed = {row.split("|")[0]: row.split("|")[1] for row in rows.split("@TOKEN@|") if row}
     ours = {
         node["name"]: states.text(*states.from_document(node["state"], node["state_flags"])[:2])
         for node in document["nodes"]

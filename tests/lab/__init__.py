@@ -7,9 +7,9 @@
 
 In a test: `with Lab(tmp_path) as lab: lab.do("cut", "n0000.savio2")`; botd reads `DIR/botd.toml`.
 
-Debian packages: slurmctld slurmd slurm-client munge openssh-server openipmi iptables iproute2 util-linux,
-and bindfs for the scratch mount that can hang (without it there is none). Installed with RUNLEVEL=1 in the
-environment, their services stay down.
+Debian packages: slurmctld slurmd slurmdbd slurm-client slurm-wlm-mysql-plugin mariadb-server-core munge
+openssh-server openipmi iptables iproute2 util-linux, and bindfs for the scratch mount that can hang (without
+it there is none). Installed with RUNLEVEL=1 in the environment, their services stay down.
 
 Every node has its own network, process, mount, host name and time namespace, and its own /run, /tmp,
 /var/log and scratch; every other file is this machine's: a command on a node acts on the machine. One lab

@@ -19,8 +19,8 @@ from tests.lab.proc import LabError, end_marked, run, wait_until
 from tests.lab.slurm import CLUSTERS, Slurm
 
 PROGRAMS = [
-    *["bash", "ip", "iptables", "ipmi_sim", "mount", "munged", "nsenter", "sbatch", "sinfo"],
-    *["slurmctld", "slurmd", "ssh-keygen", "sshd", "unshare", "useradd"],
+    *["bash", "ip", "iptables", "ipmi_sim", "mariadbd", "mount", "munged", "nsenter", "sbatch", "sinfo"],
+    *["slurmctld", "slurmd", "slurmdbd", "ssh-keygen", "sshd", "unshare", "useradd"],
 ]
 # Everything of a lab but its logs, which the way down leaves.
 OWN = [
@@ -41,7 +41,7 @@ url = "sqlite:///{directory}/botd.db"
 sinfo = "env SLURM_CONF={directory}/etc/slurm.conf sinfo"
 scontrol = "env SLURM_CONF={directory}/etc/slurm.conf scontrol"
 squeue = "env SLURM_CONF={directory}/etc/slurm.conf squeue"
-sacct = "env SLURM_CONF={directory}/etc/slurm.conf sacct -c"
+sacct = "env SLURM_CONF={directory}/etc/slurm.conf sacct"
 
 [groups]
 directories = ["{directory}/groups"]
@@ -187,7 +187,9 @@ class Lab:
         self._write_secret("bmc_password", password)
         (self.directory / "up").touch()
         with ThreadPoolExecutor(8) as pool:
+            accounting = pool.submit(self.slurm.start_accounting)
             list(pool.map(Node.prepare, self.nodes))
+            accounting.result()
             self.slurm.start()
             self._write_known_hosts()
             starts = [pool.submit(node.power_on) for node in self.nodes]

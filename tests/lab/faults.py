@@ -10,7 +10,7 @@ from typing import Any
 from tests.lab import net
 from tests.lab.bmc import Bmc
 from tests.lab.node import SCRATCH_MIB, TMP_MIB, USERS, Node, generate_key
-from tests.lab.proc import LabError, run
+from tests.lab.proc import LabError, Proc, run, wait_until
 from tests.lab.slurm import Slurm
 
 # --- the wire; a power cycle ends these ---
@@ -102,6 +102,13 @@ def left_over_process(node: Node, user: str = "alice", seconds: str = "86400") -
     return int(node.order("spawn", argv=["sleep", seconds], user=user))
 
 
+def end_processes(node: Node, user: str) -> None:
+    """End every process of a user on it, and wait until they are gone."""
+    with contextlib.suppress(LabError):  # pkill(1) ends with 1 where there is none
+        node.enter("pkill", "-KILL", "-u", user)
+    wait_until(f"end of the processes of {user}", lambda: not node.enter("sh", "-c", f"pgrep -u {user} || true"))
+
+
 def kill_slurmd(node: Node) -> None:
     """Kill slurmd; Slurm says "*" after about 12 s, "down*" after about 20 s."""
     node.kill_service("slurmd")
@@ -141,6 +148,31 @@ def fill(node: Node, where: str = "tmp", percent: str = "100") -> None:
         node.enter("sh", "-c", f"head -c {kib}k /dev/zero >{path}/fill || test $? = 1")
 
 
+# --- Slurm ---
+
+
+def make_idle(slurm: Slurm, node: Node) -> None:
+    """Wait until Slurm has heard from the node as it booted last and has it idle; resume it whenever it is out."""
+    booted_at = int((node.home / "pid").stat().st_mtime)
+
+    def is_idle() -> bool:
+        told = next(each for each in slurm.nodes() if each["name"] == node.name)
+        state = slurm.states()[node.name]
+        if state in ("down", "drained"):
+            with contextlib.suppress(LabError):  # it may have come back by itself meanwhile
+                slurm.undrain(node)
+        # Before it has registered it may look idle, and is set down as "unexpectedly rebooted" a moment later.
+        return state == "idle" and told["slurmd_start_time"] >= booted_at
+
+    wait_until(f"idle {node.name}", is_idle, 60, every_s=0.2)
+
+
+def kill_slurmctld(slurm: Slurm) -> None:
+    """Kill slurmctld as the kernel does when memory is short: what it had not saved is lost."""
+    if process := Proc.load(slurm.directory / "run" / "slurmctld.proc"):
+        process.stop(signal.SIGKILL)
+
+
 NODE_VERBS: dict[str, Callable[..., Any]] = {
     "cut": cut,
     "join": join,
@@ -160,6 +192,7 @@ NODE_VERBS: dict[str, Callable[..., Any]] = {
     "power_off": Node.power_off,
     "power_on": Node.power_on,
     "left_over_process": left_over_process,
+    "end_processes": end_processes,
     "kill_slurmd": kill_slurmd,
     "start_slurmd": start_slurmd,
     "hang_mount": hang_mount,
@@ -178,17 +211,21 @@ BMC_VERBS: dict[str, Callable[[Bmc], None]] = {
 SLURM_VERBS: dict[str, Callable[..., Any]] = {
     "drain": Slurm.drain,
     "undrain": Slurm.undrain,
+    "make_idle": make_idle,
     "submit_job": Slurm.submit_job,
     "cancel_jobs": Slurm.cancel_jobs,
 }
 # These are no node's; they take none.
 CONTROLLER_VERBS: dict[str, Callable[[Slurm], None]] = {
+    "kill_slurmctld": kill_slurmctld,
     "stop_slurmctld": Slurm.stop_slurmctld,
     "start_slurmctld": Slurm.start_slurmctld,
     "hang_slurmctld": Slurm.hang_slurmctld,
     "resume_slurmctld": Slurm.resume_slurmctld,
     "cut_slurmctld": Slurm.cut_slurmctld,
     "join_slurmctld": Slurm.join_slurmctld,
+    "stop_slurmdbd": Slurm.stop_slurmdbd,
+    "start_slurmdbd": Slurm.start_slurmdbd,
     "stop_munged": Slurm.stop_munged,
     "start_munged": Slurm.start_munged,
 }

@@ -1,7 +1,8 @@
-"""Slurm of the lab: munged, slurmctld and the tools that talk to them."""
+"""Slurm of the lab: munged, slurmctld and the tools that talk to them (slurmdbd: accounting.py)."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -9,8 +10,10 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.lab import net
+from tests.lab.accounting import PORT, Accounting
 from tests.lab.node import Node
 from tests.lab.proc import LabError, Proc, detach, run, wait_until
 
@@ -30,7 +33,9 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={directory}/run/munge
-AccountingStorageType=accounting_storage/none
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost={address}
+AccountingStoragePort={accounting_port}
 AccountingStoragePass={directory}/run/munge
 JobCompType=jobcomp/filetxt
 JobCompLoc={directory}/log/jobcomp.log
@@ -84,13 +89,19 @@ class Slurm:
         return self.directory / "log" / "jobcomp.log"
 
     @property
+    def accounting(self) -> Accounting:
+        """Its slurmdbd and the database behind it."""
+        return Accounting(self.directory)
+
+    @property
     def netns(self) -> Path:
-        """The file that keeps the network namespace of slurmctld."""
+        """The file that keeps the network namespace of slurmctld and slurmdbd."""
         return self.directory / "ns" / "master"
 
     def prepare(self, nodes: Sequence[Node]) -> None:
         """Write slurm.conf and a munge key."""
-        text = _SLURM_CONF.format(directory=self.directory, name=net.CONTROLLER_NAME, address=net.CONTROLLER)
+        places = {"directory": self.directory, "name": net.CONTROLLER_NAME, "address": net.CONTROLLER}
+        text = _SLURM_CONF.format(**places, accounting_port=PORT)
         lines = [
             f"NodeName={node.name} NodeHostname={node.name} NodeAddr={node.address}"
             f" CPUs={os.cpu_count()} RealMemory=512 State=UNKNOWN"
@@ -100,13 +111,27 @@ class Slurm:
         key = self.directory / "etc" / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(secrets.token_bytes(128))
+        self.accounting.prepare()
 
-    def start(self) -> None:
-        """Start munged and slurmctld and wait until slurmctld answers."""
+    def start_accounting(self) -> None:
+        """Make the controller's network and start what keeps the accounts: mariadbd, munged, slurmdbd."""
         net.create_netns(self.netns)
         net.plug(LINK, self.netns, net.CONTROLLER)
+        self.accounting.start_database()
         self.start_munged()
+        self.start_slurmdbd()
+
+    def start(self) -> None:
+        """Start slurmctld, which wants its accounting up, and wait until it answers."""
         self._start_slurmctld()
+
+    def start_slurmdbd(self) -> None:
+        """Start slurmdbd in the controller's network and wait until it listens."""
+        self.accounting.start_slurmdbd(self.netns)
+
+    def stop_slurmdbd(self) -> None:
+        """End slurmdbd: sacct is refused, all else goes on."""
+        self.accounting.stop_slurmdbd()
 
     def start_munged(self) -> None:
         """Start munged and wait for its socket."""
@@ -183,6 +208,11 @@ class Slurm:
         """Each node's state in the text form of sinfo(1), as "idle" or "down*"."""
         lines = self.run("sinfo", "-h", "-N", "-a", "--format=%N|%T").splitlines()
         return dict(line.split("|", 1) for line in lines)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The nodes as `sinfo --json` has them."""
+        found: list[dict[str, Any]] = json.loads(self.run("sinfo", "--json"))["nodes"]
+        return found
 
     def wait_for_state(self, node: Node, *states: str, timeout_s: float = 60) -> None:
         """Wait until Slurm gives a node one of these states."""

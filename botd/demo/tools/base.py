@@ -1,17 +1,18 @@
-"""What all the stand-in tools share: their result, their state, and how they read arguments."""
+"""What all the stand-in tools share: their result, and how Slurm writes states, times and lists of nodes."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from itertools import groupby
 
 from botd.demo.machine import Node
 from botd.demo.state import ClusterState
 
-VERSION = "slurm 22.05.8"
+VERSION = "slurm-wlm 22.05.8"
+"""As Debian's package says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +29,14 @@ Tool = Callable[[ClusterState, list[str], bytes], Printed]
 """A tool: the state, the arguments, and standard input."""
 
 
-class Usage(Exception):
-    """Raised when the arguments cannot be read; the text says why, as the tool would."""
-
-
-class Arguments(argparse.ArgumentParser):
-    """An argument parser that raises Usage instead of ending the process."""
-
-    def __init__(self, tool: str) -> None:
-        super().__init__(prog=tool, add_help=False, allow_abbrev=True)
-        self.add_argument("-V", "--version", action="store_true")
-
-    def error(self, message: str) -> NoReturn:
-        """Raises Usage."""
-        raise Usage(message)
-
-
 def printed(text: str) -> Printed:
     """The text on standard output, and success. Surrogates are the bytes that were cut out of UTF-8."""
     return Printed(text.encode("utf-8", "surrogateescape"))
 
 
-def failed(tool: str, message: str, status: int = 1) -> Printed:
-    """An error message in the manner of the Slurm tools."""
-    return Printed(err=f"{tool}: {message}\n".encode(), status=status)
+def failed(message: str, status: int = 1) -> Printed:
+    """A line on standard error."""
+    return Printed(err=f"{message}\n".encode(), status=status)
 
 
 def state_text(state: ClusterState, node: Node, *, compact: bool = False) -> str:
@@ -86,3 +71,35 @@ def clock_text(seconds: float, *, full: bool = False) -> str:
     if full:
         return f"{hour:02d}:{minute:02d}:{second:02d}"
     return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute}:{second:02d}"
+
+
+def node_list(names: Iterable[str]) -> str:
+    """Names sorted and folded as Slurm does it: `n0000.savio[2-3],n0001.savio3`.
+
+    Only a number at the very end of a name is folded, so those with a domain stay apart in most clusters, but not
+    where domains end in numbers (seen in Slurm 22.05).
+    """
+    split = sorted({_split_number(name) for name in names}, key=lambda pair: (pair[0], len(pair[1]), pair[1]))
+    return ",".join(
+        _folded(prefix, [number for _, number in pairs]) for prefix, pairs in groupby(split, lambda p: p[0])
+    )
+
+
+def _split_number(name: str) -> tuple[str, str]:
+    number = re.search(r"\d*$", name)
+    digits = number[0] if number else ""
+    return name.removesuffix(digits), digits
+
+
+def _folded(prefix: str, numbers: list[str]) -> str:
+    if len(numbers) == 1:
+        return prefix + numbers[0]
+    runs: list[list[str]] = []
+    for number in numbers:
+        last = runs[-1][-1] if runs else ""
+        if last and int(number) == int(last) + 1 and len(number) == len(last):
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    ranges = [run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
+    return f"{prefix}[{','.join(ranges)}]"

@@ -7,11 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from botd.demo.tools.base import Usage
+from botd.demo.tools.options import Usage
 
 Row = TypeVar("Row")
 
 _TOKEN = re.compile(r"%(#?)(\.?)(\d*)([A-Za-z])|%%|[^%]+|%")
+
+
+NULL = b"(null)"
+
+LEAST = 9
+"""How wide a column is at least that takes its width from its texts."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +40,24 @@ class Cell(Generic[Row]):
     fit: bool = False
 
 
-def read_format(text: str, columns: Mapping[str, Column[Row]]) -> list[Cell[Row]]:
-    """The pieces of a format. Raises Usage for a letter that no column has.
+def read_format(text: str, columns: Mapping[str, Column[Row]], letters: str) -> tuple[list[Cell[Row]], list[str]]:
+    """The pieces of a format, and the letters that the real tool does not have either: it prints those as they are.
 
-    `%#9P` takes the width of the longest text in place of the number, as sinfo does for its own default format.
+    Raises Usage for a letter of the real one that has no column here. `%#P` is as wide as the longest text, as in
+    sinfo's own formats.
     """
     cells: list[Cell[Row]] = []
+    strange: list[str] = []
     for match in _TOKEN.finditer(text):
         fit, right, width, letter = match.groups()
-        if not letter:
-            cells.append(Cell("", None, "%" if match[0] == "%%" else match[0]))
-        elif letter in columns:
+        if letter in columns:
             cells.append(Cell(letter, columns[letter], "", int(width or 0), bool(right), bool(fit)))
+        elif letter and letter in letters:
+            raise Usage(f"the demo has no column %{letter}: it has {' '.join(columns)}")
         else:
-            raise Usage(f"error: Invalid node format specification: {letter}")
-    return cells
+            cells.append(Cell("", None, match[0].replace("%%", "")))
+            strange += [letter] if letter else []
+    return cells, strange
 
 
 def print_rows(cells: Sequence[Cell[Row]], rows: Iterable[Row], *, heading: bool) -> bytes:
@@ -61,7 +70,7 @@ def print_rows(cells: Sequence[Cell[Row]], rows: Iterable[Row], *, heading: bool
 
 
 def _width(cell: Cell[Row], lines: Sequence[Sequence[str]], place: int) -> int:
-    return max(len(line[place].encode()) for line in lines) if cell.fit else cell.width
+    return max(LEAST, *(len(line[place].encode()) for line in lines)) if cell.fit else cell.width
 
 
 def _line(cells: Sequence[Cell[Row]], widths: Sequence[int], texts: Sequence[str]) -> bytes:
@@ -70,7 +79,13 @@ def _line(cells: Sequence[Cell[Row]], widths: Sequence[int], texts: Sequence[str
 
 
 def _pad(text: bytes, width: int, right: bool) -> bytes:
-    """Slurm counts bytes, so it cuts inside a UTF-8 character (22.05)."""
+    """Slurm counts bytes, so it cuts inside a UTF-8 character; the star of a partition stays; no text is all or none.
+
+    The last is the C library's: "(null)" is what it prints for no text where that fits (22.05).
+    """
     if not width:
         return text
-    return text[:width].rjust(width) if right else text[:width].ljust(width)
+    if text == NULL and width < len(NULL):
+        text = b""
+    cut = text[: width - 1] + b"*" if text.endswith(b"*") and len(text) > width else text[:width]
+    return cut.rjust(width) if right else cut.ljust(width)

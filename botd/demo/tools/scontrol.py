@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from botd.demo.machine import Node
-from botd.demo.state import ClusterState, InvalidUpdate
+from botd.demo.state import CHANGES, ClusterState, InvalidUpdate
 from botd.demo.tools.base import VERSION, Printed, failed, flags, iso, printed
+from botd.demo.tools.options import Asked, Option, Usage, read_options
 
 SHOWN = """\
 NodeName={name} Arch=x86_64 CoresPerSocket={per_socket}{blank}
@@ -27,27 +30,59 @@ NodeName={name} Arch=x86_64 CoresPerSocket={per_socket}{blank}
 """
 
 
+OPTIONS: tuple[Option, ...] = (Option("V", "version"), Option("o", "oneliner"), Option("a", "all"))
+
+UPDATED = ("nodename", "state", "reason")
+"""What an update may hold."""
+
+NO_ENTITY = """\
+No valid entity in update command
+Input line must include "NodeName", "PartitionName", "Reservation", "JobId", or "SlurmctldDebug\""""
+
+BAD_STATE = """\
+Invalid input: state={word}
+Request aborted
+Valid states are: NoResp DRAIN FAIL FUTURE RESUME POWER_DOWN POWER_UP UNDRAIN
+Not all states are valid given a node's prior state"""
+
+
 def scontrol(state: ClusterState, words: list[str], stdin: bytes) -> Printed:
     """What `scontrol` with these arguments prints, and does."""
-    plain = [word for word in words if word not in ("-o", "--oneliner", "-a", "--all")]
-    oneline = "-o" in words or "--oneliner" in words
-    match plain:
-        case ["-V" | "--version" | "version"]:
-            return printed(f"{VERSION}\n")
-        case ["ping"]:
-            return printed("Slurmctld(primary) at demo is UP\n")
-        case ["show", "node" | "nodes", *names]:
-            return _show(state, names[0].split(",") if names else list(state.nodes), oneline)
-        case ["update", *settings] if settings:
-            return _update(state, settings)
-    return failed("scontrol", f'error: the demo knows no "{" ".join(plain)}": try show node, update or ping')
+    try:
+        asked = read_options("scontrol", OPTIONS, words, hint='Try "scontrol --help" for more information')
+        return _done(state, asked)
+    except Usage as error:
+        return failed(str(error))
 
 
-def _show(state: ClusterState, names: list[str], oneline: bool) -> Printed:
+def _done(state: ClusterState, asked: Asked) -> Printed:
+    """What comes of the keywords. Raises Usage, also for those that the real one knows besides."""
+    first, second, *_ = (*asked.operands, "", "")
+    if asked.has("version"):
+        return _version(state, asked, ())
+    for length in (2, 1):
+        if command := COMMANDS.get(" ".join(asked.operands[:length])):
+            return command(state, asked, asked.operands[length:])
+    if first != "show":
+        raise Usage(f"invalid keyword: {first}")
+    raise Usage(f"invalid entity:{second} for keyword:show " if second else "too few arguments for keyword:show")
+
+
+def _version(state: ClusterState, asked: Asked, words: Sequence[str]) -> Printed:
+    return printed(f"{VERSION}\n")
+
+
+def _ping(state: ClusterState, asked: Asked, words: Sequence[str]) -> Printed:
+    return printed("Slurmctld(primary) at demo is UP\n")
+
+
+def _show(state: ClusterState, asked: Asked, lists: Sequence[str]) -> Printed:
+    if len(lists) > 1:
+        raise Usage("too many arguments for keyword:show")
     out, status = [], 0
-    for name in names:
+    for name in lists[0].split(",") if lists else sorted(state.nodes):
         if name in state.nodes:
-            out.append(_shown(state, state.nodes[name], oneline))
+            out.append(_shown(state, state.nodes[name], asked.has("oneliner")))
         else:
             out.append(f"Node {name} not found\n")
             status = 1
@@ -80,17 +115,39 @@ def _shown(state: ClusterState, node: Node, oneline: bool) -> str:
     return " ".join(text.split("\n   ")) if oneline else text + "\n"
 
 
-def _update(state: ClusterState, settings: list[str]) -> Printed:
-    """Every node of the list is changed, or the first refusal is told."""
-    pairs = [setting.partition("=") for setting in settings]
-    asked = {key.lower(): value for key, _, value in pairs}
-    known = {"nodename", "state", "reason"}
-    if "nodename" not in asked or asked.keys() - known:
-        return failed("scontrol", "error: the demo updates nodename=, state= and reason= only")
+def _update(state: ClusterState, asked: Asked, settings: Sequence[str]) -> Printed:
+    """Every node of the list is changed, or the first refusal is told. Raises Usage."""
+    if not settings:
+        raise Usage("too few arguments for update keyword")
+    given = {key.lower(): value for key, _, value in (setting.partition("=") for setting in settings)}
+    if "nodename" not in given:
+        raise Usage(NO_ENTITY)
+    for setting in settings:
+        if setting.partition("=")[0].lower() not in UPDATED:
+            raise Usage(f"Update of this parameter is not supported: {setting}\nRequest aborted")
+    if len(given) == 1:
+        raise Usage("No changes specified")
+    word = given.get("state", "")
+    if word and word.lower() not in CHANGES:
+        raise Usage(BAD_STATE.format(word=word))
+    return _changed(state, given["nodename"], word, given.get("reason", ""))
+
+
+def _changed(state: ClusterState, names: str, word: str, reason: str) -> Printed:
     try:
-        for name in asked["nodename"].split(","):
-            state.update(name, asked.get("state", ""), asked.get("reason", ""), "root")
+        for name in names.split(","):
+            state.update(name, word, reason, "root")
     except InvalidUpdate as refusal:
         text = str(refusal)
-        return Printed(err=f"{text if 'must' in text else f'slurm_update error: {text}'}\n".encode(), status=1)
+        raise Usage(text if "must" in text else f"slurm_update error: {text}") from None
     return Printed()
+
+
+COMMANDS: dict[str, Callable[[ClusterState, Asked, Sequence[str]], Printed]] = {
+    "ping": _ping,
+    "version": _version,
+    "show node": _show,
+    "show nodes": _show,
+    "update": _update,
+}
+"""What it can be told to do; each is compared with the real tool."""

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from typing import Any
 
-from botd.demo.machine import Node
-from botd.demo.scenarios import DEFAULT_PARTITION, KINDS, SHARED_PARTITION
+from botd.demo.machine import Node, Partition
 from botd.demo.state import ClusterState
-from botd.demo.tools.base import VERSION, Arguments, Printed, Usage, failed, iso, printed, state_text
-from botd.demo.tools.columns import Column, print_rows, read_format
+from botd.demo.tools.base import VERSION, Printed, failed, iso, node_list, printed, state_text
+from botd.demo.tools.columns import Cell, Column, print_rows, read_format
+from botd.demo.tools.options import Asked, Option, Usage, read_options
 from botd.demo.tools.sinfo_json import document
 
-PARTITIONS = (*(kind.name for kind in KINDS), SHARED_PARTITION)
+OPTIONS: tuple[Option, ...] = (
+    Option("V", "version"),
+    Option("h", "noheader"),
+    Option("N", "Node"),
+    Option("R", "list-reasons"),
+    Option("a", "all"),
+    Option("o", "format", takes=True),
+    Option("S", "sort", takes=True),
+    Option("p", "partition", takes=True),
+    Option("n", "nodes", takes=True),
+    Option("t", "states", takes=True),
+    Option("", "json"),
+)
 
 SUMMARY = "%#P %.5a %.10l %.6D %.6t %N"
-NODE_ORIENTED = "%#N %.6D %.9P %6t"
+NODE_ORIENTED = "%#N %.6D %#.9P %6t"
 REASONS = "%20E %9u %19H %N"
+
+LETTERS = "aAbBcCdDeEfFgGhHiIlLmMnNoOpPrRsStTuUvVwXYZz"
+"""All that the real one has (sinfo(1))."""
+
+
+VALID_STATES = (
+    "unknown,down,idle,allocated,?,mixed,future,drain,drained,draining,no_respond,reserved,perfctrs,cloud,completing,"
+    "powering_down,powered_down,power_down,powering_up,fail,maint,reboot,reboot^,unknown"
+)
+"""What the real one names when it is asked for another state."""
+
+STATES = frozenset({*VALID_STATES.split(","), "alloc", "mix", "drng", "comp", "futr", "resv", "unk", "npc"})
 
 
 @dataclass(frozen=True)
 class Row:
-    """Nodes of one partition that print alike. `first` speaks for all of them."""
+    """Nodes of one partition that print alike; none when the filters leave none."""
 
     state: ClusterState
-    partition: str
+    partition: Partition
     nodes: tuple[Node, ...]
 
     @property
     def first(self) -> Node:
-        """Any one of the nodes."""
+        """Any one of the nodes, which speaks for all."""
         return self.nodes[0]
 
 
@@ -39,8 +64,9 @@ def _cpus(row: Row) -> str:
     """Allocated, idle, other, total."""
     total = sum(node.cores for node in row.nodes)
     used = sum(row.state.used_cores(node.name) for node in row.nodes)
-    other = sum(node.cores for node in row.nodes if node.standing.down or node.standing.drain)
-    return f"{used}/{max(0, total - used - other)}/{other}/{total}"
+    out = [node for node in row.nodes if node.standing.down or node.standing.drain]
+    other = sum(node.cores - row.state.used_cores(node.name) for node in out)
+    return f"{used}/{total - used - other}/{other}/{total}"
 
 
 def _reason(row: Row) -> str:
@@ -57,76 +83,40 @@ def _long_user(row: Row) -> str:
     return f"{_user(row)}({uid})" if row.first.standing.reason_by else "Unknown"
 
 
+def _per_node(title: str, text: Callable[[Row], str], empty: str = "") -> Column[Row]:
+    """A column whose text any one of the nodes tells; a row without nodes has the empty one."""
+    return Column(title, lambda row: text(row) if row.nodes else empty)
+
+
 COLUMNS: dict[str, Column[Row]] = {
-    "P": Column("PARTITION", lambda row: row.partition + "*" * (row.partition == DEFAULT_PARTITION)),
-    "R": Column("PARTITION", lambda row: row.partition),
+    "P": Column("PARTITION", lambda row: row.partition.name + "*" * row.partition.usual),
+    "R": Column("PARTITION", lambda row: row.partition.name),
     "a": Column("AVAIL", lambda _: "up"),
     "l": Column("TIMELIMIT", lambda _: "infinite"),
     "D": Column("NODES", lambda row: str(len(row.nodes))),
-    "t": Column("STATE", lambda row: state_text(row.state, row.first, compact=True)),
-    "T": Column("STATE", lambda row: state_text(row.state, row.first)),
-    "N": Column("NODELIST", lambda row: ",".join(node.name for node in row.nodes)),
-    "n": Column("HOSTNAMES", lambda row: row.first.name),
-    "o": Column("NODE_ADDR", lambda row: row.first.address),
-    "E": Column("REASON", _reason),
-    "H": Column("TIMESTAMP", lambda row: iso(row.first.standing.reason_at)),
-    "u": Column("USER", _user),
-    "U": Column("USER", _long_user),
-    "c": Column("CPUS", lambda row: str(row.first.cores)),
+    "N": Column("NODELIST", lambda row: node_list(node.name for node in row.nodes)),
     "C": Column("CPUS(A/I/O/T)", _cpus),
-    "m": Column("MEMORY", lambda row: str(row.first.memory_mb)),
-    "f": Column("AVAIL_FEATURES", lambda row: row.first.features or "(null)"),
-    "b": Column("ACTIVE_FEATURES", lambda row: row.first.features or "(null)"),
-    "G": Column("GRES", lambda row: row.first.gres or "(null)"),
-    "v": Column("VERSION", lambda _: VERSION.split()[1]),
+    "t": _per_node("STATE", lambda row: state_text(row.state, row.first, compact=True), "n/a"),
+    "T": _per_node("STATE", lambda row: state_text(row.state, row.first), "n/a"),
+    "n": _per_node("HOSTNAMES", lambda row: row.first.name),
+    "o": _per_node("NODE_ADDR", lambda row: row.first.address),
+    "E": _per_node("REASON", _reason),
+    "H": _per_node("TIMESTAMP", lambda row: iso(row.first.standing.reason_at)),
+    "u": _per_node("USER", _user),
+    "U": _per_node("USER", _long_user),
+    "c": _per_node("CPUS", lambda row: str(row.first.cores)),
+    "m": _per_node("MEMORY", lambda row: str(row.first.memory_mb)),
+    "f": _per_node("AVAIL_FEATURES", lambda row: row.first.features or "(null)"),
+    "b": _per_node("ACTIVE_FEATURES", lambda row: row.first.features or "(null)"),
+    "G": _per_node("GRES", lambda row: row.first.gres or "(null)"),
+    "v": _per_node("VERSION", lambda _: VERSION.split()[1]),
 }
 
-_OF_GROUP = "NDC"
+OF_ROW = "NDC"
 """Letters whose text is made of all nodes of a row, and so keeps none of them apart."""
 
-
-def sinfo(state: ClusterState, words: list[str], stdin: bytes) -> Printed:
-    """What `sinfo` with these arguments prints."""
-    try:
-        asked = _parser().parse_args(words)
-        if asked.version:
-            return printed(f"{VERSION}\n")
-        if asked.json:
-            return printed(document(state, _chosen(state, asked)))
-        cells = read_format(asked.format or _default_format(asked), COLUMNS)
-    except Usage as error:
-        return failed("sinfo", str(error))
-    rows = _rows(state, asked, "".join(cell.letter for cell in cells))
-    return Printed(print_rows(cells, rows, heading=not asked.noheader))
-
-
-def _parser() -> Arguments:
-    parser = Arguments("sinfo")
-    for flag, name in (("-h", "--noheader"), ("-N", "--Node"), ("-R", "--list-reasons"), ("-a", "--all")):
-        parser.add_argument(flag, name, action="store_true")
-    for flag, name in (("-o", "--format"), ("-S", "--sort"), ("-p", "--partition"), ("-n", "--nodes")):
-        parser.add_argument(flag, name, default="")
-    parser.add_argument("-t", "--states", default="")
-    parser.add_argument("--json", action="store_true")
-    return parser
-
-
-def _default_format(asked: Namespace) -> str:
-    if asked.list_reasons:
-        return REASONS
-    return NODE_ORIENTED if asked.Node else SUMMARY
-
-
-def _chosen(state: ClusterState, asked: Namespace) -> list[Node]:
-    """The nodes that the filters leave, sorted by name when listed one by one."""
-    names = set(filter(None, asked.nodes.split(",")))
-    states = set(filter(None, asked.states.lower().split(",")))
-    nodes = [node for node in state.nodes.values() if not names or node.name in names]
-    if asked.list_reasons:
-        nodes = [node for node in nodes if node.standing.reason and (node.standing.down or node.standing.drain)]
-    if states:
-        nodes = [node for node in nodes if states & _state_words(state, node)]
-    return sorted(nodes, key=attrgetter("name"))
+OF_PARTITION = "PR"
+"""Letters that show a partition also when the filters leave none of its nodes."""
 
 
 def state_rank(state: ClusterState, node: Node) -> int:
@@ -135,30 +125,92 @@ def state_rank(state: ClusterState, node: Node) -> int:
     return base + 0x200 * node.standing.drain + 0x400 * (not node.standing.responding)
 
 
+def _rank(row: Row) -> int:
+    return state_rank(row.state, row.first) if row.nodes else -1
+
+
+SORT_KEYS: dict[str, Callable[[Row], Any]] = {
+    **{letter: column.text for letter, column in COLUMNS.items()},
+    "#P": lambda row: row.state.partitions.index(row.partition),
+    "P": lambda row: row.partition.name,
+    "E": lambda row: row.first.standing.reason if row.nodes else "",
+    "t": _rank,
+    "T": _rank,
+    "D": lambda row: len(row.nodes),
+    "c": lambda row: row.first.cores if row.nodes else 0,
+    "m": lambda row: row.first.memory_mb if row.nodes else 0,
+}
+"""By what a letter sorts; `#P` is the order of Slurm's configuration."""
+
+
+def sinfo(state: ClusterState, words: list[str], stdin: bytes) -> Printed:
+    """What `sinfo` with these arguments prints."""
+    try:
+        asked = read_options("sinfo", OPTIONS, words, hint='Try "sinfo --help" for more information')
+        cells, strange = read_format(asked.text("format") or _default_format(asked), COLUMNS, LETTERS)
+        nodes = _chosen(state, asked)
+    except Usage as error:
+        return failed(str(error))
+    if asked.has("version"):
+        return printed(f"{VERSION}\n")
+    if asked.has("json"):
+        return printed(document(state, nodes))
+    rows = _rows(state, asked, nodes, cells)
+    complaints = "".join(f"Invalid node format specification: {letter}\n" for letter in strange)
+    return Printed(print_rows(cells, rows, heading=not asked.has("noheader")), complaints.encode())
+
+
+def _default_format(asked: Asked) -> str:
+    if asked.has("Node"):
+        return NODE_ORIENTED
+    return REASONS if asked.has("list-reasons") else SUMMARY
+
+
+def _chosen(state: ClusterState, asked: Asked) -> list[Node]:
+    """The nodes that the filters leave, sorted by name. Raises Usage for a state that is none."""
+    names = set(asked.words("nodes"))
+    states = {word.lower() for word in asked.words("states")}
+    if strange := sorted(states - STATES):
+        raise Usage(f'sinfo: error: Bad state string: "{strange[0]}"\nsinfo: error: valid states: {VALID_STATES}')
+    nodes = [node for node in state.nodes.values() if not names or node.name in names]
+    if asked.has("list-reasons"):
+        nodes = [node for node in nodes if node.standing.reason and (node.standing.down or node.standing.drain)]
+    if states:
+        nodes = [node for node in nodes if states & _state_words(state, node)]
+    return sorted(nodes, key=attrgetter("name"))
+
+
 def _state_words(state: ClusterState, node: Node) -> set[str]:
-    """Every word by which `-t` finds the node (sinfo(1))."""
+    """Every word by which `-t` finds the node (sinfo(1)); one with jobs is found as allocated, all or in part."""
     texts = {state_text(state, node).rstrip("*"), state_text(state, node, compact=True).rstrip("*")}
-    return {state.base(node).lower(), *texts, *(["drain"] if node.standing.drain else [])}
+    also = {"ALLOCATED": {"alloc"}, "MIXED": {"mix", "allocated", "alloc"}}.get(state.base(node), set())
+    return {state.base(node).lower(), *also, *texts, *(["drain"] if node.standing.drain else [])}
 
 
-def _rows(state: ClusterState, asked: Namespace, letters: str) -> list[Row]:
+def _rows(state: ClusterState, asked: Asked, nodes: list[Node], cells: Sequence[Cell[Row]]) -> list[Row]:
     """One row per node and partition with -N; else nodes with equal texts fall into one row."""
-    wanted = [name for name in PARTITIONS if not asked.partition or name in asked.partition.split(",")]
-    nodes = _chosen(state, asked)
-    nodes.sort(key=lambda node: -state_rank(state, node))
-    singles = [Row(state, p, (n,)) for p in wanted for n in nodes if p in n.partitions]
-    if asked.Node:
-        rows = sorted(singles, key=lambda row: row.first.name)
-    else:
-        rows = _grouped(singles, [COLUMNS[x] for x in letters if x and x not in _OF_GROUP])
-    for letter in reversed([x for x in asked.sort if x in COLUMNS]):
-        rows.sort(key=COLUMNS[letter].text)
+    wanted = [each for each in state.partitions if not asked.has("partition") or each.name in asked.words("partition")]
+    singles = [Row(state, each, (node,)) for each in wanted for node in nodes if each.name in node.partitions]
+    if asked.has("Node"):
+        return _in_order(singles, asked.text("sort", "N"))
+    empty: list[Row] = []
+    if {cell.letter for cell in cells}.intersection(OF_PARTITION):
+        empty = [Row(state, each, ()) for each in wanted if not any(row.partition is each for row in singles)]
+    rows = _grouped([*singles, *empty], [cell.column for cell in cells if cell.column and cell.letter not in OF_ROW])
+    return _in_order(rows, asked.text("sort", "#P,-t"))
+
+
+def _in_order(rows: list[Row], sort: str) -> list[Row]:
+    """Sorted by `-S`: letters in order of weight, those behind a minus downwards; `%` does not matter."""
+    for sign, letter in reversed(re.findall(r"(-?)%?(#?[A-Za-z])", sort)):
+        if letter in SORT_KEYS:
+            rows = sorted(rows, key=SORT_KEYS[letter], reverse=sign == "-")
     return rows
 
 
-def _grouped(singles: Iterable[Row], columns: list[Column[Row]]) -> list[Row]:
+def _grouped(rows: Iterable[Row], columns: list[Column[Row]]) -> list[Row]:
     groups: dict[tuple[str, ...], tuple[Row, dict[Node, None]]] = {}
-    for row in singles:
+    for row in rows:
         _, nodes = groups.setdefault(tuple(column.text(row) for column in columns), (row, {}))
-        nodes[row.first] = None
+        nodes.update(dict.fromkeys(row.nodes))
     return [replace(row, nodes=tuple(nodes)) for row, nodes in groups.values()]

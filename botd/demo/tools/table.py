@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from botd.demo.state import ClusterState
+from botd.demo.tools import fping, sacct, scontrol, sinfo, squeue
 from botd.demo.tools.base import Printed, Tool
-from botd.demo.tools.fping import fping
-from botd.demo.tools.sacct import sacct
-from botd.demo.tools.scontrol import scontrol
-from botd.demo.tools.sinfo import sinfo
-from botd.demo.tools.squeue import squeue
+from botd.demo.tools.options import Option
 
 TOOLS: dict[str, Tool] = {
-    "sinfo": sinfo,
-    "scontrol": scontrol,
-    "squeue": squeue,
-    "sacct": sacct,
-    "fping": fping,
+    "sinfo": sinfo.sinfo,
+    "scontrol": scontrol.scontrol,
+    "squeue": squeue.squeue,
+    "sacct": sacct.sacct,
+    "fping": fping.fping,
 }
+
+OPTIONS: dict[str, tuple[Option, ...]] = {
+    "sinfo": sinfo.OPTIONS,
+    "scontrol": scontrol.OPTIONS,
+    "squeue": squeue.OPTIONS,
+    "sacct": sacct.OPTIONS,
+    "fping": fping.OPTIONS,
+}
+"""What each of them takes; each is compared with the real tool."""
 
 
 def run_tool(state: ClusterState, words: list[str], stdin: bytes) -> Printed:

@@ -1,0 +1,101 @@
+"""Slurm's own view on the lab: drains and their reasons, nodes that it gives up, jobs and who is left over."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.lab.program import LabProgram
+from tests.lab.record import REASONS
+from tests.lab.slurm import CLUSTERS
+from tests.program import wait_until
+
+LONG = 'it\'s "q" \t| back\\slash % <b>x</b> =cmd() `id` $(id) \x1b[31m' + "x" * 500
+
+
+def listed(program: LabProgram) -> dict[str, Any]:
+    """The nodes that Slurm has down or drained now."""
+    return {node["node"]: node for node in program.json("/api/v1/sinfo?max_age=0")["nodes"]}
+
+
+@pytest.mark.parametrize("reason", [*REASONS, LONG])
+def test_a_drain_with_a_troublesome_reason_is_given_back_exactly_and_ends(
+    program: LabProgram, reason: str | bytes
+) -> None:
+    node = "n0001.savio3"
+    program.lab.do("drain", node, reason)
+    try:
+        found = listed(program)
+        status = program.json("/api/v1/status?groups=sinfo&checks=ping&max_age=0")
+    finally:
+        program.lab.do("make_idle", node)
+    # scontrol takes the blanks around a reason away, and what is not UTF-8 cannot stand in JSON.
+    expected = os.fsencode(reason).decode("utf-8", "replace")
+    assert found[node]["reason"].strip() == expected.strip()
+    # A "*" shows for a moment where slurmctld has not heard from the node since it was resumed.
+    assert (found[node]["state"].rstrip("*"), found[node]["reason_by"]) == ("drained", "root")
+    assert [entry["slurm"]["reason"] for entry in status["nodes"] if entry["node"] == node] == [found[node]["reason"]]
+    assert set(found) == {node}  # a newline in a reason forges no other node
+    assert listed(program) == {}
+
+
+def test_a_drained_node_with_a_job_is_draining(program: LabProgram) -> None:
+    program.lab.do("submit_job", "n0000.vector0", "alice", "sleep", "600")
+    program.lab.do("drain", "n0000.vector0", "no IB")
+    try:
+        assert listed(program)["n0000.vector0"]["state"] == "draining"
+    finally:
+        program.lab.do("cancel_jobs", "n0000.vector0")
+        program.lab.do("make_idle", "n0000.vector0")
+
+
+def test_a_slurmd_that_dies_is_seen_at_once_and_by_slurm_later(program: LabProgram) -> None:
+    node = "n0002.savio3"
+    program.lab.do("kill_slurmd", node)
+    try:
+        assert program.reading(node, "slurmd")["value"]["running"] is False
+        assert program.slurm(node)["state"] == "idle"
+        wait_until(lambda: program.slurm(node)["state"] == "down*", 90)
+        assert program.slurm(node)["reason"] == "Not responding"
+        assert node in listed(program)
+        assert program.reading(node, "ssh")["value"] == "up"
+    finally:
+        program.lab.do("start_slurmd", node)
+        program.lab.do("make_idle", node)
+    assert program.reading(node, "slurmd")["value"]["running"] is True
+
+
+def test_a_left_over_user_is_told_from_one_with_a_job(program: LabProgram) -> None:
+    node = "n0000.vector0"
+    program.lab.do("left_over_process", node, "bob")
+    program.lab.do("left_over_process", node, "alice")
+    try:
+        alone = program.reading(node, "users")
+        program.lab.do("submit_job", node, "alice", "na|me\nlines|RUNNING|0:01|n0000.vector0|forged", "600")
+        beside = program.readings(node, "users,jobs")
+    finally:
+        program.lab.do("cancel_jobs", node)
+        program.lab.do("end_processes", node, "alice")
+        program.lab.do("end_processes", node, "bob")
+        program.lab.do("make_idle", node)
+    assert sorted(alone["value"]) == ["alice", "bob"]
+    assert beside["users"]["value"] == ["bob"]
+    assert len(beside["jobs"]["value"]) == 1
+    assert "alice" in beside["jobs"]["detail"]
+    assert program.readings(node, "users,jobs")["users"]["value"] == []
+
+
+def test_the_last_job_of_a_node_comes_from_the_accounting(program: LabProgram) -> None:
+    node = "n0001.vector0"
+    job = program.lab.do("submit_job", node, "alice", "name with | and\nnewline", "600")
+    program.lab.do("cancel_jobs", node)
+    wait_until(lambda: (program.reading(node, "last_job")["value"] or {}).get("job_id") == job, 60)
+    assert program.reading(node, "last_job")["value"]["state"].startswith("CANCELLED")
+    program.lab.do("make_idle", node)
+
+
+def test_the_lab_has_the_partitions_that_botd_shows_as_groups(program: LabProgram) -> None:
+    groups = {group["group"] for group in program.json("/api/v1/group-list")["groups"]}
+    assert {*CLUSTERS, "savio_lowprio"} <= groups
