@@ -30,10 +30,6 @@ def _ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _list_of(name: str) -> dict[str, Any]:
-    return {"type": "array", "items": _ref(name)}
-
-
 _SLURM: dict[str, dict[str, Any]] = {
     "state": _TEXT,
     "flags": _TEXTS,

@@ -14,7 +14,7 @@ import drawsvg
 
 from botd.cells import age, plain
 from botd.checks.limits import human_bytes
-from botd.history import IN_SERVICE
+from botd.history import IN_SERVICE, NOT_LISTED
 from botd.timeline import Band
 
 WIDTH, LABEL, ROW, LINE, TOP = 760, 130, 18, 64, 18
@@ -24,7 +24,7 @@ GRID = "#8886"
 LOOKS = {"ok": ("#4ea887", 0.3), "warn": ("#d49b00", 0.6), "fail": ("#c8401f", 1.0), "unknown": ("#8b93a0", 0.45)}
 """The colour of a band and the part of its row that it fills."""
 
-STEPS = tuple(timedelta(**step) for step in ({"hours": 1}, {"hours": 6}, {"days": 1}, {"days": 7}, {"days": 30}))
+STEPS = (*(timedelta(minutes=step) for step in (2, 15, 60, 360)), *(timedelta(days=step) for step in (1, 7, 30)))
 MAX_TICKS = 8
 
 
@@ -80,7 +80,9 @@ def level(word: str) -> str:
     first = word.partition(":")[0]
     if first in LOOKS:
         return first
-    return "ok" if word == IN_SERVICE else "unknown" if not word else "warn" if word.startswith(IN_SERVICE) else "fail"
+    if word in ("", NOT_LISTED):
+        return "unknown"
+    return "ok" if word == IN_SERVICE else "warn" if word.startswith(IN_SERVICE) else "fail"
 
 
 def shown(number: float, unit: str | None) -> str:

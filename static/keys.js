@@ -69,10 +69,8 @@ function turn(table, way) {
 
 function onClick(event, table, detail) {
   const cell = cellOf(event.target);
-  const reading = String(getSelection()); // text that is being copied is not a click
-  if (cell?.dataset.column && cell.dataset.column !== "node" && !event.target.closest("a") && !reading) {
-    open(cell, table, detail);
-  }
+  const copied = String(getSelection()); // marking text to copy it is not a click
+  if (cell?.dataset.column && !event.target.closest("a") && !copied) open(cell, table, detail);
 }
 
 function open(cell, table, detail) {

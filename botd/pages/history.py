@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, request, url_for
 
-from botd.documents import change_document
-from botd.history import SLURM, standing, word
+from botd.documents import Document, change_document
+from botd.history import REASON, SLURM, standing, word
 from botd.model import Change
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
-from botd.plots import Line, Plot, Row, draw
+from botd.plots import Line, Plot, Row, draw, level
 from botd.resources.base import board, store
 from botd.resources.history import changes_reply, chosen_nodes, node_history, offender_records, offenders_reply, span_of
 from botd.resources.params import ChangesQuery, HistoryQuery, OffendersQuery, query
 from botd.timeline import PAGE, Span, bands, moment, read_page
 
 PLOTTED = timedelta(days=7)
+
+SHORTEST = timedelta(minutes=10)
+"""What the picture shows at least, however short the history is."""
 
 MAX_PLOTTED = 1000
 """Changes that the picture of a node is made from."""
@@ -38,7 +41,7 @@ def changes() -> Response:
         return changes_reply(page, span, form)
     return render(
         "changes.html",
-        changes=[change_document(change) for change in page.changes],
+        changes=_rows(page.changes),
         since=request.args.get("since", "24h"),
         asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
         older=same_page(before=page.next) if page.next else "",
@@ -78,10 +81,10 @@ def timeline(node: str) -> dict[str, Any]:
     page = read_page(store(), [node], Span())
     plot = node_plot(node, board().now() - PLOTTED)
     return {
-        "changes": [change_document(change) for change in page.changes],
+        "changes": _rows(page.changes),
         "older": url_for("changes_page", nodes=node, since="9999d", before=page.next) if page.next else "",
         "picture": url_for("history_picture", name=node),
-        "picture_words": plot.words(),
+        "picture_words": f"Since {plot.since:%F %H:%M} UTC. {plot.words()}",
     }
 
 
@@ -92,9 +95,11 @@ def node_plot(node: str, since: datetime) -> Plot:
     by_subject: dict[str, list[Change]] = {}
     for change in found:
         by_subject.setdefault(change.subject, []).append(change)
-    words = _words_now(node)
+    begun_at = store().pulse().history_since or since
+    since = max(since, min(begun_at, now - SHORTEST))
+    words, known_since = _words_now(node), max(since, begun_at)
     rows = [
-        Row(here.checks[subject].title if subject in here.checks else "Slurm", bands(happened, said, since, now))
+        Row(_title(subject), bands(happened, said, known_since, now))
         for subject, said in words.items()
         if (happened := by_subject.get(subject, [])) or subject in ALWAYS or said != "ok"
     ]
@@ -102,9 +107,20 @@ def node_plot(node: str, since: datetime) -> Plot:
     lines = [
         Line(f"{check.title} free" if check.plotted == "free" else check.title, check.unit, points)
         for check in here.checks.values()
-        if (points := numbers.get(check.name))
+        if len(points := numbers.get(check.name, [])) > 1
     ]
     return Plot(since, now, rows, lines)
+
+
+def _rows(found: Sequence[Change]) -> list[Document]:
+    """Changes as the pages show them: with the title of what changed, and the class of what it became."""
+    return [{**change_document(change), "title": _title(change.subject), "look": level(change.new)} for change in found]
+
+
+def _title(subject: str) -> str:
+    """The name of a subject for a person."""
+    known = board().checks.get(subject)
+    return known.title if known else {SLURM: "Slurm", REASON: "Reason"}.get(subject, subject)
 
 
 def _words_now(node: str) -> Mapping[str, str]:

@@ -37,7 +37,8 @@ _TIMES = {column.name for column in pulse.c if isinstance(column.type, sa.Float)
 class Pulse:
     """The one row that changes whenever anything does.
 
-    `list_status` is the HTTP status of `list_error`; `note` is what a person must know of the database itself.
+    `list_status` is the HTTP status of `list_error`; `note` is what a person must know of the database itself, and
+    `history_since` when it began to record changes.
     """
 
     revision: int
@@ -52,6 +53,7 @@ class Pulse:
     agent_name: str | None
     agent_beat_at: datetime | None
     note: str | None
+    history_since: datetime | None
 
 
 class Store:
@@ -69,11 +71,13 @@ class Store:
 
         A damaged SQLite file is kept aside under another name first, which `note` of the pulse then says.
         """
-        note = self._db.set_aside_if_damaged(now or utc_now())
+        now = now or utc_now()
+        note = self._db.set_aside_if_damaged(now)
         with self._db.write() as db:
             upgrade(db)
             if db.scalar(sa.select(pulse.c.id)) is None:
                 db.execute(sa.insert(pulse).values(id=1))
+            db.execute(sa.update(pulse).where(pulse.c.history_since.is_(None)).values(history_since=now.timestamp()))
             if note:
                 db.execute(sa.update(pulse).values(note=note))
 

@@ -26,6 +26,7 @@ pulse = sa.Table(
     sa.Column("agent_name", sa.Text),
     sa.Column("agent_beat_at", sa.Float),
     sa.Column("note", sa.Text),
+    sa.Column("history_since", sa.Float),
 )
 
 latest = sa.Table(

@@ -22,7 +22,7 @@ from botd.model import Deliver, Delivery, LoginAnswer, Source, SshState
 from botd.transport.known_hosts import KnownHosts
 from botd.transport.script import Fragment
 from botd.transport.ssh_answers import LoginFailed, printable
-from botd.transport.ssh_command import run_fragments
+from botd.transport.ssh_command import run_fragments, window_for
 from botd.transport.ssh_jumps import Jumps
 from botd.transport.ssh_keys import Keys
 from botd.transport.ssh_login import Logins
@@ -185,7 +185,7 @@ class _Run:
         visit.hold(session.close)
         visit.step(SshState.HUNG, "the kept connection did not answer", self.settings.connect_timeout)
         try:
-            session.open(min(KEPT_ANSWER_S, self.settings.connect_timeout / 2))
+            session.open(min(KEPT_ANSWER_S, self.settings.connect_timeout / 2), window_for(visit.fragments))
         except LOST:
             session.close()
             return None

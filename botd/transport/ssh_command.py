@@ -1,10 +1,17 @@
-"""The one command of a visit: the script goes in, frames come back, each delivered as it comes."""
+"""The one command of a visit: the script goes in, frames come back, each delivered as it comes.
+
+Frames are read in the thread of the connection, as paramiko hands over their bytes; the visit's own thread sends the
+script and sleeps until all is told. Waking it for each piece cost two switches of the interpreter's lock each.
+"""
 
 from __future__ import annotations
 
 import secrets
+import threading
+from collections.abc import Sized
 
 import paramiko
+from paramiko.buffered_pipe import BufferedPipe
 
 from botd.model import Output, SshState
 from botd.transport import script
@@ -20,13 +27,16 @@ def run_fragments(visit: Visit, session: Session, timeout_s: float) -> bool:
     """Runs the fragments of a visit in one command. Whether each has delivered its output. Raises Over."""
     visit.step(SshState.HUNG, "the command did not end", timeout_s)
     nonce = secrets.token_hex(8)
+    frames = Frames(visit, nonce)
     try:
-        channel = session.channel or session.open(timeout_s)
+        channel = session.channel or session.open(timeout_s, window_for(visit.fragments))
         visit.sent()
+        channel.in_buffer = frames
         channel.exec_command(script.COMMAND)
         channel.sendall(script.build_script(nonce, visit.fragments))
         channel.shutdown_write()
-        missing = _read_frames(visit, session, channel, nonce)
+        frames.over.wait()
+        missing = None if frames.complete else _missing(frames, session, channel)
     except LOST:
         missing = Output(detail="the connection was lost" if session.lost() else "sshd did not run the command")
     if missing:
@@ -34,24 +44,70 @@ def run_fragments(visit: Visit, session: Session, timeout_s: float) -> bool:
     return missing is None
 
 
-def _read_frames(visit: Visit, session: Session, channel: paramiko.Channel, nonce: str) -> Output | None:
-    """Delivers the frames as they come. None when all are in, else what to say of the others."""
-    reader = script.FrameReader(nonce)
-    room = script.MAX_NOISE + len(visit.fragments) * (script.MAX_OUTPUT + FRAME_ROOM)
-    said = b""
-    while data := channel.recv(WINDOW):
-        visit.heard()
-        room -= len(data)
-        said = said or data
-        for name, output in reader.feed(data):
-            if visit.output(name, output):
-                return None
-        if reader.babbling or room < 0:
-            limit = f"{script.MAX_NOISE // 1024} KiB"
-            return Output(truncated=True, detail=f"the node printed more than {limit} besides the checks' output")
+def room_for(fragments: Sized) -> int:
+    """Bytes that a node may print before it counts as babbling."""
+    return script.MAX_NOISE + len(fragments) * (script.MAX_OUTPUT + FRAME_ROOM)
+
+
+def window_for(fragments: Sized) -> int:
+    """Bytes that a node may send in one command. Nothing ever widens the window of `Frames`, so all must fit."""
+    return max(WINDOW, room_for(fragments) + script.MAX_NOISE)
+
+
+class Frames(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs only
+    """Stands in for the input buffer of a channel, and delivers each frame when its last byte comes in.
+
+    `over` is set when all frames are in (`complete`), when the node prints too much (`babbling`), and when nothing
+    more can come. `said` is the first that the node printed; `error` what went wrong with delivering, if anything.
+    """
+
+    def __init__(self, visit: Visit, nonce: str) -> None:
+        super().__init__()
+        self.over = threading.Event()
+        self.complete = False
+        self.babbling = False
+        self.said = b""
+        self.error: Exception | None = None
+        self._visit = visit
+        self._reader = script.FrameReader(nonce)
+        self._room = room_for(visit.fragments)
+
+    def feed(self, data: bytes) -> None:
+        """Takes what the node printed; called by the thread of the connection, which must not die of it."""
+        if self.over.is_set():
+            return
+        try:
+            self._read(data)
+        except Exception as error:  # noqa: BLE001  # raised again in the visit's thread
+            self.error = error
+            self.over.set()
+
+    def close(self) -> None:
+        """Nothing more comes; called by the thread of the connection, and by who closes it."""
+        super().close()
+        self.over.set()
+
+    def _read(self, data: bytes) -> None:
+        self._visit.heard()
+        self._room -= len(data)
+        self.said = self.said or data
+        for name, output in self._reader.feed(data):
+            self.complete = self._visit.output(name, output)
+        self.babbling = self._reader.babbling or self._room < 0
+        if self.complete or self.babbling:
+            self.over.set()
+
+
+def _missing(frames: Frames, session: Session, channel: paramiko.Channel) -> Output:
+    """What to say of the frames that did not come. Raises what kept one from being delivered."""
+    if frames.error:
+        raise frames.error
+    if frames.babbling:
+        limit = f"{script.MAX_NOISE // 1024} KiB"
+        return Output(truncated=True, detail=f"the node printed more than {limit} besides the checks' output")
     if not channel.eof_received and session.lost():
         return Output(detail="the connection was lost")
-    return Output(detail="the command ended without it" + _last_words(channel, said))
+    return Output(detail="the command ended without it" + _last_words(channel, frames.said))
 
 
 def _last_words(channel: paramiko.Channel, said: bytes) -> str:

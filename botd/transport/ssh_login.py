@@ -34,6 +34,10 @@ KEX = (
 )
 """Key exchanges, the cheapest first: curve25519 takes 1 ms, group14 24, group16 81."""
 
+CHEAP_CIPHERS = "-gcm@"
+"""Ciphers to offer first. They check a packet by themselves; with the others paramiko 5.1 compares the MAC of each
+packet byte by byte in Python, a third of its CPU on a kept connection."""
+
 KEY_ALGORITHMS = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -80,6 +84,7 @@ class Logins:
         known = self._known.types(names)
         options = transport.get_security_options()
         options.kex = [name for name in KEX if name in options.kex]
+        options.ciphers = sorted(options.ciphers, key=lambda name: CHEAP_CIPHERS not in name)
         options.key_types = sorted(KEY_ALGORITHMS, key=lambda name: _key_type(name) not in known)
         visit.step(SshState.HUNG, "the key exchange did not end", self._timeout_s)
         session.wait(lambda event: transport.start_client(event=event))

@@ -17,7 +17,7 @@ import paramiko
 from paramiko.packet import Packetizer
 
 WINDOW = 262_144
-"""Bytes that a node may send before they are read: what a flooding node can hold of our memory."""
+"""Bytes that a node may send in one command; a very long one may need more."""
 
 IDLE_S = 30.0
 """How often the thread of a kept connection wakes for nothing."""
@@ -56,9 +56,9 @@ class Session:
         if not self._closed:
             event.wait()
 
-    def open(self, timeout_s: float) -> paramiko.Channel:
-        """A new channel for one command. Raises one of `LOST`."""
-        self.channel = self.transport.open_session(window_size=WINDOW, timeout=timeout_s)
+    def open(self, timeout_s: float, window: int = WINDOW) -> paramiko.Channel:
+        """A new channel for one command, on which the node may send `window` bytes. Raises one of `LOST`."""
+        self.channel = self.transport.open_session(window_size=window, timeout=timeout_s)
         return self.channel
 
     def rest(self) -> None:

@@ -159,7 +159,8 @@ def test_the_page_of_a_node_has_its_history_in_words_and_as_a_picture(site: Site
     happened(site, why="no answer <b>within</b> 5 s")
     page = site.client.get(f"/node/{NODE}", headers={"Accept": "text/html"}).text
     assert "no answer &lt;b&gt;within&lt;/b&gt; 5 s" in page
-    assert f'src="/node/{NODE}/history.svg" alt="The last 7 days. Slurm: drained' in page
+    assert f'src="/node/{NODE}/history.svg" alt="Since ' in page
+    assert "UTC. Slurm: drained for" in page
     picture = site.client.get(f"/node/{NODE}/history.svg")
     assert picture.content_type == "image/svg+xml"
     root = ElementTree.fromstring(picture.data)

@@ -104,6 +104,7 @@ def test_a_damaged_database_is_kept_aside_and_the_new_one_says_so(path: Path, st
     assert kept.read_bytes() == broken
     assert store.readings_since(0) == {}
     assert kept.name in store.pulse().note
+    assert store.pulse().history_since == NOW
     assert "is kept as" in caplog.text
     assert ".recover" in caplog.text
 

@@ -37,3 +37,4 @@ def upgrade() -> None:
     )
     op.drop_column("pulse", "schema_version")
     op.add_column("pulse", sa.Column("note", sa.Text))
+    op.add_column("pulse", sa.Column("history_since", sa.Float))
