@@ -22,7 +22,7 @@ from typing import Any
 class Figure:
     """One measured value: of botd, and `beside` it that of the other tool where there is one.
 
-    `bench` is the module's name. `target` is what issue or design ask for, in words; `met` is None without one,
+    `bench` is the module's name. `target` is what is aimed at, in words; `met` is None without one,
     or where the other tool is not installed.
     """
 

@@ -153,9 +153,13 @@ class NoNodeList(BotdError):
     code = "no-node-list"
 
 
+MAX_COMPARED = 300
+"""Characters of a mistyped name that are compared: a request may hold one of megabytes."""
+
+
 def nearest(name: str, known: Iterable[str], count: int = 5) -> list[str]:
     """The known names that are most like this one, nearest first; empty when nothing is near."""
-    return difflib.get_close_matches(name, list(known), n=count, cutoff=0.6)
+    return difflib.get_close_matches(name[:MAX_COMPARED], list(known), n=count, cutoff=0.6)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

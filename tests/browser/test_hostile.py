@@ -30,6 +30,9 @@ HOSTILE = (
     "</textarea></title></style><iframe srcdoc='<script>top.hacked=1</script>'>",
 )
 
+FOOLING = frozenset("\x1b\x07\u202e\u2066\u200f")
+"""What of them no reader may be shown: controls and marks of direction."""
+
 
 def hacked(tab: Tab) -> bool:
     """Whether anything of the texts has run or become an element."""
@@ -53,7 +56,11 @@ def test_hostile_text_is_text_in_table_dialog_search_and_csv(
     tab.cell(NODE, "reason").hover()
     for column in ("reason", "ssh", "users", "slurmd_log"):
         tab.cell(NODE, column).click()
-        expect(tab.page.get_by_role("dialog")).to_contain_text(shown[:20])
+        dialog = tab.page.get_by_role("dialog")
+        expect(dialog).to_contain_text(shown[:20])
+        if column != "reason":
+            expect(dialog).to_contain_text("Detail")  # the server has answered
+        assert FOOLING.isdisjoint(dialog.inner_text())
         tab.page.keyboard.press("Escape")
     tab.find("#live-q").fill(shown)
     expect(tab.cell(NODE, "node")).to_be_visible()

@@ -38,7 +38,9 @@ def show(tab: Tab, path: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/?groups=all", "/node/n0000.savio2", "/cluster", "/node/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/?groups=all", "/node/n0000.savio2", "/cluster", "/changes", "/offenders", "/node/nothing"]
+)
 def test_axe_finds_no_serious_fault(open_tab: OpenTab, program: DemoProgram, path: str, scheme: Any) -> None:
     tab = open_tab(program.base, color_scheme=scheme)
     show(tab, path)
@@ -58,7 +60,16 @@ def test_axe_finds_no_serious_fault_in_what_opens(open_tab: OpenTab, program: De
 
 
 @pytest.mark.parametrize(
-    "path", ["/?groups=all", "/?groups=all&fold=1", "/node/n0000.savio2", "/cluster", "/node/nothing"]
+    "path",
+    [
+        "/?groups=all",
+        "/?groups=all&fold=1",
+        "/node/n0000.savio2",
+        "/cluster",
+        "/changes",
+        "/offenders",
+        "/node/nothing",
+    ],
 )
 def test_a_phone_never_scrolls_the_page_sideways(open_tab: OpenTab, program: DemoProgram, path: str) -> None:
     tab = open_tab(program.base, viewport=PHONE, has_touch=True)

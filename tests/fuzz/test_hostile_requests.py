@@ -225,14 +225,14 @@ def test_many_at_once_are_all_answered(program: DemoProgram) -> None:
 
 
 def test_hostile_requests_leave_no_memory_behind(program: DemoProgram) -> None:
-    """After some that bring along what the first ones need: 95 MB of bodies, of which none may stay."""
+    """After some that bring along what the first ones need: 75 MB of bodies, of which none may stay."""
     packets = [request("POST", "/api/v1/status", BODIES[kind]) for kind in ("a key of megabytes", "an unknown check")]
     for packet in packets * 8:
         answered(program, packet)
     footprint = Footprint(program)
-    for packet in packets * 25:
+    for packet in packets * 20:
         answered(program, packet)
-    assert footprint.grown_mb() < 60
+    assert footprint.grown_mb() < 40
 
 
 def test_nothing_of_a_request_reaches_a_shell_or_a_file(program: DemoProgram) -> None:

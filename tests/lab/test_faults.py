@@ -13,10 +13,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from botd.config import SweepSettings
 from tests.lab.cluster import make_nodes
 from tests.lab.conftest import Figures
 from tests.lab.program import REMOTE, LabProgram
@@ -133,7 +135,10 @@ def test_a_fault_costs_its_own_cells_and_no_other(program: LabProgram, figures: 
     result = figures.end(fault.name, program.compare(body, dict.fromkeys(fault.nodes, fault.cells)))
     assert result.wrong == ()
     assert (body["count"], body["complete"], body["problems"]) == (len(program.lab.nodes), True, [])
-    assert program.json(f"/api/v1/sweeps/{body['sweep']}")["state"] == "done"  # and not cut at its deadline
+    sweep = program.json(f"/api/v1/sweeps/{body['sweep']}")
+    assert sweep["state"] == "done"
+    took = datetime.fromisoformat(sweep["ended_at"]) - datetime.fromisoformat(sweep["started_at"])
+    assert took.total_seconds() < SweepSettings().deadline
 
 
 @pytest.mark.parametrize("fault", SLURM_FAULTS, ids=lambda fault: fault.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 
 import pytest
 from openapi_spec_validator import validate
@@ -80,6 +81,21 @@ def test_it_is_not_well_without_an_agent(site: Site) -> None:
     response = site.client.get("/healthz")
     assert response.status_code == 503
     assert response.get_json()["problems"] == ["the agent is not running"]
+
+
+def test_it_is_not_well_before_the_first_node_list(make_site) -> None:
+    empty = make_site()
+    empty.beat()
+    response = empty.client.get("/healthz")
+    assert response.status_code == 503
+    assert response.get_json()["problems"] == ["no node list has been read yet"]
+
+
+def test_it_tells_what_became_of_a_damaged_database_and_is_well(site: Site) -> None:
+    with sqlite3.connect(site.folder / "botd.db") as database:
+        database.execute("UPDATE pulse SET note = 'kept as x'")
+    response = site.client.get("/healthz")
+    assert (response.status_code, response.get_json()["notes"]) == (200, ["kept as x"])
 
 
 def test_it_is_not_well_while_slurm_fails(site: Site) -> None:
