@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint lab faults packages clean help
+.PHONY: demo test lint lab faults bench packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint   the linters alone"
 	@echo "make lab    as root: a real cluster in network namespaces, until Ctrl-C (LAB=\"--nodes 20\")"
 	@echo "make faults as root: every fault on that cluster, and the figures"
+	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
 	@echo "make clean  removes what make made"
 
 demo: $(VENV)/run.stamp
@@ -31,6 +32,10 @@ lab: packages $(VENV)/dev.stamp
 
 faults: packages $(VENV)/dev.stamp
 	@$(RUN) -m pytest tests/lab/test_faults.py
+
+bench: $(VENV)/dev.stamp
+	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh
+	@$(RUN) -m bench $(BENCH)
 
 packages:
 	@sh tests/install-packages.sh

@@ -60,9 +60,9 @@ def at_most_times(
     bench: str, name: str, value: float, factor: float, beside: float | None, unit: str, *, who: str
 ) -> Figure:
     """A figure that may be at most `factor` times that of the other tool, `who`."""
-    below = f"1/{round(1 / factor)}" if factor < 1 else f"{factor:g} times"
+    target = f"at most 1/{round(1 / factor)} of {who}" if factor < 1 else f"at most {factor:g} times {who}"
     met = None if beside is None else value <= factor * beside
-    return Figure(bench, name, value, unit, beside, f"at most {below} of {who}", met)
+    return Figure(bench, name, value, unit, beside, target, met)
 
 
 def all_right(bench: str, name: str, right: int, runs: int) -> Figure:

@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs the Debian packages that the tests talk to. Without root it says what is missing, and the tests that need
 # it are skipped. Services that a package would start are kept down: the tests start their own, on loopback.
+# Arguments are further packages, which `make bench` compares botd with.
 set -eu
 packages="bindfs busybox chromium elinks fping ipmitool iproute2 iptables iputils-ping lynx mariadb-server-core munge openipmi openssh-server postgresql procps slurm-client slurm-wlm-mysql-plugin slurmctld slurmd slurmdbd w3m"
 
 missing=""
-for package in $packages; do
+for package in $packages "$@"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -57,6 +57,16 @@ def test_its_texts_are_those_of_the_other_forms(site: Site) -> None:
     assert [text for _, text, _, _ in site.get("/api/v1/table")["rows"][0]["cells"]] == [cell(r) for r in readings]
 
 
+def test_a_row_is_made_anew_when_its_readings_are(site: Site) -> None:
+    def texts() -> list[str]:
+        site.app.extensions["botd"].board.view(fresh=True)
+        return [row["cells"][0][1] for row in site.get("/api/v1/table?groups=savio2&checks=ping")["rows"]]
+
+    assert texts() == ["none", "none"]
+    site.reading("n0001.savio2", ping=Reading(State.FAIL, None, "ms"))
+    assert texts() == ["none", "!! no answer"]
+
+
 def test_a_node_that_was_never_read_has_cells_without_a_time(site: Site) -> None:
     site.nodes(drained("n0007.savio2"))
     body = site.get("/api/v1/table?checks=ping")
@@ -150,7 +160,7 @@ def test_it_answers_304_until_a_reading_a_sweep_or_the_list_changes(site: Site) 
         ({"size": 2**40, "used_percent": 61.0, "mounted": True}, 61.0),
         ({"size": 2**36, "free": 2**30, "expected": None}, 2**36),
         ({"size": 2**40, "used_percent": 34.0, "mounted": False}, None),
-        ({"size": None, "used_percent": None, "mounted": True, "hung": True}, None),
+        ({"size": 2**40, "used_percent": 61.0, "mounted": True, "hung": True}, None),
         ({"running": True, "version": "22.05.8"}, None),
     ],
 )
