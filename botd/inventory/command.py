@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from botd.config import SlurmSettings, command_words
@@ -24,15 +25,25 @@ SQUEUE_STATES in the agent's environment would hide live jobs; SLURM_CONF and it
 """
 
 
-def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> bytes:
-    """What the command configured as `[slurm] <tool>` prints with these options.
+BROKEN_OFF = (b"Connection reset by peer", b"Zero Bytes were transmitted or received")
+"""What a command says when slurmctld ended while it was asked, as in every restart (22.05). Where nobody listens, the
+commands wait for slurmctld by themselves."""
 
+
+def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> bytes:
+    """What the command configured as `[slurm] <tool>` prints with these options, which must only read.
+
+    It is asked once more where slurmctld ended in the middle of its answer.
     Raises SlurmFailed when there is no such command or it does not end with 0, SlurmTimeout when it does not
     end in time. The message holds the first line that it wrote to standard error and that is no advice.
     """
     command = getattr(settings, tool)
+    ends_at = time.monotonic() + settings.timeout
     try:
-        completed = run_command([*command_words(command), *options], timeout_s=settings.timeout, hide=DEFAULTS)
+        words = [*command_words(command), *options]
+        completed = run_command(words, timeout_s=settings.timeout, hide=DEFAULTS)
+        if completed.status != 0 and any(text in completed.stderr for text in BROKEN_OFF):
+            completed = run_command(words, timeout_s=ends_at - time.monotonic(), hide=DEFAULTS)
     except CommandMissing as error:
         raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error
     except CommandTimeout as error:

@@ -131,6 +131,25 @@ def test_a_failing_command_is_an_error_for_both(
         last(settings, "n1")
 
 
+@pytest.mark.parametrize("said", ["Connection reset by peer", "Zero Bytes were transmitted or received"])
+def test_an_answer_that_broke_off_is_asked_for_once_more(make_tool: MakeTool, calls_of: Calls, said: str) -> None:
+    error = f"echo 'slurm_load_jobs error: {said}' >&2; exit 1"
+    restarted = make_tool("restarted", f'[ $(wc -l <"$calls") = 2 ] || {{ {error}; }}')
+    assert running_jobs(squeue(restarted), known=KNOWN) == {}
+    gone = make_tool("gone", error)
+    with pytest.raises(SlurmFailed, match=said):
+        running_jobs(squeue(gone), known=KNOWN)
+    assert [len(calls_of(each)) for each in (restarted, gone)] == [2, 2]
+
+
+def test_an_answer_that_broke_off_is_asked_for_within_the_time_limit(make_tool: MakeTool, calls_of: Calls) -> None:
+    error = "echo 'slurm_load_jobs error: Connection reset by peer' >&2; exit 1"
+    command = make_tool("squeue", f'[ $(wc -l <"$calls") = 2 ] && exec sleep 60; {error}')
+    with pytest.raises(SlurmTimeout, match="did not end within"):
+        running_jobs(SlurmSettings(squeue=command, timeout=0.5), known=KNOWN)
+    assert len(calls_of(command)) == 2
+
+
 def test_a_missing_command_is_named() -> None:
     with pytest.raises(SlurmFailed, match=r'"/nonexistent" is missing; set \[slurm\] squeue'):
         running_jobs(squeue("/nonexistent"), known=KNOWN)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
+from botd.config import SlurmSettings
+from botd.inventory.jobs import running_jobs
+from tests.lab import net
 from tests.lab.program import LabProgram
 from tests.lab.record import REASONS
 from tests.lab.slurm import CLUSTERS
@@ -18,6 +23,12 @@ LONG = 'it\'s "q" \t| back\\slash % <b>x</b> =cmd() `id` $(id) \x1b[31m' + "x" *
 def listed(program: LabProgram) -> dict[str, Any]:
     """The nodes that Slurm has down or drained now."""
     return {node["node"]: node for node in program.json("/api/v1/sinfo?max_age=0")["nodes"]}
+
+
+def is_connected(program: str, address: str) -> bool:
+    """Whether a process of this program has a connection to the address."""
+    pids = {process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == program}
+    return any(each.pid in pids and each.raddr and each.raddr.ip == address for each in psutil.net_connections("tcp"))
 
 
 @pytest.mark.parametrize("reason", [*REASONS, LONG])
@@ -94,6 +105,19 @@ def test_the_last_job_of_a_node_comes_from_the_accounting(program: LabProgram) -
     wait_until(lambda: (program.reading(node, "last_job")["value"] or {}).get("job_id") == job, 60)
     assert program.reading(node, "last_job")["value"]["state"].startswith("CANCELLED")
     program.lab.do("make_idle", node)
+
+
+def test_a_slurmctld_that_is_killed_while_it_is_asked_and_comes_back_costs_no_answer(program: LabProgram) -> None:
+    """It hangs first, so that the kill is sure to meet squeue in the middle of a request."""
+    lab = program.lab
+    settings = SlurmSettings(squeue=f"env SLURM_CONF={lab.slurm.config} squeue", timeout=60.0)
+    lab.do("hang_slurmctld")
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(running_jobs, settings, known=set(program.names))
+        wait_until(lambda: is_connected("squeue", net.CONTROLLER))
+        lab.do("kill_slurmctld")
+        lab.do("start_slurmctld")
+        assert asked.result() == {}
 
 
 def test_the_lab_has_the_partitions_that_botd_shows_as_groups(program: LabProgram) -> None:
