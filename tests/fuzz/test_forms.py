@@ -63,7 +63,7 @@ def body(form: Form, nodes: list[Document], problems: list[str]) -> str:
     return status_body(form, head, lambda: nodes, lambda: list(map(encode, nodes)), CHECKS).decode()
 
 
-@fuzz(500)
+@fuzz(200)
 @given(texts)
 def test_plain_text_holds_nothing_that_fools_a_terminal_or_a_reader(text: str) -> None:
     shown = plain(text)
@@ -73,7 +73,7 @@ def test_plain_text_holds_nothing_that_fools_a_terminal_or_a_reader(text: str) -
     assert encoded(shown).decode() == shown
 
 
-@fuzz(300)
+@fuzz(150)
 @given(readings)
 def test_any_reading_fits_into_a_cell_on_one_line(reading: Reading) -> None:
     shown = cell(reading_document(reading))
@@ -107,7 +107,7 @@ def test_no_line_of_a_table_is_wider_than_asked_for(rows: list[list[str]], limit
         assert width(bare) <= limit
 
 
-@fuzz(300)
+@fuzz(150)
 @given(st.lists(st.lists(texts | st.integers() | st.none(), min_size=2, max_size=2), max_size=4))
 def test_no_text_of_a_csv_cell_starts_a_formula(rows: list[list[Any]]) -> None:
     read = list(csv.reader(io.StringIO(to_csv(["a", "b"], rows).decode(), newline="")))
@@ -120,7 +120,7 @@ def test_no_text_of_a_csv_cell_starts_a_formula(rows: list[list[Any]]) -> None:
             assert UNSAFE.isdisjoint(map(unicodedata.category, text))
 
 
-@fuzz(60)
+@fuzz(40)
 @given(st.lists(nodes_of(readings), max_size=3), st.lists(clean, max_size=2), st.booleans())
 def test_any_nodes_can_be_shown_in_every_form(nodes: list[Document], problems: list[str], folded: bool) -> None:
     shown = {name: body(Form(name, Look(80), folded), nodes, problems) for name in MIME}
@@ -132,7 +132,7 @@ def test_any_nodes_can_be_shown_in_every_form(nodes: list[Document], problems: l
         assert found == json.loads(json.dumps(nodes))
 
 
-@fuzz(60)
+@fuzz(40)
 @given(st.lists(st.fixed_dictionaries({"a": values, "b": values, "c": clean}), max_size=3))
 def test_any_records_can_be_shown_in_every_form(records: list[Document]) -> None:
     for name in MIME:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from botd.config import SlurmSettings
@@ -63,7 +63,7 @@ def assert_named_well(inventory: Inventory) -> None:
     assert [check_name(name) for name in inventory.names()] == list(inventory.names())
 
 
-@fuzz(400)
+@fuzz(200)
 @given(st.sampled_from(NODE_LISTS).flatmap(changed))
 def test_any_document_gives_nodes_that_can_be_kept_and_shown(document: Any) -> None:
     nodes = parse_nodes(json.loads(json.dumps(document), strict=False))
@@ -85,6 +85,13 @@ def test_any_json_gives_nodes_that_can_be_kept_and_shown(entries: list[dict[str,
 
 
 @FUZZ
+@given(texts, texts)
+def test_any_text_in_a_document_can_be_kept_and_shown(first: str, second: str) -> None:
+    entry = {"name": first, "reason": second, "partitions": [first], "features": second, "state": [first, second]}
+    assert_usable(parse_nodes({"nodes": [entry, {**entry, "address": second, "reason_set_by_user": first}]}))
+
+
+@FUZZ
 @given(numbers | texts, numbers | slurm_numbers)
 def test_any_number_in_a_document_can_be_kept(seconds: Any, number: Any) -> None:
     entry = {"name": "n1", "reason": "x", "reason_changed_at": seconds, "boot_time": number, "cpus": number}
@@ -100,10 +107,13 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@fuzz(50)
-@given(
-    st.sampled_from([json.dumps(listed).encode() for listed in NODE_LISTS]).flatmap(spoiled) | st.binary(max_size=100)
-)
+spoiled_lists = st.sampled_from([json.dumps(listed).encode() for listed in NODE_LISTS]).flatmap(spoiled)
+named_nodes = st.lists(names | texts, max_size=3).map(lambda found: [{"name": name, "state": "idle"} for name in found])
+lists_of_names = named_nodes.map(lambda nodes: json.dumps({"nodes": nodes}).encode())
+
+
+@fuzz(60)
+@given(spoiled_lists | lists_of_names | st.binary(max_size=100))
 def test_the_reader_takes_any_bytes_of_a_command(tool: Path, output: bytes) -> None:
     (tool.parent / "output").write_bytes(output)
     reader = SlurmReader(SlurmSettings(sinfo=str(tool), scontrol=str(tool)))
@@ -163,6 +173,8 @@ SAVED = (
 
 @FUZZ
 @given(st.sampled_from(SAVED).flatmap(spoiled))
+@example(SAVED[0].replace(b"n[0-3]", b"n[0-"))
+@example(SAVED[0].replace(b"n[0-3]", b"n[0-999999999]"))
 def test_any_saved_list_gives_nodes_that_can_be_kept_and_shown(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     nodes, problems = parse_saved(text, "file")
