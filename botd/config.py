@@ -108,6 +108,9 @@ class PingSettings:
     command: str = _setting("fping", "The fping to use; where it is missing, one `ping` per node is started.")
     count: int = _setting(3, "Packets for each node.")
     timeout: float = _setting(0.5, "How long to wait for an answer to a packet.", unit="s")
+    interval: float = _setting(
+        0.01, "Between two packets to any nodes: 0.01 is about 40,000 a second, 0.05 about 8,000.", unit="ms"
+    )
 
 
 @dataclass(frozen=True)

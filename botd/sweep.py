@@ -7,6 +7,7 @@ waiting for it, and a node comes out as soon as its last check has settled, what
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
@@ -39,6 +40,10 @@ log = logging.getLogger(__name__)
 
 MET = (State.OK, State.WARN)
 """States of a needed check under which the checks that need it mean something."""
+
+GATHER_S = 0.01
+"""How long answers gather before they are read. The thread that delivers one would else hand the interpreter over to
+this one each time, ten times for each node, which cost as much as the reading itself."""
 
 _SHOWN = 200  # characters of a refused output that a detail repeats
 
@@ -159,10 +164,16 @@ class _Ended:
 def _next(inbox: queue.SimpleQueue[Delivery | _Ended], ends_at: float) -> Delivery | _Ended | None:
     """The next message, None when the time is up, also while messages never stop coming."""
     left_s = ends_at - time.monotonic()
+    if left_s <= 0:
+        return None
+    with contextlib.suppress(queue.Empty):
+        return inbox.get_nowait()
     try:
-        return inbox.get(timeout=left_s) if left_s > 0 else None
+        message = inbox.get(timeout=left_s)
     except queue.Empty:
         return None
+    time.sleep(GATHER_S)
+    return message
 
 
 def _start(prober: Prober, inbox: queue.SimpleQueue[Delivery | _Ended]) -> None:

@@ -18,7 +18,8 @@ _PRELOAD = re.compile(r"^ERROR: ld\.so: object .*? cannot be preloaded.*\n?", re
 
 def clean(text: str) -> str:
     """The text on one line, at most 500 characters, without terminal escapes and other unprintable characters."""
-    plain = "".join(char if char.isprintable() else " " for char in _ESCAPE.sub("", text))
+    # An escape begins with an unprintable character, and most texts have none.
+    plain = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in _ESCAPE.sub("", text))
     return " ".join(plain.split())[:WIDTH]
 
 

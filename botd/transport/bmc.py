@@ -143,6 +143,7 @@ class _Sessions:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._active: dict[SocketAddress, _Active] = {}
+        self._hashes: dict[SocketAddress, int] = {}
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -220,7 +221,8 @@ class _Sessions:
         started_at = time.monotonic()
         try:
             sock = self._socket(request.family)
-            exchange = PowerQuery(sock, request.peer, self._settings.user, self._password)
+            known = self._hashes.pop(request.peer, 0)
+            exchange = PowerQuery(sock, request.peer, self._settings.user, self._password, known_hash=known)
         except Exception:
             LOG.exception("cannot begin a session with the BMC %s", request.peer[0])
             request.told(PowerAnswer(PowerState.UNKNOWN, "cannot begin a session with the BMC"), 0.0)
@@ -267,6 +269,8 @@ class _Sessions:
 
     def _finish(self, peer: SocketAddress, active: _Active, answer: PowerAnswer) -> None:
         del self._active[peer]
+        if answer.power is not PowerState.UNKNOWN:
+            self._hashes[peer] = active.exchange.hash
         try:
             active.exchange.end()
         except Exception:

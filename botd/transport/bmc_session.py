@@ -39,8 +39,9 @@ REFUSED = "the BMC did not accept the user or password of [bmc]"
 class Exchange(session.Session):  # type: ignore[misc]
     """A login, one command, a logout. Made, it has sent its first packet; `answer` is None until it is over.
 
-    `sock` must be of the family of `peer`, and no two open exchanges may share both. Subclasses say what to
-    ask once the login is through.
+    `sock` must be of the family of `peer`, and no two open exchanges may share both. `known_hash` is the `hash` of
+    an earlier exchange with this BMC: it saves the question what the BMC can do, and the suite that it refuses.
+    Subclasses say what to ask once the login is through.
     """
 
     def __new__(cls, *_: object, **__: object) -> Self:
@@ -50,9 +51,18 @@ class Exchange(session.Session):  # type: ignore[misc]
         return exchange
 
     def __init__(
-        self, sock: socket.socket, peer: SocketAddress, user: str, password: str, *, privilege: int = USER
+        self,
+        sock: socket.socket,
+        peer: SocketAddress,
+        user: str,
+        password: str,
+        *,
+        privilege: int = USER,
+        known_hash: int = 0,
     ) -> None:
         self.answer: PowerAnswer | None = None
+        self._known_hash = known_hash
+        self._is_short = False
         self._login_done = False
         self._udp = sock
         self._peer = peer
@@ -61,6 +71,11 @@ class Exchange(session.Session):  # type: ignore[misc]
         super().__init__(
             peer[0], user, password, port=peer[1], onlogon=self._logged_on, privlevel=privilege, keepalive=False
         )
+
+    @property
+    def hash(self) -> int:
+        """What pyghmi calls the hash of the suite that the BMC took: 256 or 1. 0 for a login without one."""
+        return int(self.attemptedhash) if self.ipmiversion == 2.0 and self.logged else 0
 
     def feed(self, packet: bytes) -> None:
         """Takes one datagram from this BMC; what is not IPMI is left out."""
@@ -106,6 +121,21 @@ class Exchange(session.Session):  # type: ignore[misc]
         """As pyghmi does, with the peer already known: otherwise each packet would go through getaddrinfo."""
         super()._initsession()
         self.sockaddr = self._peer
+
+    def _get_channel_auth_cap(self) -> None:
+        """Goes straight to the session where the hash is known. Once: a login that begins anew asks first."""
+        self._is_short = bool(self._known_hash)
+        if self._is_short:
+            self.ipmiversion, self.attemptedhash, self._known_hash = 2.0, self._known_hash, 0
+            self._open_rmcpplus_request()
+        else:
+            super()._get_channel_auth_cap()
+
+    def _got_rmcp_response(self, data: bytes) -> Any:
+        """A BMC that does not take the known hash any more, after an update, is asked like one never seen."""
+        if self._is_short and data[0] == self.rmcptag and data[1]:
+            return self._relog()
+        return super()._got_rmcp_response(data)
 
     def _req_priv_level(self) -> None:
         """Goes on without waiting, where pyghmi blocks. From here on a lost answer is not followed by a login.

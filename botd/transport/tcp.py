@@ -54,6 +54,7 @@ class Round:
         self._ended: deque[Visit] = deque()
         self._selector = selectors.DefaultSelector()
         self._bell, self._button = socket.socketpair()
+        self._rung = False
 
     def run(self, visits: Iterator[Visit]) -> None:
         """Makes the visits; every one has ended when this returns."""
@@ -223,8 +224,10 @@ class Round:
             self._places.give()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # the buffer is full, so the loop will wake; or it has ended
-            self._button.send(b"!")
+        if not self._rung:
+            self._rung = True
+            with contextlib.suppress(OSError):  # the buffer is full, so the loop will wake; or it has ended
+                self._button.send(b"!")
 
     def _silence_bell(self) -> None:
         try:
@@ -232,3 +235,5 @@ class Round:
                 pass
         except BlockingIOError:
             pass
+        # Only now, and what wakers have left is looked at after this: so none of them is overheard.
+        self._rung = False

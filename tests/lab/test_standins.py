@@ -23,7 +23,7 @@ from botd.demo.tools.scontrol import COMMANDS
 from botd.demo.tools.table import OPTIONS
 from botd.inventory.jobs import LAST_FIELDS, QUEUE_FIELDS
 from botd.inventory.slurm import FIELDS
-from botd.transport.ping import INTERVALS_MS, PERIOD_MS
+from botd.transport.ping import SAFE_INTERVAL_MS, fping_options
 from tests.lab.cluster import Lab
 from tests.lab.proc import wait_until
 from tests.lab.standins import PARTITIONS, Both, break_lab, jobs_of, mend_lab, nodes_of
@@ -211,8 +211,8 @@ FPING = (
     *("fping --size=30 -c 1 -t 50", "fping -i 1 -p 20 -C 1 -q -t 50", "fping --interval=1 --period=20 -C 1 -t 50"),
     *("fping --backoff=1 -r 0 -t 50", "fping -q -r 0 -t 50", "fping -Z", "fping --nope", "fping -C"),
     *(
-        f"fping -C {PingSettings().count} -q -t {round(PingSettings().timeout * 1000)} -i {interval} -p {PERIOD_MS}"
-        for interval in INTERVALS_MS
+        " ".join(["fping", *fping_options(PingSettings(), interval_ms)])
+        for interval_ms in (PingSettings().interval, SAFE_INTERVAL_MS)
     ),
 )
 

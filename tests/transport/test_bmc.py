@@ -24,6 +24,7 @@ from botd.transport.bmc_session import REFUSED, PowerQuery
 from botd.transport.presence import find_present, read_answer, request_packet
 from tests.conftest import need_program
 from tests.transport.bmc_sim import ADMIN, USER, BmcSim, answering, bmc_sims, only_presence, relay
+from tests.transport.sshd import wait_until
 
 PORT = 12_000 + os.getpid() % 10_000 * 2
 """Of this test run alone, and below the ports that the system gives out, so that two runs do not meet."""
@@ -373,6 +374,97 @@ def test_a_lost_packet_is_made_up_for(transport: Transports, sims: list[BmcSim],
 
     with answering(STUB, PORT, lose_one):
         assert power_of(transport(timeout=3.0), STUB) == PowerAnswer(PowerState.ON)
+
+
+# ---- a BMC that was asked before ----
+
+
+def wait_for_logout(seen: list[bytes]) -> None:
+    """Nobody waits for the last packet of a session, so it may come later than the answer."""
+    wait_until(lambda: len(seen) > LOGIN_PACKETS + 1)
+
+
+def kinds(requests: list[bytes]) -> list[int]:
+    """How often it was asked what it can do (presence included), and how often a session was asked for."""
+    return [sum(each[4] == 0x00 for each in requests), sum(each[4:6] == b"\x06\x10" for each in requests)]
+
+
+def test_a_known_bmc_is_not_asked_what_it_can_do_nor_for_a_suite_that_it_refused(
+    transport: Transports, sims: list[BmcSim]
+) -> None:
+    forward, seen = relay(sims[0]), []
+
+    def watch(request: bytes) -> bytes | None:
+        seen.append(request)
+        return forward(request)
+
+    bmcs = transport()
+    with answering(STUB, PORT, watch):
+        assert power_of(bmcs, STUB) == PowerAnswer(PowerState.ON)
+        assert kinds(seen) == [2, 2]
+        seen.clear()
+        sims[0].set_power(False)
+        assert power_of(bmcs, STUB) == PowerAnswer(PowerState.OFF)
+        assert kinds(seen) == [1, 1]
+
+
+def test_a_known_bmc_that_refuses_its_suite_now_is_asked_afresh(transport: Transports, sims: list[BmcSim]) -> None:
+    forward, seen, refused = relay(sims[0]), [], 0
+
+    def refuse_without_questions(request: bytes) -> bytes | None:
+        nonlocal refused
+        seen.append(request)
+        answer = forward(request)
+        if kinds(seen)[0] < 2 and answer and answer[4:6] == b"\x06\x11":
+            refused += 1
+            answer = answer[:17] + b"\x11" + answer[18:]  # no such cipher suite
+        return answer
+
+    bmcs = transport()
+    with answering(STUB, PORT, refuse_without_questions):
+        power_of(bmcs, STUB)
+        wait_for_logout(seen)
+        seen.clear()
+        assert power_of(bmcs, STUB) == PowerAnswer(PowerState.ON)
+    assert refused == 1
+
+
+def test_a_bmc_that_did_not_answer_is_a_stranger_again(transport: Transports, sims: list[BmcSim]) -> None:
+    forward, seen, is_dead = relay(sims[0]), [], False
+
+    def watch(request: bytes) -> bytes | None:
+        seen.append(request)
+        return None if is_dead and len(seen) > 1 else forward(request)
+
+    bmcs = transport(timeout=1.0)
+    with answering(STUB, PORT, watch):
+        power_of(bmcs, STUB)
+        wait_for_logout(seen)
+        seen.clear()
+        is_dead = True
+        assert power_of(bmcs, STUB).power is PowerState.UNKNOWN
+        seen.clear()
+        is_dead = False
+        assert power_of(bmcs, STUB) == PowerAnswer(PowerState.ON)
+        assert kinds(seen)[0] >= 2
+
+
+@pytest.mark.parametrize("lost", range(1, 6))
+def test_a_packet_lost_on_the_short_way_is_made_up_for(transport: Transports, sims: list[BmcSim], lost: int) -> None:
+    """Presence, open session, RAKP 1, RAKP 3, the question."""
+    forward, seen, loses = relay(sims[0]), [], False
+
+    def lose_one(request: bytes) -> bytes | None:
+        seen.append(request)
+        return None if loses and len(seen) == lost else forward(request)
+
+    bmcs = transport(timeout=3.0)
+    with answering(STUB, PORT, lose_one):
+        power_of(bmcs, STUB)
+        wait_for_logout(seen)
+        seen.clear()
+        loses = True
+        assert power_of(bmcs, STUB) == PowerAnswer(PowerState.ON)
 
 
 # ---- many at once ----

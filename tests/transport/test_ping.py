@@ -219,6 +219,11 @@ def test_an_fping_that_refuses_a_short_interval_is_asked_again(tmp_path: Path) -
     assert ping({"n0": "127.0.0.2"}, command=command) == {"n0": PingAnswer(1, 1, 1.5)}
 
 
+def test_packets_are_as_far_apart_as_the_settings_say(tmp_path: Path) -> None:
+    command = tool(tmp_path, 'case "$*" in *"-i 0.05 "*) echo "127.0.0.2 : 1.50" >&2 ;; *) exit 3 ;; esac')
+    assert ping({"n0": "127.0.0.2"}, command=command, interval=0.05) == {"n0": PingAnswer(1, 1, 1.5)}
+
+
 # ---- without fping ----
 
 

@@ -25,6 +25,7 @@ from botd.transport.script import Fragment
 from botd.transport.ssh import SshTransport
 from botd.transport.ssh_answers import connect_answer
 from botd.transport.ssh_places import Places
+from botd.transport.ssh_session import WINDOW
 from tests.conftest import need_program
 from tests.transport.sshd import Sshd, free_port, make_key, running_sshd, wait_until
 
@@ -396,6 +397,40 @@ def test_a_fragment_that_floods_costs_only_itself(shared: Sshd, transport: Make)
     outputs = run(transport(shared), {"n1": ADDRESSES[0]}, (Fragment("flood", "yes", 20), *HELLO)).outputs()
     assert outputs["flood"].truncated
     assert outputs["hello"] == Output("hello\n", 0)
+
+
+def test_many_fragments_with_much_output_all_answer(shared: Sshd, transport: Make) -> None:
+    """Together they print more than one command may usually send."""
+    many = [Fragment(f"f{number}", "head -c 3400 /dev/zero | tr '\\0' x", 20) for number in range(WINDOW // 3400 + 20)]
+    outputs = run(transport(shared), {"n1": ADDRESSES[0]}, many).outputs()
+    assert outputs == {each.name: Output("x" * 3400, 0) for each in many}
+
+
+def test_a_connection_uses_a_cipher_that_checks_packets_itself(own: Callable[..., Sshd], transport: Make) -> None:
+    sshd = own(options="LogLevel DEBUG1")
+    run(transport(sshd), {"n1": sshd.address})
+    assert "client->server cipher: aes128-gcm@openssh.com" in sshd.log()
+
+
+def test_an_sshd_without_such_a_cipher_is_logged_in_to_with_another(own: Callable[..., Sshd], transport: Make) -> None:
+    sshd = own(options="Ciphers aes256-ctr")
+    assert run(transport(sshd), {"n1": sshd.address}).outputs() == {"hello": Output("hello\n", 0)}
+
+
+def test_a_fault_with_an_output_is_answered_for_logged_and_costs_that_node_only(
+    shared: Sshd, transport: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = Heard()
+
+    def deliver(delivery: Delivery) -> None:
+        if delivery.node == "n1" and delivery.answer == Output("hello\n", 0):
+            raise ZeroDivisionError
+        heard(delivery)
+
+    both = {"n1": ADDRESSES[0], "n2": ADDRESSES[1]}
+    transport(shared).run(both, lambda node: HELLO, deliver, node_deadline_s=20)
+    assert heard.outputs("n2") == {"hello": Output("hello\n", 0)}
+    assert "the visit to n1 failed" in caplog.text
 
 
 def test_a_login_shell_that_greets_changes_nothing(own: Callable[..., Sshd], transport: Make) -> None:
