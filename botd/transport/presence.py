@@ -1,4 +1,4 @@
-"""Which BMCs answer at all: one unauthenticated request each, all from one socket.
+"""Which BMCs answer at all: one unauthenticated request each, from a few sockets.
 
 The request is Get Channel Authentication Capabilities, the first packet of every IPMI session and the only one
 that a BMC must answer to a stranger (IPMI v2.0 rev. 1.1, 22.13). It opens no session and takes no login slot.
@@ -7,9 +7,11 @@ that a BMC must answer to a stranger (IPMI v2.0 rev. 1.1, 22.13). It opens no se
 from __future__ import annotations
 
 import heapq
+import itertools
 import selectors
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -20,8 +22,12 @@ from botd.transport.addresses import SocketAddress, socket_address
 NO_ADDRESS = "the name has no address"
 
 ATTEMPTS = 3
+SHARE = 64
+"""BMCs of one socket. A default receive buffer (208 kB, Linux) holds some 270 answers: all that these can send, however
+late this thread comes to read them while others are at work."""
+
 BURST = 64
-"""Requests sent before the answers are read: a default receive buffer (208 kB, Linux) holds some 270 of them."""
+"""Requests sent at once, which spares the network."""
 
 BURST_PAUSE_S = 0.002
 
@@ -77,6 +83,7 @@ class _Bmc:
 
     family: socket.AddressFamily
     nodes: list[str] = field(default_factory=list)
+    sock: socket.socket | None = None
     asked_at: float | None = None
     trouble: str = ""
 
@@ -90,7 +97,8 @@ class _Search:
         self._on_answer = on_answer
         self._silent: dict[SocketAddress, _Bmc] = {}
         self._due: list[tuple[float, int, SocketAddress]] = []
-        self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+        self._sockets: dict[socket.AddressFamily, list[socket.socket]] = {}
+        self._shared: Counter[socket.AddressFamily] = Counter()
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
@@ -98,7 +106,7 @@ class _Search:
 
     def __exit__(self, *_: object) -> None:
         self._selector.close()
-        for sock in self._sockets.values():
+        for sock in itertools.chain(*self._sockets.values()):
             sock.close()
 
     def run(self, targets: Mapping[str, str | None]) -> None:
@@ -143,23 +151,28 @@ class _Search:
         if bmc.asked_at is None:
             bmc.asked_at = time.monotonic()
         try:
-            self._socket(bmc.family).sendto(request_packet(attempt), peer)
+            bmc.sock = bmc.sock or self._socket(bmc.family)
+            bmc.sock.sendto(request_packet(attempt), peer)
         except BlockingIOError:
             pass  # the send buffer is full: this request counts as lost, and the next attempt makes up for it
         except OSError as error:
             bmc.trouble = f"cannot send to the BMC: {error.strerror}"
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
-        if family not in self._sockets:
+        """The socket for one more BMC."""
+        sockets = self._sockets.setdefault(family, [])
+        if self._shared[family] == len(sockets) * SHARE:
             sock = socket.socket(family, socket.SOCK_DGRAM)
             sock.setblocking(False)
-            self._sockets[family] = sock
+            sockets.append(sock)
             self._selector.register(sock, selectors.EVENT_READ)
-        return self._sockets[family]
+        self._shared[family] += 1
+        return sockets[-1]
 
     def _read(self, wait_s: float) -> None:
+        """Takes the answers that are there: all of them, so that none is given up whose answer waits to be read."""
         for key, _ in self._selector.select(wait_s):
-            for _ in range(2 * BURST):
+            for _ in range(2 * ATTEMPTS * SHARE):  # an end, where somebody sends without one
                 try:
                     packet, peer = key.fileobj.recvfrom(1024)  # type: ignore[union-attr]
                 except OSError:

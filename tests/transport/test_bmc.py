@@ -470,6 +470,39 @@ def test_a_packet_lost_on_the_short_way_is_made_up_for(transport: Transports, si
 # ---- many at once ----
 
 
+def test_answers_that_come_all_at_once_and_are_read_late_are_not_lost() -> None:
+    """More than the default receive buffer of one socket holds, while this thread has something else to do."""
+    addresses = [f"127.46.{n // 200}.{n % 200 + 1}" for n in range(400)]
+    all_sent = threading.Event()
+    found: dict[str, float] = {}
+
+    def answer_all(bmcs: list[socket.socket]) -> None:
+        asked = [(bmc, bmc.recvfrom(100)[1]) for bmc in bmcs]
+        for bmc, peer in asked:
+            bmc.sendto(RECORDED, peer)
+        all_sent.set()
+
+    def take(node: str, answer: PresenceAnswer, took_s: float) -> None:
+        assert all_sent.wait(10)
+        assert answer == PresenceAnswer(True)
+        found[node] = took_s
+
+    with ExitStack() as stack:
+        bmcs = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in addresses]
+        for bmc, address in zip(bmcs, addresses, strict=True):
+            bmc.bind((address, PORT))
+            bmc.settimeout(10)
+        thread = threading.Thread(target=answer_all, args=(bmcs,))
+        thread.start()
+        find_present({each: each for each in addresses}, port=PORT, timeout_s=9.0, on_answer=take)
+        thread.join()
+        for bmc in bmcs:
+            bmc.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                bmc.recv(100)  # nobody is asked twice
+    assert found.keys() == set(addresses)
+
+
 def test_dead_and_half_dead_bmcs_cost_the_others_nothing(transport: Transports, sims: list[BmcSim]) -> None:
     good = {f"good{n}": sim.address for n, sim in enumerate(sims)}
     dead = {f"dead{n}": f"127.43.0.{n + 1}" for n in range(80)}
