@@ -17,6 +17,8 @@ from botd.model import Clock, utc_now
 from botd.openapi import describe
 from botd.resources import ROUTES
 from botd.resources.base import BotdApi, error_reply
+from botd.resources.coding import deliver
+from botd.resources.repeats import Repeats
 from botd.status import Board
 from botd.store import Store
 
@@ -53,10 +55,12 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     checks = site_checks(config)
     store = Store(config)
+    board = Board(config, checks, store, clock)
+    app.wsgi_app = Repeats(app.wsgi_app, board)  # type: ignore[method-assign]
     app.extensions["botd"] = Botd(
         config=config,
         store=store,
-        board=Board(config, checks, store, clock),
+        board=board,
         openapi=describe(ROUTES),
         streams=threading.BoundedSemaphore(config.server.max_streams),
     )
@@ -67,6 +71,7 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
     app.add_url_rule(bundle_url(), "bundle", _bundle)
     app.register_error_handler(Exception, _error)
     app.after_request(_harden)
+    app.after_request(deliver)
     return app
 
 

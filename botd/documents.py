@@ -71,12 +71,22 @@ def stale_nodes(
     One of a time to come counts too: the clock was set back, and nothing says how old it is.
     """
     names, first, last = tuple(checks), iso(since) or "", iso(now + CLOCK_SLACK) or ""
-    nothing: Mapping[str, Document] = {}
 
-    def is_stale(known: Mapping[str, Document]) -> bool:
-        return any(not first <= ((known.get(name) or {}).get("at") or "") <= last for name in names)
+    def is_stale(node: str) -> bool:
+        oldest, newest = times_of(readings, (node,), names)
+        return not first <= oldest <= newest <= last
 
-    return [node for node in nodes if is_stale(readings.get(node, nothing))]
+    return [node for node in nodes if names and is_stale(node)]
+
+
+def times_of(
+    readings: Mapping[str, Mapping[str, Document]], nodes: Iterable[str], checks: Iterable[str]
+) -> tuple[str, str]:
+    """When the oldest and the newest of these readings were taken; a missing one counts as the oldest, and is empty."""
+    names, nothing = tuple(checks), dict[str, Document]()
+    known = (readings.get(node, nothing) for node in nodes)
+    times = {each[name].get("at") or "" if name in each else "" for each in known for name in names}
+    return min(times, default=""), max(times, default="")
 
 
 def unread_document(check: Check) -> Document:

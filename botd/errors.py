@@ -141,7 +141,10 @@ class StoreUnavailable(BotdError):
 
 
 class StoreDamaged(StoreUnavailable):
-    """Raised when the database file is damaged. The agent ends, and keeps the file aside when it starts again."""
+    """Raised when the database file or something in it is damaged.
+
+    The agent ends. When it starts again it keeps the file aside, or where only readings are damaged, forgets those.
+    """
 
     code = "store-damaged"
 

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from botd.documents import Document, decode, encode, reading_document, stale_nodes
+from botd.documents import reading_document, stale_nodes
 from botd.errors import StoreUnavailable
 from botd.history import Words, reading_changes, word
 from botd.model import Change, Clock, Reading
 from botd.store import Store
+from botd.store.readings import NodeReadings
 
 MAX_UNWRITTEN = 100_000
 """Changes that wait for a store which cannot be written; of more, the oldest are given up."""
@@ -27,14 +28,14 @@ class LatestReadings:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
-        self._documents: dict[str, dict[str, Document]] = {}
-        self._unwritten: set[str] = set()
+        self._documents: dict[str, NodeReadings] = {}
+        self._unwritten: dict[str, NodeReadings] = {}
         self._words: dict[str, Words] = {}
         self._changes: list[Change] = []
 
     def load(self) -> None:
         """Takes up what an earlier agent left in the store."""
-        self._documents = {node: decode(data) for node, data in self._store.readings_since(0).items()}
+        self._documents = self._store.readings.since(0)
         for (node, subject), last in self._store.changes.last_words().items():
             self._words.setdefault(node, {})[subject] = last
         for node, readings in self._documents.items():
@@ -45,22 +46,20 @@ class LatestReadings:
         """Replaces these readings of a node; its other checks keep theirs."""
         new = {name: reading_document(reading) for name, reading in readings.items()}
         with self._lock:
-            self._documents[node] = {**self._documents.get(node, {}), **new}
-            self._unwritten.add(node)
+            self._documents[node] = self._unwritten[node] = {**self._documents.get(node, {}), **new}
             self._changes += reading_changes(node, self._words.setdefault(node, {}), new, self._clock())
             del self._changes[:-MAX_UNWRITTEN]
 
     def flush(self) -> None:
         """Writes what is new, all or nothing. Raises StoreUnavailable, and then all of it is still to write."""
         with self._lock:
-            nodes, self._unwritten = self._unwritten, set()
+            readings, self._unwritten = self._unwritten, {}
             changes, self._changes = self._changes, []
-            documents = {node: encode(self._documents[node]) for node in nodes}
         try:
-            self._store.write_readings(documents, self._clock(), changes=changes)
+            self._store.readings.write(readings, self._clock(), changes=changes)
         except StoreUnavailable:
             with self._lock:
-                self._unwritten |= nodes
+                self._unwritten = readings | self._unwritten
                 self._changes = changes + self._changes
             raise
 

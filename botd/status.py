@@ -6,13 +6,14 @@ JSON is made once per change and not once per request.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from botd import nodeset
 from botd.checks import Checks, select, with_needs
@@ -21,91 +22,33 @@ from botd.documents import CLOCK_SLACK, Document, decode, encode, iso, node_docu
 from botd.errors import BadRequest, NoNodeList, SlurmFailed, SlurmTimeout
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
+from botd.kept import Kept
 from botd.model import Clock, Group, SlurmNode, Sweep, SweepState
 from botd.rows import row_document
 from botd.store import ALIVE_S, Pulse, Store
+from botd.view import Holding, Question, StatusAnswer, View
 
 RECHECK_S = 0.05
 """How long a process trusts its view of the store. A request that waited for something looks afresh."""
 
-CACHED_ANSWERS = 32
+CACHED_ANSWERS = 64
+"""Bodies that are kept; one that goes out with gzip counts twice."""
 
 CACHED_BYTES = 64 * 2**20
 """Of all cached answers together: 10,000 nodes with 16 checks are 28 MB, and each question may be another one."""
+
+GZIP_LEVEL = 3
+"""22 MB of 10,000 nodes take 50 ms with 1 to 3 and become 1.4 MB; 6 takes 140 ms and saves a fifth of that."""
+
+CACHED_CHOICES = 64
+
+CACHED_NAMES = 2**23
+"""Characters of all cached choices of nodes together, their names included: some 400,000 names."""
 
 CACHED_READINGS = 300_000
 """Readings that are kept as JSON, of some 170 bytes each."""
 
 _POLL_S = 0.05
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a status request asks, understood: every node and check is known.
-
-    `max_age_s` of 0 means read after the request came; `wait_s` is how long the client will wait for that.
-    """
-
-    nodes: tuple[str, ...]
-    checks: tuple[str, ...]
-    groups: tuple[str, ...]
-    max_age_s: float
-    wait_s: float
-    uses_sinfo: bool = False
-
-
-@dataclass(frozen=True)
-class View:
-    """The store as it was at one moment.
-
-    `fragments` are its nodes as JSON, by shape and checks, made when first asked for.
-    """
-
-    pulse: Pulse
-    inventory: Inventory
-    readings: Mapping[str, Mapping[str, Document]]
-    fragments: dict[tuple[str, tuple[str, ...]], dict[str, bytes]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class StatusAnswer:
-    """The nodes with their readings, and how far they can be trusted. `problems` are sentences for a person."""
-
-    as_of: datetime | None
-    groups: tuple[str, ...]
-    checks: tuple[str, ...]
-    nodes: tuple[str, ...]
-    complete: bool
-    problems: tuple[str, ...]
-    sweep: int | None
-    revision: tuple[int, int]
-    view: View = field(compare=False, repr=False)
-
-    @property
-    def identity(self) -> Hashable:
-        """What two answers have in common that look the same; without the view, which is as large as the store."""
-        return (
-            self.as_of,
-            self.groups,
-            self.checks,
-            self.nodes,
-            self.complete,
-            self.problems,
-            self.sweep,
-            self.revision,
-        )
-
-    def head(self) -> Document:
-        """The answer without its nodes."""
-        return {
-            "as_of": iso(self.as_of),
-            "groups": list(self.groups),
-            "checks": list(self.checks),
-            "count": len(self.nodes),
-            "complete": self.complete,
-            "problems": list(self.problems),
-            "sweep": self.sweep,
-        }
 
 
 class Board:
@@ -119,7 +62,8 @@ class Board:
         self._lock = threading.Lock()
         self._view: View | None = None
         self._looked_at = 0.0
-        self._answers: OrderedDict[object, tuple[bytes, str]] = OrderedDict()
+        self._bodies: Kept[Hashable, tuple[bytes, str]] = Kept(_body_size, most=CACHED_ANSWERS, limit=CACHED_BYTES)
+        self._choices: Kept[_Choice, tuple[str, ...]] = Kept(_choice_size, most=CACHED_CHOICES, limit=CACHED_NAMES)
 
     @property
     def checks(self) -> Checks:
@@ -132,6 +76,9 @@ class Board:
 
     def view(self, *, fresh: bool = False) -> View:
         """The store as it is now, or was a moment ago. Raises StoreUnavailable."""
+        view = self._view
+        if view and not fresh and time.monotonic() - self._looked_at <= RECHECK_S:
+            return view
         with self._lock:
             if self._view is None or fresh or time.monotonic() - self._looked_at > RECHECK_S:
                 self._view = self._look(self._view)
@@ -179,13 +126,20 @@ class Board:
         view = self.fresh_list(max_age_s, wait_s) if max_age_s < self._config.slurm.refresh else self.known()
         if uses_sinfo and view.pulse.list_as_of is None and view.pulse.list_error:
             raise _slurm_error(view.pulse, "there is no earlier list")
+        pulse = view.pulse
+        choice = _Choice(pulse.list_revision, pulse.list_as_of, ",".join(terms), nodes or "")
+        ordered = self._choices.get(choice, lambda: self._chosen(view, choice))
+        return Question(ordered, names, tuple(terms), max_age_s, wait_s, uses_sinfo)
+
+    def _chosen(self, view: View, choice: _Choice) -> tuple[str, ...]:
+        """The nodes that a request names, naturally sorted. Raises as `question` does."""
         limit = self._config.server.max_nodes
-        chosen = set(view.inventory.expand_groups(",".join(terms), max_nodes=limit)) if terms else set()
+        terms, nodes = choice.terms, choice.nodes
+        chosen = set(view.inventory.expand_groups(terms, max_nodes=limit)) if terms else set()
         chosen |= set(view.inventory.expand_nodes(nodes, max_nodes=limit)) if nodes else set()
         if len(chosen) > limit:
             raise BadRequest(f"this asks for {len(chosen)} nodes; ask for at most {limit} at once")
-        ordered = tuple(sorted(chosen, key=nodeset.natural_key))
-        return Question(ordered, names, tuple(terms), max_age_s, wait_s, uses_sinfo)
+        return tuple(sorted(chosen, key=nodeset.natural_key))
 
     def fresh_list(self, max_age_s: float, wait_s: float) -> View:
         """The view with a node list that the agent tried to read at most `max_age_s` ago, if it gets to it in time."""
@@ -214,15 +168,16 @@ class Board:
         view = self.view()
         sweep = None
         since = self._clock() - timedelta(seconds=question.max_age_s)
-        if sweep_allowed and self._stale(view, question, since) and self.agent_alive(view):
+        if sweep_allowed and self._is_stale(view, question, since) and self.agent_alive(view):
             sweep = self._request(question)
             self._wait(sweep, question.wait_s)
             view = self.view(fresh=True)
         # A client that does not wait is told which sweep to follow; what it gets is what was there.
-        complete = not self._stale(view, question, since) and self.agent_alive(view)
+        alive = self.agent_alive(view)
+        complete = not self._is_stale(view, question, since) and alive
         problems = self._problems(view, uses_sinfo=question.uses_sinfo)
-        if sweep_allowed and not complete and self.agent_alive(view):
-            count = len(self._stale(view, question, since))
+        if sweep_allowed and not complete and alive:
+            count = len(stale_nodes(view.readings, question.nodes, question.checks, since, self._clock()))
             problems.append(f"{count} of {len(question.nodes)} nodes have readings older than asked for")
         listed = not (question.uses_sinfo and view.pulse.list_error)
         return StatusAnswer(
@@ -235,22 +190,35 @@ class Board:
             sweep=sweep,
             revision=(view.pulse.revision, view.pulse.list_revision),
             view=view,
+            holding=self._holding(view, question) if complete and sweep is None else None,
         )
+
+    def _holding(self, view: View, question: Question) -> Holding | None:
+        """For how long a complete answer is the answer to this question."""
+        oldest, newest = view.times_of(question.nodes, question.checks)
+        if not oldest or question.max_age_s < self._config.slurm.refresh:
+            return None
+        until = datetime.fromisoformat(oldest) + timedelta(seconds=question.max_age_s)
+        return Holding(view.edition, datetime.fromisoformat(newest) - CLOCK_SLACK, until)
+
+    def holds(self, holding: Holding) -> bool:
+        """Whether an answer is still what it was. Raises StoreUnavailable."""
+        view = self.view()
+        is_current = holding.since <= self._clock() <= holding.until
+        return is_current and holding.edition == view.edition and self.agent_alive(view)
 
     def encoded(self, answer: StatusAnswer, form: Hashable, make: Callable[[], bytes]) -> tuple[bytes, str]:
         """The body of an answer in one form and its entity tag, made by `make` where it was not made before."""
-        key = (form, answer.identity)
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        body = make()
-        entry = (body, hashlib.blake2b(body, digest_size=16).hexdigest())
-        with self._lock:
-            self._answers[key] = entry
-            while len(self._answers) > CACHED_ANSWERS or _size(self._answers.values()) > CACHED_BYTES:
-                self._answers.popitem(last=False)
-        return entry
+
+        def entry() -> tuple[bytes, str]:
+            body = make()
+            return body, hashlib.blake2b(body, digest_size=16).hexdigest()
+
+        return self._bodies.get((form, answer.identity), entry)
+
+    def packed(self, tag: str, body: bytes) -> bytes:
+        """A body with gzip, made where that of this entity tag was not made before."""
+        return self._bodies.get(("gzip", tag), lambda: (gzip.compress(body, GZIP_LEVEL, mtime=0), tag))[0]
 
     def node_documents(self, answer: StatusAnswer) -> list[Document]:
         """The nodes of an answer as documents."""
@@ -292,22 +260,27 @@ class Board:
     def _look(self, old: View | None) -> View:
         """The view after the old one: only what changed since is read, and only its fragments are dropped."""
         pulse = self._store.pulse()
-        if old is None:
+        # Another beginning is another database: the one before was damaged and kept aside.
+        if old is None or pulse.history_since != old.pulse.history_since:
             old = View(replace(pulse, revision=-1, list_revision=0), Inventory({}, {}), {})
         if pulse.list_revision != old.pulse.list_revision:
             inventory = from_document(decode(self._store.node_list() or b"{}"))
             old = View(old.pulse, inventory, old.readings)
         if pulse.revision == old.pulse.revision:
             return replace(old, pulse=pulse)
-        changed = {node: decode(data) for node, data in self._store.readings_since(old.pulse.revision).items()}
+        changed = self._store.readings.since(old.pulse.revision)
         fragments = {
             shape: {node: data for node, data in dict(known).items() if node not in changed}
             for shape, known in dict(old.fragments).items()
         }
         return View(pulse, old.inventory, {**old.readings, **changed}, fragments)
 
-    def _stale(self, view: View, question: Question, since: datetime) -> list[str]:
-        return stale_nodes(view.readings, question.nodes, question.checks, since, self._clock())
+    def _is_stale(self, view: View, question: Question, since: datetime) -> bool:
+        """Whether any reading is missing, older than `since`, or of a time to come."""
+        if not question.nodes or not question.checks:
+            return False
+        oldest, newest = view.times_of(question.nodes, question.checks)
+        return not (iso(since) or "") <= oldest <= newest <= (iso(self._clock() + CLOCK_SLACK) or "")
 
     def _tried(self, view: View, since: datetime) -> bool:
         tried = view.pulse.list_tried_at
@@ -360,8 +333,21 @@ def listed_groups(inventory: Inventory) -> list[Group]:
     return always + [inventory.groups[name] for name in inventory.group_names()]
 
 
-def _size(entries: Iterable[tuple[bytes, str]]) -> int:
-    return sum(len(body) for body, _ in entries)
+class _Choice(NamedTuple):
+    """How a request names nodes, and of which list."""
+
+    list_revision: int
+    list_as_of: datetime | None
+    terms: str
+    nodes: str
+
+
+def _choice_size(choice: _Choice, names: tuple[str, ...]) -> int:
+    return len(choice.terms) + len(choice.nodes) + sum(map(len, names))
+
+
+def _body_size(_key: Hashable, entry: tuple[bytes, str]) -> int:
+    return len(entry[0])
 
 
 def _words(text: str) -> list[str]:

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 SECRETS = ("BOTD_BMC_PASSWORD", "BOTD_SSH_PASSPHRASE", "SSH_AUTH_SOCK")
 """What the agent may have in its environment and the web server may not."""
 
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""glibc gives up to 16 of many threads an arena of their own, and what answers of megabytes leave behind in each is
+never used by another: 230 MB a web process where 135 MB do (mallopt(3), glibc 2.36)."""
+
 STOP_S = 10.0
 MAX_PAUSE_S = 30.0
 
@@ -73,11 +77,9 @@ class Child:
 def serve(config: Config, log_level: str) -> int:
     """Runs web and agent until SIGINT or SIGTERM; the exit status. Raises ConfigError where the port is taken."""
     check_port(config.server.listen)
-    environment = _environment(config)
-    web_environment = {name: value for name, value in environment.items() if name not in SECRETS}
     children = [
-        Child("agent", _agent_words(config, log_level), environment),
-        Child("web", _web_words(config, log_level), web_environment),
+        Child("agent", _agent_words(config, log_level), _environment(config)),
+        Child("web", _web_words(config, log_level), _web_environment(config)),
     ]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -115,6 +117,11 @@ def _environment(config: Config) -> dict[str, str]:
     beside = str(Path(__file__).resolve().parent.parent)
     paths = [beside, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "BOTD_CONFIG": config.path, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _web_environment(config: Config) -> dict[str, str]:
+    """The same without the agent's secrets."""
+    return ONE_ARENA | {name: value for name, value in _environment(config).items() if name not in SECRETS}
 
 
 def _agent_words(config: Config, log_level: str) -> list[str]:

@@ -3,23 +3,17 @@
 /** The longest age that the interface takes: whatever is known, however old. */
 const KNOWN_S = 315360000;
 
-/** The parameters of this page's address that name nodes and checks; the others are about how a page looks. */
-const ASKED = ["groups", "g", "nodes", "h", "checks"];
-
 /** An answer of the server that is an error. The message is the server's own, for a person. */
 export class Refused extends Error {}
 
-/** The server as one page sees it: what the address asks for, again and again. */
+/** The server as one page sees it. `urls.table` names the nodes and checks of the page: it is asked again and again. */
 export class Api {
   #urls;
-  #query;
   #etag = null;
   #skewMs = 0;
 
-  constructor(urls, search) {
+  constructor(urls) {
     this.#urls = urls;
-    const given = new URLSearchParams(search);
-    this.#query = new URLSearchParams([...given].filter(([name]) => ASKED.includes(name)));
   }
 
   /** Seconds since the epoch, by the server's clock. */
@@ -29,8 +23,9 @@ export class Api {
 
   /** The whole table, or null when nothing has changed since the last one. */
   async whole() {
-    const known = this.#etag ? { "If-None-Match": this.#etag } : {};
-    const response = await this.#fetch(this.#table({}), { headers: known });
+    const again = { cache: "no-store", headers: { "If-None-Match": this.#etag } };
+    // The first time the page has asked for it already (rel=preload), which only a plain request can make use of.
+    const response = await this.#fetch(this.#urls.table, this.#etag ? again : { cache: "default" });
     if (response.status === 304) return null;
     const body = await response.json();
     this.#etag = response.headers.get("ETag");
@@ -39,16 +34,16 @@ export class Api {
 
   /** The table of some nodes. */
   async some(nodes) {
-    return (await this.#post(this.#urls.table, { nodes })).json();
+    return (await this.#post(this.#url.pathname, { nodes })).json();
   }
 
-  /** Has these nodes read now, or all that the address asks for; the answer names the sweep to follow. */
+  /** Has these nodes read now, or all that the page is about; the answer names the sweep to follow. */
   async check(nodes) {
     const now = { max_age: 0, wait: 0 };
-    const response = nodes
-      ? await this.#post(this.#urls.table, { nodes, ...now })
-      : await this.#fetch(this.#table(now));
-    return response.json();
+    if (nodes) return (await this.#post(this.#url.pathname, { nodes, ...now })).json();
+    const url = this.#url;
+    for (const [name, value] of Object.entries(now)) url.searchParams.set(name, value);
+    return (await this.#fetch(url)).json();
   }
 
   /** One node's readings of one check in full. */
@@ -69,13 +64,13 @@ export class Api {
     return new EventSource(`${this.#urls.sweeps}/${sweep}/events`);
   }
 
-  #table(parameters) {
-    return `${this.#urls.table}?${new URLSearchParams([...this.#query, ...Object.entries(parameters)])}`;
+  get #url() {
+    return new URL(this.#urls.table, location.href);
   }
 
   async #post(url, body) {
-    const checks = this.#query.get("checks");
-    const asked = checks ? { checks: [checks], ...body } : body;
+    const checks = this.#url.searchParams.getAll("checks");
+    const asked = checks.length ? { checks, ...body } : body;
     const headers = { "Content-Type": "application/json" };
     return this.#fetch(url, { method: "POST", headers, body: JSON.stringify(asked) });
   }

@@ -16,7 +16,7 @@ const AGES_MS = 5000;
 
 async function start(live) {
   const { table: tableUrl, status, sweeps, node, bundle } = live.dataset;
-  const api = new Api({ table: tableUrl, status, sweeps: sweeps.replace(/\/0$/, "") }, location.search);
+  const api = new Api({ table: tableUrl, status, sweeps: sweeps.replace(/\/0$/, "") });
   const [{ default: DataTable }, answer] = await Promise.all([import(bundle), api.whole()]);
   const prefs = new Prefs(storage());
   const table = new Table(DataTable, live.querySelector("#live-table"), {

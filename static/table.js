@@ -3,8 +3,7 @@
 import { compare, makeColumns, prepare, writeAges } from "./columns.js";
 import { el } from "./words.js";
 
-const LENGTHS = [50, 100, 500, -1];
-const MANY = 2000; // so many rows on one page take seconds: nobody gets them by having chosen "All" for fewer
+const MANY = 2000; // more rows on one page take a browser many seconds
 
 const WORDS = {
   info: "_START_ to _END_ of _TOTAL_",
@@ -27,6 +26,7 @@ export class Table {
     this.columns = makeColumns(checks, nodeUrl);
     this.element = element;
     element.append(header(this.columns));
+    const lengths = [50, 100, 500, rows.length > MANY ? MANY : -1];
     this.#table = new DataTable(element, {
       data: rows.map(prepare),
       columns: [pick(DataTable), ...this.columns.map((column) => definition(column, prefs))],
@@ -35,11 +35,11 @@ export class Table {
       deferRender: true,
       language: WORDS,
       layout: { topStart: null, topEnd: null, bottomStart: "info", bottomEnd: ["pageLength", "paging"] },
-      lengthMenu: LENGTHS,
+      lengthMenu: lengths,
       order: [],
       orderClasses: false,
       orderFixed: { post: [[1, "asc"]] }, // what is alike stands in the order of the nodes, whichever way it is sorted
-      pageLength: rows.length > MANY && prefs.pageLength < 0 ? 500 : prefs.pageLength,
+      pageLength: lengths.includes(prefs.pageLength) ? prefs.pageLength : 500,
       select: { style: "multi+shift", selector: "td.pick", headerCheckbox: true, info: false },
     });
     this.#index();
@@ -95,7 +95,8 @@ export class Table {
 
   set page(page) {
     const last = this.#table.page.info().pages;
-    this.#table.page(Math.max(0, Math.min(page, last) - 1)).draw("page");
+    const index = Math.max(0, Math.min(page, last) - 1);
+    if (index !== this.#table.page()) this.#table.page(index).draw("page");
   }
 
   /** Rows on a page; -1 for all. */

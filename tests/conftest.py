@@ -76,7 +76,7 @@ class Site:
             name: {**reading_document(readings.get(name) or Reading(State.OK, unit=check.unit)), "at": at}
             for name, check in self.checks.items()
         }
-        self.store.write_readings({node: encode(document)}, self.now)
+        self.store.readings.write({node: document}, self.now)
 
     def beat(self) -> None:
         """The agent is alive now."""

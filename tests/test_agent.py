@@ -100,7 +100,7 @@ def test_it_sweeps_its_groups_on_its_interval(tmp_path: Path, run_agent) -> None
     lone = Lone(tmp_path, interval=0.5)
     run_agent(lone)
     wait_until(lambda: (lone.store.sweeps.figures().by_state.get("done") or 0) >= 2)
-    assert set(lone.store.readings_since(0)) == {"n1", "n2", "n3"}
+    assert set(lone.store.readings.since(0)) == {"n1", "n2", "n3"}
 
 
 def test_only_who_asks_for_readings_of_now_costs_a_full_login(tmp_path: Path, run_agent, monkeypatch) -> None:
@@ -194,7 +194,7 @@ def test_it_keeps_readings_that_cannot_be_written_and_writes_them_later(lone: Lo
     other.execute("ROLLBACK")
     other.close()
     wait_until(lambda: lone.store.sweeps.get(sweep).state is SweepState.DONE)
-    assert set(lone.store.readings_since(0)) == {"n1"}
+    assert set(lone.store.readings.since(0)) == {"n1"}
 
 
 def test_a_sweep_cut_by_kill_is_marked_and_earlier_readings_stay(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_sweep_cut_by_kill_is_marked_and_earlier_readings_stay(tmp_path: Path)
             wait_until(lambda: lone.store.pulse().list_tried_at)
             client = create_app(lone.config).test_client()
             assert client.get("/api/v1/status?groups=all&checks=ping&max_age=0").get_json()["complete"] is True
-            before = lone.store.readings_since(0)
+            before = lone.store.readings.since(0)
             cut = client.get("/api/v1/status?groups=all&checks=ssh&max_age=0&wait=0").get_json()["sweep"]
             wait_until(lambda: lone.store.sweeps.get(cut).state is SweepState.RUNNING)
         finally:
@@ -216,7 +216,7 @@ def test_a_sweep_cut_by_kill_is_marked_and_earlier_readings_stay(tmp_path: Path)
         again = lone.process()
         try:
             wait_until(lambda: lone.store.sweeps.get(cut).state is SweepState.CUT)
-            assert lone.store.readings_since(0) == before
+            assert lone.store.readings.since(0) == before
             assert client.get("/api/v1/status?nodes=n1&checks=ping").get_json()["complete"] is True
         finally:
             again.terminate()

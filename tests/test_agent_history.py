@@ -14,6 +14,7 @@ from botd.model import Change, Reading, State, utc_now
 from botd.numbers import Housekeeping, NumberCollector
 from tests.conftest import Site, need_program
 from tests.program import wait_until
+from tests.store.conftest import noise
 from tests.test_agent import SINFO, Lone, run_agent  # noqa: F401 (a fixture)
 
 DAY = timedelta(days=1)
@@ -101,7 +102,7 @@ def test_an_agent_whose_database_was_taken_stops(lone: Lone) -> None:
 
 def test_a_damaged_database_is_kept_aside_at_the_start(lone: Lone, tmp_path: Path) -> None:
     lone.store.create()
-    lone.store.write_readings({f"n{i}": bytes(3000) for i in range(100)}, utc_now())
+    lone.store.readings.write({f"n{i}": noise(3000) for i in range(100)}, utc_now())
     lone.store.close()
     path = tmp_path / "botd.db"
     data = bytearray(path.read_bytes())
@@ -186,7 +187,7 @@ def housekeeping(site: Site) -> Housekeeping:
 
 def record(site: Site, *, days: int) -> None:
     change = Change("n1", "ssh", "fail", "ok", site.now - timedelta(days=days))
-    site.store.write_readings({"n1": b"{}"}, site.now, changes=[change])
+    site.store.readings.write({"n1": {}}, site.now, changes=[change])
 
 
 def test_what_is_too_old_is_forgotten(site: Site) -> None:

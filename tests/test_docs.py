@@ -39,6 +39,7 @@ from botd.resources.params import (
     StatusQuery,
     TableBody,
 )
+from botd.supervise import ONE_ARENA
 from tests.conftest import Site, drained
 
 ROOT = Path(__file__).parent.parent
@@ -145,7 +146,7 @@ def documented(make_site: Any) -> Iterator[Site]:
     sweep = site.store.sweeps.start(names, list(site.checks), site.now)
     site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
     happened = Change("n0017.bigmem", "ssh", "ok", "fail: timeout", site.now, "no answer within 5 s", is_bad=True)
-    site.store.write_readings({"gone.bigmem": b"{}"}, site.now, changes=[happened])
+    site.store.readings.write({"gone.bigmem": {}}, site.now, changes=[happened])
     site.beat()
     yield site
     site.store.close()
@@ -513,7 +514,8 @@ def test_the_units_run_as_two_users_of_one_group_on_one_configuration() -> None:
     agent, web = map(unit, UNITS)
     assert agent["User"] != web["User"]
     assert agent["Group"] == web["Group"]
-    assert agent["Environment"] == web["Environment"]
+    malloc = [f"{name}={value}" for name, value in ONE_ARENA.items()]
+    assert web["Environment"].split() == [agent["Environment"], *malloc]
 
 
 def test_the_units_may_write_the_database_of_the_sample_configuration() -> None:

@@ -14,7 +14,7 @@ from botd.formats import Form
 from botd.resources.base import board
 from botd.resources.params import chosen_format
 from botd.resources.status import survey_of
-from botd.status import StatusAnswer
+from botd.view import StatusAnswer
 
 LAST_KNOWN_S = 10 * 365 * 86400.0
 """The age that a page accepts where nothing else is said: it shows what is known and makes nobody wait."""

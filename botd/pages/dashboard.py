@@ -18,7 +18,7 @@ from botd.resources.params import DashboardQuery, query
 from botd.resources.status import status_question, status_reply
 from botd.status import listed_groups
 
-PAGE_NODES = 500
+PAGE_NODES = 200
 """Nodes in the tables of one page: text browsers and phones choke on more."""
 
 MAX_LINK = 1000

@@ -15,8 +15,8 @@ from botd.pages.history import timeline
 from botd.resources.base import board, reply
 from botd.resources.params import NodePageQuery, query
 from botd.resources.status import status_question, status_reply
-from botd.status import StatusAnswer
 from botd.terminal import Column, Look, notes
+from botd.view import StatusAnswer
 
 
 def node_page(name: str) -> Response:

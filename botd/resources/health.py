@@ -13,8 +13,8 @@ from botd.documents import Document, encode, iso
 from botd.model import utc_now
 from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import JsonQuery, query
-from botd.status import View
 from botd.store import SweepFigures
+from botd.view import View
 
 
 class HealthResource(BotdResource):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from flask import request
@@ -80,7 +81,7 @@ class StatusQuery(CheckQuery):
 class DashboardQuery(StatusQuery):
     """A request for the table that people look at."""
 
-    page = _count("Which part of the page's tables, of 500 nodes each.", 1, 1000)
+    page = _count("Which part of the page's tables, of 200 nodes each.", 1, 1000)
 
 
 class ClusterQuery(StatusQuery):
@@ -229,8 +230,14 @@ def either(args: Mapping[str, Any], long: str, short: str) -> str | None:
     return None if value is None else str(value)
 
 
+@cache
+def _loader(schema: type[Schema]) -> Schema:
+    """The one of its kind: making it costs more than all else that a request says."""
+    return schema()
+
+
 def _load(schema: type[Schema], values: Mapping[str, Any]) -> dict[str, Any]:
-    loader = schema()
+    loader = _loader(schema)
     for name in values:
         if name not in loader.fields:
             raise BadRequest(f'unknown parameter "{name[:60]}"{did_you_mean(name, loader.fields) or _known(loader)}')

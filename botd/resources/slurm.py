@@ -11,7 +11,8 @@ from botd.model import SlurmNode
 from botd.nodeset import fold
 from botd.resources.base import BotdResource, board, config, reply
 from botd.resources.params import FormatQuery, HostinfoQuery, SinfoQuery, chosen_format, either, query
-from botd.status import View, listed_groups
+from botd.status import listed_groups
+from botd.view import View
 
 SINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "reason")
 HOSTINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "partitions", "features", "jobs", "reason")

@@ -15,9 +15,10 @@ from botd.findings import Survey, survey
 from botd.formats import MIME, Form, status_body
 from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, either, query
-from botd.status import Question, StatusAnswer
+from botd.resources.repeats import may_repeat
 from botd.terminal import notes
 from botd.timeline import Span, read_page
+from botd.view import Question, StatusAnswer
 
 NODE_CHANGES = 20
 """Changes that come with the readings of one node."""
@@ -54,6 +55,7 @@ def status_reply(question: Question, form: Form) -> Response:
 
     body, tag = here.encoded(answer, form, make)
     if form.name != "table":
+        may_repeat(answer)
         return reply(form.name, body, tag)
     ages = notes([f"readings are {survey_of(answer).ages(here.now())}"], form.look).encode()
     return reply(form.name, body + ages, f"{tag}-{crc32(ages):x}")
@@ -76,8 +78,8 @@ def _node_reply(question: Question, form: Form) -> Response:
 
 def survey_of(answer: StatusAnswer) -> Survey:
     """The readings of an answer in a few figures."""
-    known = answer.view.readings
-    return survey((known.get(node, {}) for node in answer.nodes), answer.checks)
+    view, nodes, checks = answer.view, answer.nodes, answer.checks
+    return view.once(("survey", nodes, checks), lambda: survey((view.readings.get(node, {}) for node in nodes), checks))
 
 
 class StatusResource(BotdResource):

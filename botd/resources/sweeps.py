@@ -83,7 +83,7 @@ def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) 
         now = view.view(fresh=True).pulse.revision
         over = sweep.state in (SweepState.DONE, SweepState.CUT)
         if (sweep.state, sweep.done) != told or now != revision or over:
-            finished = sorted(here.readings_since(revision).keys() & set(sweep.nodes)) if now != revision else []
+            finished = sorted(here.readings.nodes_since(revision) & set(sweep.nodes)) if now != revision else []
             document = {**sweep_document(sweep), "event": "end" if over else "progress", "finished": finished}
             yield _event(document, form)
             told, revision = (sweep.state, sweep.done), now

@@ -13,7 +13,7 @@ from botd.model import Sweep
 from botd.resources.base import BotdResource, board, reply
 from botd.resources.params import MAX_AGE_S, TableBody, TableQuery, body, query
 from botd.resources.status import joined_lists, status_question, survey_of
-from botd.status import StatusAnswer
+from botd.view import StatusAnswer
 
 
 class TableResource(BotdResource):

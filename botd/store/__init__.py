@@ -7,7 +7,8 @@ must know for each request: whether anything changed since it last looked, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,14 +21,17 @@ from botd.model import Change, utc_now
 from botd.store.changes import Changes
 from botd.store.database import Database, to_time
 from botd.store.migrate import upgrade
+from botd.store.readings import Readings
 from botd.store.samples import Samples
-from botd.store.schema import latest, node_list, pulse
+from botd.store.schema import node_list, pulse
 from botd.store.sweeps import SweepFigures, Sweeps
 
 __all__ = ["ALIVE_S", "Pulse", "Store", "SweepFigures"]
 
 ALIVE_S = 10.0
 """An agent that has not beaten for this long counts as not running."""
+
+log = logging.getLogger(__name__)
 
 _PULSE = sa.select(*(column for column in pulse.c if column.name != "id"))
 _TIMES = {column.name for column in pulse.c if isinstance(column.type, sa.Float)}
@@ -65,11 +69,13 @@ class Store:
         self.sweeps = Sweeps(self._db)
         self.changes = Changes(self._db)
         self.samples = Samples(self._db)
+        self.readings = Readings(self._db, self.changes)
 
     def create(self, now: datetime | None = None) -> None:
         """Makes the tables, or brings those of an older botd up to date. Raises ConfigError for a newer one's.
 
-        A damaged SQLite file is kept aside under another name first, which `note` of the pulse then says.
+        A damaged SQLite file is kept aside under another name first, which `note` of the pulse then says. Readings
+        that are damaged in a sound file are deleted.
         """
         now = now or utc_now()
         note = self._db.set_aside_if_damaged(now)
@@ -80,6 +86,8 @@ class Store:
             db.execute(sa.update(pulse).where(pulse.c.history_since.is_(None)).values(history_since=now.timestamp()))
             if note:
                 db.execute(sa.update(pulse).values(note=note))
+            if lost := self.readings.drop_damaged(db, now):
+                log.error("readings are damaged and are forgotten until the next sweep nodes=%s", ",".join(lost))
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -92,25 +100,6 @@ class Store:
         if row is None:
             raise StoreUnavailable("the database is empty; start `botd agent`, which makes it")
         return _pulse(row)
-
-    # ---- latest readings ----
-
-    def readings_since(self, revision: int) -> dict[str, bytes]:
-        """The JSON documents of the nodes whose readings were written after this revision."""
-        query = sa.select(latest.c.node, latest.c.readings).where(latest.c.revision > revision)
-        with self._db.read() as db:
-            return {row.node: bytes(row.readings) for row in db.execute(query)}
-
-    def write_readings(self, documents: Mapping[str, bytes], now: datetime, *, changes: Sequence[Change] = ()) -> None:
-        """Replaces the documents of these nodes under one new revision, and adds what changed: all of it or none."""
-        if not documents:
-            return
-        with self._db.write() as db:
-            db.execute(sa.update(pulse).values(revision=pulse.c.revision + 1, revised_at=now.timestamp()))
-            revision = db.scalar(sa.select(pulse.c.revision))
-            rows = [{"node": n, "revision": revision, "readings": document} for n, document in documents.items()]
-            db.execute(self._db.upsert(latest, "node"), rows)
-            self.changes.add(db, changes)
 
     # ---- the node list ----
 

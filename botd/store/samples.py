@@ -7,8 +7,8 @@ of one node is one row per moment.
 
 from __future__ import annotations
 
+import logging
 import math
-import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from botd.store.database import Database
+from botd.store.packing import Packing
 from botd.store.schema import node_numbers, samples
 
 CHUNK = 256
@@ -25,11 +26,13 @@ CHUNK = 256
 THIN_S = 3600
 """Seconds between the moments that stay when a day has passed."""
 
-FAST = 1
-"""The level of zlib: higher ones gain little on floats and cost more than the writing."""
-
 Numbers = Mapping[str, Mapping[str, float]]
 """Numbers by check, by node."""
+
+
+log = logging.getLogger(__name__)
+
+_NUMBERED = sa.select(node_numbers.c.node, node_numbers.c.number)
 
 
 class Samples:
@@ -48,12 +51,13 @@ class Samples:
             for node, number in self._numbered(db, numbers).items():
                 chunks.setdefault(number // CHUNK, {})[number % CHUNK] = numbers[node]
             moment = {"at": int(at.timestamp()), "checks": ",".join(checks)}
-            rows = [{**moment, "chunk": chunk, "numbers": _pack(found, checks)} for chunk, found in chunks.items()]
+            packing = Packing()
+            rows = [{**moment, "chunk": c, "numbers": _pack(packing, found, checks)} for c, found in chunks.items()]
             db.execute(self._db.upsert(samples, "chunk", "at"), rows)
 
     def _numbered(self, db: sa.Connection, nodes: Iterable[str]) -> dict[str, int]:
         """The number of each node; one that has none gets the next."""
-        known = {row.node: row.number for row in db.execute(sa.select(node_numbers))}
+        known = dict(db.execute(_NUMBERED).all())
         new = {node: len(known) + i for i, node in enumerate(node for node in nodes if node not in known)}
         if new:
             db.execute(sa.insert(node_numbers), [{"node": node, "number": number} for node, number in new.items()])
@@ -67,11 +71,17 @@ class Samples:
             if number is None:
                 return {}
             span = samples.c.at.between(int(since.timestamp()), int(until.timestamp()))
-            query = sa.select(samples).where(samples.c.chunk == number // CHUNK, span).order_by(samples.c.at)
-            found: dict[str, list[tuple[int, float]]] = {}
-            for row in db.execute(query):
-                for check, value in _unpack(row.numbers, row.checks.split(","), number % CHUNK):
-                    found.setdefault(check, []).append((row.at, value))
+            wanted = sa.select(samples.c.at, samples.c.checks, samples.c.numbers)
+            query = wanted.where(samples.c.chunk == number // CHUNK, span).order_by(samples.c.at)
+            rows = db.execute(query).all()
+        found: dict[str, list[tuple[int, float]]] = {}
+        packing, place = Packing(), number % CHUNK
+        for at, names, numbers in rows:
+            checks = names.split(",")
+            values = _unpack(packing, numbers)[place * len(checks) : (place + 1) * len(checks)]
+            for check, value in zip(checks, values, strict=False):
+                if not math.isnan(value):
+                    found.setdefault(check, []).append((at, value))
         return found
 
     def thin(self, before: datetime) -> int:
@@ -105,29 +115,35 @@ class Samples:
             return int(db.execute(sa.delete(samples).where(samples.c.at < int(before.timestamp()))).rowcount)
 
 
-def _pack(values: Mapping[int, Mapping[str, float]], checks: Sequence[str]) -> bytes:
+def _pack(packing: Packing, values: Mapping[int, Mapping[str, float]], checks: Sequence[str]) -> bytes:
     """The numbers of a chunk's nodes, by place, as one row has them."""
-    missing: Mapping[str, float] = {}
-    flat = (values.get(place, missing).get(check, math.nan) for place in range(CHUNK) for check in checks)
-    return zlib.compress(array("f", flat).tobytes(), FAST)
+    flat = array("f", [math.nan]) * (CHUNK * len(checks))
+    for place, found in values.items():
+        for i, check in enumerate(checks, place * len(checks)):
+            flat[i] = found.get(check, math.nan)
+    return packing.pack(flat.tobytes())
 
 
-def _unpack(numbers: bytes, checks: Sequence[str], place: int) -> list[tuple[str, float]]:
-    """The numbers of the node at one place of a row."""
-    values = array("f", zlib.decompress(numbers))[place * len(checks) : (place + 1) * len(checks)]
-    return [(check, value) for check, value in zip(checks, values, strict=True) if not math.isnan(value)]
+def _unpack(packing: Packing, numbers: bytes) -> array[float]:
+    """The numbers in a row; none where it is damaged, which a plot and a mean of many moments can do without."""
+    try:
+        return array("f", packing.unpack(numbers))
+    except ValueError as error:
+        log.warning("numbers of a moment are damaged and left out error=%s", error)
+        return array("f")
 
 
 def _mean(rows: Sequence[Any]) -> dict[str, Any]:
     """Several rows of a chunk as one: of each number the mean of those that were read."""
     checks = sorted({check for row in rows for check in row.checks.split(",")})
     sums: dict[int, dict[str, tuple[float, int]]] = {}
+    packing = Packing()
     for row in rows:
         names = row.checks.split(",")
-        for i, value in enumerate(array("f", zlib.decompress(row.numbers))):
+        for i, value in enumerate(_unpack(packing, row.numbers)):
             if not math.isnan(value):
                 cell = sums.setdefault(i // len(names), {})
                 total, count = cell.get(names[i % len(names)], (0.0, 0))
                 cell[names[i % len(names)]] = (total + value, count + 1)
     means = {place: {check: total / count for check, (total, count) in cell.items()} for place, cell in sums.items()}
-    return {"checks": ",".join(checks), "numbers": _pack(means, checks)}
+    return {"checks": ",".join(checks), "numbers": _pack(packing, means, checks)}

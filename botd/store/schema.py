@@ -1,7 +1,7 @@
 """The tables. What they look like in a database that exists is the work of the migrations beside this file.
 
-Readings are kept as one JSON document per node, because they are always written and read together. Times are
-seconds since the epoch, UTC.
+Readings are kept as compressed JSON documents of many nodes, because they are always written and read together.
+Times are seconds since the epoch, UTC.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ pulse = sa.Table(
 latest = sa.Table(
     "latest",
     metadata,
-    sa.Column("node", sa.String(253), primary_key=True),
+    # Given by who writes, in the same transaction that counts the revision.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
     sa.Column("revision", sa.Integer, nullable=False, index=True),
+    # Their names, joined by commas.
+    sa.Column("nodes", sa.Text, nullable=False),
     sa.Column("readings", sa.LargeBinary, nullable=False),
 )
 

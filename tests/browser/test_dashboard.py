@@ -50,10 +50,17 @@ def test_it_shows_every_node_and_reading_in_the_words_of_the_interface(tab: Tab,
 
 
 def test_it_asks_what_the_address_asks(tab: Tab, program: DemoProgram) -> None:
-    tab.open("/?groups=savio2&checks=ping,ssh")
+    tab.open("/?groups=savio2/n0000&groups=bigmem&checks=ping&checks=ssh")
     heads = tab.find("#live-table thead th .dt-column-title").all_inner_texts()
     assert heads == ["", "Node", "State", "Reason", "Ping", "SSH", "Read"]
-    assert tab.cells("node") == [row["node"] for row in table(program, "groups=savio2")["rows"]]
+    assert tab.cells("node") == [row["node"] for row in table(program, "groups=savio2/n0000,bigmem")["rows"]]
+
+
+def test_it_asks_for_its_rows_once(tab: Tab) -> None:
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.open("/?groups=savio2,savio3&checks=ping,df/tmp")
+    assert sum("/api/v1/table" in url for url in asked) == 1
 
 
 def test_it_tells_a_state_by_its_mark_and_by_colour(tab: Tab, program: DemoProgram) -> None:

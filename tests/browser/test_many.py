@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from botd.documents import encode, iso, reading_document
+from botd.documents import Document, iso, reading_document
 from botd.model import Reading, State
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import served
@@ -23,12 +23,12 @@ def big_site(folder: Path) -> Site:
     names = [f"n{number:05d}.big" for number in range(NODES)]
     racks = {f"rack-{i // 40:03d}": tuple(names[i : i + 40]) for i in range(0, NODES, 40)}
     site.nodes(*map(idle, names), groups=racks)
-    site.store.write_readings({name: readings(site, i) for i, name in enumerate(names)}, site.now)
+    site.store.readings.write({name: readings(site, i) for i, name in enumerate(names)}, site.now)
     site.beat()
     return site
 
 
-def readings(site: Site, number: int) -> bytes:
+def readings(site: Site, number: int) -> dict[str, Document]:
     special = {
         "ping": Reading(State.OK, 0.1 + number % 97 / 1000, "ms"),
         "uptime": Reading(State.OK, 86400 + number * 61 % 7_000_000, "s"),
@@ -39,7 +39,7 @@ def readings(site: Site, number: int) -> bytes:
     }
     at = iso(site.now)
     found = {name: special.get(name) or Reading(State.OK, unit=check.unit) for name, check in site.checks.items()}
-    return encode({name: {**reading_document(reading), "at": at} for name, reading in found.items()})
+    return {name: {**reading_document(reading), "at": at} for name, reading in found.items()}
 
 
 def test_ten_thousand_nodes_are_drawn_sorted_filtered_and_paged(open_tab: OpenTab, tmp_path: Path) -> None:
@@ -50,6 +50,7 @@ def test_ten_thousand_nodes_are_drawn_sorted_filtered_and_paged(open_tab: OpenTa
         tab.open()
         expect(tab.status).to_have_text("10000 nodes")
         assert len(tab.cells("node")) == 100
+        assert tab.find(".dt-length option").all_inner_texts() == ["50", "100", "500", "2,000"]
         tab.sort("uptime")
         assert tab.cells("node")[0] == max(range(NODES), key=lambda n: n * 61 % 7_000_000).__format__("05d").join(
             ("n", ".big")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 
-from tests.conftest import Site
+from botd.store import Store
+from tests.conftest import Site, idle
 
 
 def test_a_locked_database_is_a_503_that_says_so(site: Site) -> None:
@@ -35,3 +37,18 @@ def test_a_database_that_is_gone_is_a_503(site: Site) -> None:
     response = site.client.get("/healthz")
     assert response.status_code == 503
     assert "botd agent" in response.get_json()["error"]["message"]
+
+
+def test_a_new_database_in_the_place_of_a_damaged_one_is_read_from_its_beginning(site: Site) -> None:
+    board = site.app.extensions["botd"].board
+    assert len(board.view().readings) > 1
+    site.store.close()
+    for path in site.folder.glob("botd.db*"):
+        path.rename(path.with_name(f"damaged-{path.name}"))
+    site.store = Store(site.config)
+    site.store.create(site.now + timedelta(seconds=1))
+    site.nodes(idle("new"))
+    site.reading("new")
+    site.beat()
+    view = board.view(fresh=True)
+    assert (set(view.readings), set(view.inventory.names())) == ({"new"}, {"new"})

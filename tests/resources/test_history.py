@@ -21,7 +21,7 @@ def happened(site: Site, node: str = NODE, *, ago_s: float = 60, **more: Any) ->
     """Records one change."""
     at = site.now - timedelta(seconds=ago_s)
     change = Change(node, **{"subject": "ssh", "old": "ok", "new": "fail: timeout", "at": at, "is_bad": True, **more})
-    site.store.write_readings({"n0099.savio2": b"{}"}, site.now, changes=[change])
+    site.store.readings.write({"n0099.savio2": {}}, site.now, changes=[change])
 
 
 def subjects(body: Any) -> list[str]:

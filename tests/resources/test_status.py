@@ -248,6 +248,16 @@ def test_it_keeps_nodes_that_were_never_read_in_the_answer(site: Site) -> None:
     assert body["complete"] is False
 
 
+def test_no_nodes_are_a_whole_answer_that_asks_for_no_sweep(make_site) -> None:
+    from tests.conftest import idle
+
+    well = make_site()
+    well.nodes(idle("n1"))
+    well.beat()
+    body = well.get("/api/v1/status?wait=0")
+    assert (body["count"], body["complete"], body["sweep"]) == (0, True, None)
+
+
 def test_it_asks_for_a_sweep_where_readings_are_too_old_and_says_which(site: Site) -> None:
     site.later(400)
     site.beat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +10,15 @@ from pathlib import Path
 import pytest
 
 from botd.config import parse_config
+from botd.documents import Document
 from botd.store import Store
 from tests.store.postgres import run_sql, running_postgres
+
+
+def noise(size: int) -> dict[str, Document]:
+    """Readings of a node that stay at least `size` bytes long however they are compressed."""
+    return {"ping": {"detail": os.urandom(size).hex()}}
+
 
 Open = Callable[[], Store]
 """Opens the database of the test once more, as another process would."""

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from botd.errors import StoreUnavailable
 from botd.model import Change
 from botd.store import Store
 from botd.store.changes import MAX_NAMES, PRUNE_ROWS
 from botd.store.samples import CHUNK
+from botd.store.schema import samples
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -23,7 +25,7 @@ def change(node: str = "n1", *, age: timedelta = timedelta(), **more: Any) -> Ch
 
 
 def record(store: Store, *found: Change) -> None:
-    store.write_readings({"n1": b"{}"}, NOW, changes=found)
+    store.readings.write({"n1": {}}, NOW, changes=found)
 
 
 def nodes(found: list[Change]) -> list[str]:
@@ -66,8 +68,8 @@ def test_a_page_may_be_of_more_nodes_than_a_query_can_name(store: Store) -> None
 def test_readings_and_their_changes_are_written_together_or_not_at_all(store: Store) -> None:
     broken = change(subject=None)
     with pytest.raises(StoreUnavailable):
-        store.write_readings({"n9": b"{}"}, NOW, changes=[change(), broken])
-    assert store.readings_since(0) == {}
+        store.readings.write({"n9": {}}, NOW, changes=[change(), broken])
+    assert store.readings.since(0) == {}
     assert store.changes.page(limit=9) == []
 
 
@@ -136,3 +138,18 @@ def test_numbers_of_the_last_day_are_not_thinned_and_old_ones_go(store: Store) -
     assert store.samples.thin(NOW) == 0
     assert store.samples.prune(NOW + timedelta(minutes=5)) == 1
     assert len(store.samples.of_node("n1", NOW, NOW + HOUR)["load"]) == 2
+
+
+def test_a_moment_that_is_damaged_is_missing_and_nothing_else(store: Store, database_url: str) -> None:
+    for minutes in (0, 20, 40):
+        store.samples.write({"n1": {"load": float(minutes)}}, NOW + timedelta(minutes=minutes))
+    engine = sa.create_engine(database_url)
+    with engine.begin() as db:
+        middle = samples.c.at == int((NOW + timedelta(minutes=20)).timestamp())
+        packed = bytearray(db.scalars(sa.select(samples.c.numbers).where(middle)).one())
+        packed[len(packed) // 2] ^= 1
+        db.execute(sa.update(samples).where(middle).values(numbers=bytes(packed)))
+    engine.dispose()
+    assert [value for _, value in store.samples.of_node("n1", NOW, NOW + HOUR)["load"]] == [0.0, 40.0]
+    assert store.samples.thin(NOW + DAY) == 3
+    assert [value for _, value in store.samples.of_node("n1", NOW, NOW + HOUR)["load"]] == [20.0]

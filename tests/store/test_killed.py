@@ -9,7 +9,6 @@ import sys
 import time
 from typing import Any
 
-from botd.documents import decode
 from tests.store.conftest import Open
 from tests.store.writer import NODES
 
@@ -33,7 +32,7 @@ def test_readings_and_changes_agree_wherever_the_agent_was_killed(database_url: 
     store = open_again()
     for _ in range(ROUNDS):
         reported = killed_writer(database_url, chance)
-        readings: dict[str, Any] = {node: decode(data)["ping"] for node, data in store.readings_since(0).items()}
+        readings: dict[str, Any] = {node: each["ping"] for node, each in store.readings.since(0).items()}
         assert sorted(readings) == NODES
         turns = {int(reading["detail"]) for reading in readings.values()}
         assert len(turns) == 1, "a sweep is written whole or not at all"

@@ -9,26 +9,27 @@ from botd.store import Store
 from tests.store.conftest import Open
 
 NOW = utc_now()
+FAILED = {"ping": {"state": "fail"}}
 
 
 def test_it_reads_back_only_what_was_written_since(store: Store) -> None:
-    store.write_readings({"n1": b"{}", "n2": b"{}"}, NOW)
+    store.readings.write({"n1": {}, "n2": {}}, NOW)
     revision = store.pulse().revision
-    store.write_readings({"n2": b'{"new":1}'}, NOW)
-    assert store.readings_since(revision) == {"n2": b'{"new":1}'}
-    assert store.readings_since(0) == {"n1": b"{}", "n2": b'{"new":1}'}
+    store.readings.write({"n2": FAILED}, NOW)
+    assert store.readings.since(revision) == {"n2": FAILED}
+    assert store.readings.since(0) == {"n1": {}, "n2": FAILED}
 
 
 def test_it_keeps_what_it_has_when_it_is_opened_again(store: Store, open_again: Open) -> None:
-    store.write_readings({"n1": b"{}"}, NOW)
+    store.readings.write({"n1": {}}, NOW)
     again = open_again()
     again.create()
-    assert again.readings_since(0) == {"n1": b"{}"}
+    assert again.readings.since(0) == {"n1": {}}
 
 
 def test_it_starts_no_revision_when_nothing_is_written(store: Store) -> None:
     before = store.pulse().revision
-    store.write_readings({}, NOW)
+    store.readings.write({}, NOW)
     assert store.pulse().revision == before
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import zlib
+from array import array
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from botd.config import parse_config
+from botd.documents import encode
 from botd.errors import ConfigError
 from botd.model import Change, SweepState, utc_now
-from botd.store import Store
+from botd.store import Store, migrations
+from botd.store.readings import BATCH
 from botd.store.schema import metadata
 from tests.store.conftest import Open
 
@@ -51,24 +61,78 @@ def make_first(url: str) -> None:
     engine.dispose()
 
 
+def make_second(url: str) -> None:
+    """A database of the second schema."""
+    make_first(url)
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = sa.create_engine(url)
+    with engine.begin() as db:
+        settings.attributes["connection"] = db
+        command.stamp(settings, "0001")
+        command.upgrade(settings, "0002")
+    engine.dispose()
+
+
+MAKE = {"0001": make_first, "0002": make_second}
+
+
+@pytest.mark.parametrize("made_by", MAKE)
+def test_all_readings_of_an_older_database_are_there_again(database_url: str, open_again: Open, made_by: str) -> None:
+    MAKE[made_by](database_url)
+    old = {f"n{number:04}": {"ping": {"state": "ok", "value": number}} for number in range(BATCH * 2 + 9)}
+    engine = sa.create_engine(database_url)
+    add = sa.text("INSERT INTO latest (node, revision, readings) VALUES (:node, :revision, :readings)")
+    with engine.begin() as db:
+        for node, each in old.items():
+            db.execute(add, {"node": node, "revision": 5 if node < "n0100" else 6, "readings": encode(each)})
+    engine.dispose()
+    store = open_again()
+    store.create()
+    assert store.readings.since(0) == {**old, "n1": {"ping": 1}}
+    assert store.readings.since(5) == {"n1": {"ping": 1}, **dict(list(old.items())[100:])}
+    assert store.readings.nodes_since(6) == {"n1"}
+    store.readings.write({"n0000": {}}, NOW)
+    assert store.readings.since(0) == {**old, "n0000": {}, "n1": {"ping": 1}}
+
+
+def test_all_numbers_of_an_older_database_are_there_again(database_url: str, open_again: Open) -> None:
+    make_second(database_url)
+    row = array("f", [math.nan, 0.25, 4.5, math.nan]).tobytes()
+    engine = sa.create_engine(database_url)
+    with engine.begin() as db:
+        for number, node in enumerate(("n1", "n2")):
+            db.execute(sa.text("INSERT INTO node_numbers VALUES (:number, :node)"), {"number": number, "node": node})
+        for at, numbers in ((300, zlib.compress(row)), (600, zlib.compress(row)[:-2]), (900, zlib.compress(row))):
+            db.execute(
+                sa.text("INSERT INTO samples VALUES (0, :at, 'load,ping', :numbers)"), {"at": at, "numbers": numbers}
+            )
+    engine.dispose()
+    store = open_again()
+    store.create()
+    begin, end = (datetime.fromtimestamp(seconds, UTC) for seconds in (0, 1000))
+    assert store.samples.of_node("n1", begin, end) == {"ping": [(300, 0.25), (900, 0.25)]}
+    assert store.samples.of_node("n2", begin, end) == {"load": [(300, 4.5), (900, 4.5)]}
+
+
 def test_a_database_of_the_first_schema_keeps_what_it_has(database_url: str, open_again: Open) -> None:
     make_first(database_url)
     store = open_again()
     store.create()
-    assert store.readings_since(0) == {"n1": b'{"ping":1}'}
+    assert store.readings.since(0) == {"n1": {"ping": 1}}
     assert (store.pulse().revision, store.pulse().list_revision) == (7, 3)
     assert store.sweeps.get(1).state is SweepState.DONE
-    store.write_readings({"n1": b"{}"}, NOW, changes=[Change("n1", "ping", "ok", "fail", NOW)])
+    store.readings.write({"n1": {}}, NOW, changes=[Change("n1", "ping", "ok", "fail", NOW)])
     assert [change.node for change in store.changes.page(limit=9)] == ["n1"]
     assert store.sweeps.start(["n1"], ["ping"], NOW).id == 2
 
 
-@pytest.mark.parametrize("is_old", [False, True])
+@pytest.mark.parametrize("made_by", [None, *MAKE])
 def test_the_migrations_end_at_the_tables_that_the_program_uses(
-    database_url: str, open_again: Open, is_old: bool
+    database_url: str, open_again: Open, made_by: str | None
 ) -> None:
-    if is_old:
-        make_first(database_url)
+    if made_by:
+        MAKE[made_by](database_url)
     open_again().create()
     engine = sa.create_engine(database_url)
     with engine.connect() as db:
@@ -77,9 +141,9 @@ def test_the_migrations_end_at_the_tables_that_the_program_uses(
 
 
 def test_making_it_again_changes_nothing(store: Store, open_again: Open) -> None:
-    store.write_readings({"n1": b"{}"}, NOW)
+    store.readings.write({"n1": {}}, NOW)
     open_again().create()
-    assert store.readings_since(0) == {"n1": b"{}"}
+    assert store.readings.since(0) == {"n1": {}}
 
 
 def test_a_database_of_a_newer_botd_is_refused_and_left_alone(store: Store, database_url: str) -> None:

@@ -16,6 +16,7 @@ from botd.errors import ConfigError, StoreDamaged, StoreUnavailable
 from botd.model import utc_now
 from botd.store import Store
 from tests.conftest import leave_out
+from tests.store.conftest import noise
 
 NOW = utc_now()
 
@@ -34,32 +35,32 @@ def store(path: Path) -> Iterator[Store]:
 
 
 def test_a_locked_database_is_unavailable_and_nothing_is_half_written(store: Store, path: Path) -> None:
-    store.write_readings({"n1": b"{}"}, NOW)
+    store.readings.write({"n1": {}}, NOW)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreUnavailable, match="locked"):
-        store.write_readings({"n1": b"[]", "n2": b"[]"}, NOW)
+        store.readings.write({"n1": noise(9), "n2": {}}, NOW)
     other.execute("ROLLBACK")
-    assert store.readings_since(0) == {"n1": b"{}"}
+    assert store.readings.since(0) == {"n1": {}}
 
 
 def test_readers_go_on_while_somebody_writes(store: Store, path: Path) -> None:
-    store.write_readings({"n1": b"{}"}, NOW)
+    store.readings.write({"n1": {}}, NOW)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     other.execute("UPDATE pulse SET revision = 99")
-    assert store.readings_since(0) == {"n1": b"{}"}
+    assert store.readings.since(0) == {"n1": {}}
     other.execute("ROLLBACK")
 
 
 def test_a_full_disk_is_unavailable_and_nothing_is_half_written(store: Store, path: Path) -> None:
-    store.write_readings({"n1": b"{}"}, NOW)
+    store.readings.write({"n1": {}}, NOW)
     with store._db._engine.connect() as db:  # SQLite's own limit gives the same error as a full disk (SQLITE_FULL)
         pages = db.exec_driver_sql("PRAGMA page_count").scalar_one()
         db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreUnavailable, match="full"):
-        store.write_readings({f"m{i}": os.urandom(5000) for i in range(50)} | {"n1": b"[]"}, NOW)
-    assert store.readings_since(0) == {"n1": b"{}"}
+        store.readings.write({f"m{i}": noise(5000) for i in range(50)} | {"n1": noise(9)}, NOW)
+    assert store.readings.since(0) == {"n1": {}}
 
 
 def test_a_folder_that_does_not_exist_is_unavailable(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_file_that_is_no_database_is_said_plainly_and_left_alone(path: Path) -
 
 
 def fill(store: Store) -> None:
-    store.write_readings({f"n{i}": os.urandom(3000) for i in range(200)}, NOW)
+    store.readings.write({f"n{i}": noise(3000) for i in range(200)}, NOW)
 
 
 def damage(path: Path) -> None:
@@ -102,7 +103,7 @@ def test_a_damaged_database_is_kept_aside_and_the_new_one_says_so(path: Path, st
     store.create(NOW)
     kept = path.with_name(f"botd.db.damaged-{NOW:%Y%m%dT%H%M%SZ}")
     assert kept.read_bytes() == broken
-    assert store.readings_since(0) == {}
+    assert store.readings.since(0) == {}
     assert kept.name in store.pulse().note
     assert store.pulse().history_since == NOW
     assert "is kept as" in caplog.text
@@ -114,8 +115,8 @@ def test_who_had_the_damaged_file_open_goes_on_with_the_new_one(path: Path, stor
     damage(path)
     agent = Store(parse_config({"store": {"url": f"sqlite:///{path}"}}))
     agent.create(NOW)
-    agent.write_readings({"new": b"{}"}, NOW)
-    assert store.readings_since(0) == {"new": b"{}"}
+    agent.readings.write({"new": {}}, NOW)
+    assert store.readings.since(0) == {"new": {}}
     agent.close()
 
 
@@ -123,7 +124,7 @@ def test_a_sound_database_is_left_where_it_is(path: Path, store: Store) -> None:
     fill(store)
     store.close()
     store.create(NOW)
-    assert len(store.readings_since(0)) == 200
+    assert len(store.readings.since(0)) == 200
     assert store.pulse().note is None
     assert list(path.parent.glob("*damaged*")) == []
 
@@ -144,17 +145,17 @@ def test_a_disk_that_is_really_full_is_unavailable_and_works_again_with_room(tmp
     try:
         store = Store(parse_config({"store": {"url": f"sqlite:///{disk}/botd.db"}}))
         store.create()
-        store.write_readings({"n1": b"{}"}, NOW)
+        store.readings.write({"n1": {}}, NOW)
         ballast = disk / "ballast"
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
         with pytest.raises(StoreUnavailable, match="full"):
-            store.write_readings({"n1": b"[]", "n2": os.urandom(100_000)}, NOW)
-        assert store.readings_since(0) == {"n1": b"{}"}
+            store.readings.write({"n1": noise(9), "n2": noise(100_000)}, NOW)
+        assert store.readings.since(0) == {"n1": {}}
         ballast.unlink()
-        store.write_readings({"n1": b"[]", "n2": os.urandom(100_000)}, NOW)
-        assert len(store.readings_since(0)) == 2
+        store.readings.write({"n1": noise(9), "n2": noise(100_000)}, NOW)
+        assert len(store.readings.since(0)) == 2
         store.close()
     finally:
         subprocess.run(["umount", disk], check=True)

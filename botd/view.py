@@ -1,0 +1,130 @@
+"""One process's view of the store at one moment, what may be asked of it, and what the answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from botd.documents import Document, iso, times_of
+from botd.inventory import Inventory
+from botd.store import Pulse
+
+CACHED_FIGURES = 64
+"""What is worked out of one view: each is small, but what it is of may name 20,000 nodes."""
+
+Figures = TypeVar("Figures")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a status request asks, understood: every node and check is known.
+
+    `max_age_s` of 0 means read after the request came; `wait_s` is how long the client will wait for that.
+    """
+
+    nodes: tuple[str, ...]
+    checks: tuple[str, ...]
+    groups: tuple[str, ...]
+    max_age_s: float
+    wait_s: float
+    uses_sinfo: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """The store as it was at one moment.
+
+    `fragments` are its nodes as JSON, by shape and checks, made when first asked for; `figures` is what was worked out
+    of its readings.
+    """
+
+    pulse: Pulse
+    inventory: Inventory
+    readings: Mapping[str, Mapping[str, Document]]
+    fragments: dict[tuple[str, tuple[str, ...]], dict[str, bytes]] = field(default_factory=dict)
+    figures: dict[Hashable, Any] = field(default_factory=dict)
+
+    @property
+    def edition(self) -> Hashable:
+        """What two views have in common that give the same answers, as long as no reading gets too old."""
+        pulse = self.pulse
+        return (
+            pulse.revision,
+            pulse.revised_at,
+            pulse.list_revision,
+            pulse.list_as_of,
+            pulse.list_status,
+            pulse.list_error,
+        )
+
+    def times_of(self, nodes: tuple[str, ...], checks: tuple[str, ...]) -> tuple[str, str]:
+        """When the oldest and the newest of these readings were taken; a missing one is the oldest, and empty."""
+        return self.once(("times", nodes, checks), lambda: times_of(self.readings, nodes, checks))
+
+    def once(self, key: Hashable, work_out: Callable[[], Figures]) -> Figures:
+        """What is worked out of the readings, the first time that it is asked for."""
+        found: Figures | None = self.figures.get(key)
+        if found is None:
+            if len(self.figures) >= CACHED_FIGURES:
+                self.figures.clear()
+            found = self.figures[key] = work_out()
+        return found
+
+
+@dataclass(frozen=True)
+class Holding:
+    """For how long an answer stays what it is: while the store says nothing new and no reading gets too old.
+
+    A clock that is set back behind `since` ends it too: nothing then says how old the readings are.
+    """
+
+    edition: Hashable
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class StatusAnswer:
+    """The nodes with their readings, and how far they can be trusted. `problems` are sentences for a person.
+
+    `holding` is None where asking again may be another matter: a sweep, a newer node list, an agent that is back.
+    """
+
+    as_of: datetime | None
+    groups: tuple[str, ...]
+    checks: tuple[str, ...]
+    nodes: tuple[str, ...]
+    complete: bool
+    problems: tuple[str, ...]
+    sweep: int | None
+    revision: tuple[int, int]
+    view: View = field(compare=False, repr=False)
+    holding: Holding | None = None
+
+    @property
+    def identity(self) -> Hashable:
+        """What two answers have in common that look the same; without the view, which is as large as the store."""
+        return (
+            self.as_of,
+            self.groups,
+            self.checks,
+            self.nodes,
+            self.complete,
+            self.problems,
+            self.sweep,
+            self.revision,
+        )
+
+    def head(self) -> Document:
+        """The answer without its nodes."""
+        return {
+            "as_of": iso(self.as_of),
+            "groups": list(self.groups),
+            "checks": list(self.checks),
+            "count": len(self.nodes),
+            "complete": self.complete,
+            "problems": list(self.problems),
+            "sweep": self.sweep,
+        }

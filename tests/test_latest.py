@@ -1,0 +1,91 @@
+"""What the agent holds in memory and writes: nothing is lost while the store cannot be written, nothing twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from botd.errors import StoreUnavailable
+from botd.latest import LatestReadings
+from botd.model import Reading, State
+from tests.conftest import Site
+
+NODE, OTHER = "n0000.savio2", "n0001.savio2"
+
+
+@pytest.fixture
+def latest(site: Site) -> LatestReadings:
+    made = LatestReadings(site.store, lambda: site.now)
+    made.load()
+    return made
+
+
+@contextmanager
+def locked(site: Site) -> Iterator[None]:
+    """Nobody else can write."""
+    other = sqlite3.connect(site.folder / "botd.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.execute("ROLLBACK")
+    other.close()
+
+
+def read(site: Site, **values: Any) -> dict[str, Reading]:
+    return {name: Reading(State.OK, value, at=site.now) for name, value in values.items()}
+
+
+def values(site: Site, node: str, *checks: str) -> list[Any]:
+    found = site.store.readings.since(0)[node]
+    return [found[check]["value"] for check in checks]
+
+
+def test_new_readings_of_some_checks_leave_those_of_the_others(site: Site, latest: LatestReadings) -> None:
+    latest.put(NODE, read(site, ping=1, load=2))
+    latest.flush()
+    latest.put(NODE, read(site, load=3))
+    latest.flush()
+    assert values(site, NODE, "ping", "load") == [1, 3]
+
+
+def test_what_could_not_be_written_is_written_later_unless_newer_came(site: Site, latest: LatestReadings) -> None:
+    latest.put(NODE, read(site, ping=1, load=1))
+    latest.put(OTHER, read(site, ping=1))
+    with locked(site), pytest.raises(StoreUnavailable):
+        latest.flush()
+    latest.put(NODE, read(site, load=2))
+    latest.flush()
+    assert values(site, NODE, "ping", "load") == [1, 2]
+    assert values(site, OTHER, "ping") == [1]
+
+
+def test_readings_that_come_while_a_write_fails_are_the_ones_that_are_written(
+    site: Site, latest: LatestReadings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = site.store.readings.write
+
+    def fail(*args: Any, **options: Any) -> None:
+        latest.put(NODE, read(site, ping=2))
+        raise StoreUnavailable("full")
+
+    latest.put(NODE, read(site, ping=1))
+    monkeypatch.setattr(site.store.readings, "write", fail)
+    with pytest.raises(StoreUnavailable):
+        latest.flush()
+    monkeypatch.setattr(site.store.readings, "write", write)
+    latest.flush()
+    assert values(site, NODE, "ping") == [2]
+
+
+def test_what_was_written_is_not_written_again(site: Site, latest: LatestReadings) -> None:
+    latest.put(NODE, read(site, ping=1))
+    latest.flush()
+    revision = site.store.pulse().revision
+    latest.flush()
+    latest.put(OTHER, read(site, ping=1))
+    latest.flush()
+    assert site.store.readings.nodes_since(revision) == {OTHER}
+    assert site.store.pulse().revision == revision + 1
