@@ -9,14 +9,11 @@ stay in the file as they are. Without root those that need namespaces say so and
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.table import Figure, machine, note, read_json, table_text, write_json
 
@@ -52,17 +49,7 @@ def run_bench(name: str) -> list[Figure] | None:
         )
         if done.returncode != 0:
             return None
-        document = json.loads(path.read_text())
-        return read_json(path)[0] if "figures" in document else plain_figures(name, document)
-
-
-def plain_figures(name: str, document: dict[str, Any]) -> list[Figure]:
-    """The figures of a benchmark that writes a number by name, the unit in brackets: `{"database (MB)": 86.2}`."""
-    figures = []
-    for text, value in document.items():
-        match = re.fullmatch(r"(.*?)(?: \((\w+)\))?", text)
-        figures.append(Figure(name, match[1] if match else text, float(value), (match and match[2]) or ""))
-    return figures
+        return read_json(path)[0]
 
 
 def merged(path: Path, found: dict[str, list[Figure]]) -> list[Figure]:

@@ -3,8 +3,9 @@
     python -m bench.history [--nodes N] [--repeat DAYS] [--json FILE]
 
 First some sweeps go through the agent's own LatestReadings and NumberCollector into an SQLite file, with one reading
-in a thousand changing its state: what a sweep costs to write. Then the days go by as fast as they can be written, with
-as many changes and numbers, and with the agent's own forgetting: what is there at the end, and how long it is read.
+in a thousand changing its state: what a sweep costs to write, and a web process to take it up. Then the days go by as
+fast as they can be written, with as many changes and numbers, and with the agent's own forgetting: what is there at
+the end, and how long it is read.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,6 +36,16 @@ CHANGED = 0.001
 INTERVAL = timedelta(minutes=5)
 SWEEPS = 10
 MOUNTS = {"scratch": "/global/scratch", "tmp": "/local"}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The CPU of one sweep, in ms: taken into memory, written, its numbers written, read by another process."""
+
+    taken: float
+    written: float
+    kept: float
+    read: float
 
 
 @dataclass
@@ -90,7 +102,7 @@ def _measure(folder: Path, count: int, days: int) -> list[Figure]:
     config = parse_config({"mounts": MOUNTS, "store": {"url": "sqlite:///botd.db"}}, path=str(folder / "botd.toml"))
     store, world = Store(config), World([f"n{number:04}.savio{number // 2500}" for number in range(count)])
     store.create()
-    latest, kept = write_sweeps(config, store, world)
+    costs = write_sweeps(config, store, world)
     before = size_mb(folder)
     forgetting = let_pass(config, store, world, days)
     node, since = world.nodes[count // 2], world.now - timedelta(days=30)
@@ -99,8 +111,10 @@ def _measure(folder: Path, count: int, days: int) -> list[Figure]:
     )
     store.close()
     return [
-        at_most("history", f"readings and changes of a sweep of {count:,} nodes", latest, 50, "ms"),
-        Figure("history", "numbers of the sweep", kept, "ms"),
+        at_most("history", f"readings and changes of a sweep of {count:,} nodes", costs.written, 50, "ms"),
+        Figure("history", "numbers of the sweep", costs.kept, "ms"),
+        Figure("history", "the sweep, taken into the agent's memory", costs.taken, "ms"),
+        Figure("history", "the sweep, read by a web process", costs.read, "ms"),
         at_most("history", "30 days of one node, read", one_node, 20, "ms"),
         Figure("history", "longest step of forgetting", max(forgetting, default=0.0), "ms"),
         Figure("history", "forgetting, for each sweep", sum(forgetting) / (days * 288), "ms"),
@@ -109,26 +123,33 @@ def _measure(folder: Path, count: int, days: int) -> list[Figure]:
     ]
 
 
-def write_sweeps(config: Config, store: Store, world: World) -> tuple[float, float]:
-    """The CPU of writing a sweep: readings with their changes, and numbers; the medians of some sweeps."""
+def write_sweeps(config: Config, store: Store, world: World) -> Costs:
+    """What a sweep costs: the medians of some sweeps."""
     numbers.SAMPLE_S = 0.0  # here five minutes pass in a moment
     latest = LatestReadings(store, lambda: world.now)
     collector = NumberCollector(site_checks(config), store, lambda: world.now)
-    written, kept = [], []
+    reader, found = Store(config), list[Costs]()
     for _ in range(SWEEPS):
-        for node, readings in world.sweep():
-            latest.put(node, readings)
+        sweep, revision = list(world.sweep()), reader.pulse().revision
+        taken = cpu_ms(partial(put_all, latest, sweep))
+        for node, readings in sweep:
             collector.put(node, readings)
-        written.append(cpu_ms(latest.flush))
-        kept.append(cpu_ms(collector.flush))
-    return statistics.median(written), statistics.median(kept)
+        written, kept = cpu_ms(latest.flush), cpu_ms(collector.flush)
+        found.append(Costs(taken, written, kept, cpu_ms(partial(reader.readings.since, revision))))
+    reader.close()
+    return Costs(*map(statistics.median, zip(*map(astuple, found), strict=True)))
+
+
+def put_all(latest: LatestReadings, sweep: Iterable[tuple[str, dict[str, Reading]]]) -> None:
+    for node, readings in sweep:
+        latest.put(node, readings)
 
 
 def let_pass(config: Config, store: Store, world: World, days: int) -> list[float]:
     """Writes the changes and numbers of these days; the CPU of each step of forgetting."""
     steps = []
     for turn in range(round(timedelta(days=days) / INTERVAL)):
-        store.write_readings({world.nodes[0]: b"{}"}, world.now, changes=world.changes())
+        store.readings.write({world.nodes[0]: {}}, world.now, changes=world.changes())
         store.samples.write(world.numbers(), world.now)
         if turn % 12 == 0:
             keeper = Housekeeping(config.history, store, lambda: world.now)

@@ -82,7 +82,7 @@ def _beside_others(nodes: Nodes) -> list[Figure]:
     return [
         all_right("ssh", "first and later sweep, every answer right", right, 2),
         *_ratios(nodes, first, later),
-        at_most("ssh", "idle connections, CPU of one core", idle.cpu_s / idle.wall_s * 100, 1, "%"),
+        at_most("ssh", "idle connections, CPU", idle.cpu_s / idle.wall_s * 100, 1, "% of a core"),
         at_most("ssh", "memory per kept connection", kept_kb, 200, "kB"),
     ]
 
