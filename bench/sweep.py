@@ -38,6 +38,9 @@ DEAD_EVERY = 20
 SEED = 1
 DEADLINE_S = 3600.0
 
+LIMITS = {(1000, "first sweep, wall"): 15.0, (10_000, "peak memory"): 1024.0}
+"""The most that the figures of a size should be."""
+
 SSH_OF = {Sshd.REFUSED: "refused", Sshd.HUNG: "hung", Sshd.NO_KEY: "auth", Sshd.REINSTALLED: "host-key"}
 """What the `ssh` check must find where a node's sshd is not up."""
 
@@ -76,25 +79,29 @@ def measure(options: Options) -> list[Figure]:
     by_size = {result.count: result for result in results}
     if {1000, 10_000} <= by_size.keys():
         small, large = by_size[1000], by_size[10_000]
-        figures += [
-            at_most("sweep", "1000 nodes, first sweep, wall", small.first.wall_s, 15, "s"),
-            at_most_times("sweep", "first sweep, wall, 10000 nodes beside 1000", large.first.wall_s, 11,
-                          small.first.wall_s, "s", who="that of 1000"),
-            at_most("sweep", "10000 nodes, peak memory", large.first.peak / 2**20, 1024, "MiB"),
-        ]  # fmt: skip
+        name, walls = "first sweep, wall, 10000 nodes beside 1000", (large.first.wall_s, small.first.wall_s)
+        figures.append(at_most_times("sweep", name, walls[0], 11, walls[1], "s", who="that of 1000"))
     return figures
 
 
 def _figures(result: Result) -> list[Figure]:
-    count = result.count
+    count, first, later = result.count, result.first, result.later
+    found = (
+        ("first sweep, wall", first.wall_s, "s"),
+        ("first sweep, CPU per node", first.cpu_ms_per(count), "ms"),
+        ("later sweep, wall", later.wall_s, "s"),
+        ("later sweep, CPU per node", later.cpu_ms_per(count), "ms"),
+        ("peak memory", max(first.peak, later.peak) / 2**20, "MiB"),
+    )
     return [
         all_right("sweep", f"{count} nodes, every answer right", result.right, 2),
-        Figure("sweep", f"{count} nodes, first sweep, wall", result.first.wall_s, "s"),
-        Figure("sweep", f"{count} nodes, first sweep, CPU per node", result.first.cpu_ms_per(count), "ms"),
-        Figure("sweep", f"{count} nodes, later sweep, wall", result.later.wall_s, "s"),
-        Figure("sweep", f"{count} nodes, later sweep, CPU per node", result.later.cpu_ms_per(count), "ms"),
-        Figure("sweep", f"{count} nodes, peak memory", max(result.first.peak, result.later.peak) / 2**20, "MiB"),
+        *(_figure(count, what, value, unit) for what, value, unit in found),
     ]
+
+
+def _figure(count: int, what: str, value: float, unit: str) -> Figure:
+    name, limit = f"{count} nodes, {what}", LIMITS.get((count, what))
+    return at_most("sweep", name, value, limit, unit) if limit else Figure("sweep", name, value, unit)
 
 
 def _measure_size(count: int) -> Result:

@@ -2,6 +2,8 @@
 
 import { age } from "./words.js";
 
+const TAB_STOP = '[data-column][tabindex="0"]';
+
 /** Makes the table's cells reachable: one of them is in the tab order, and the arrows lead to the others. */
 export function makeKeys(live, table, detail, api) {
   const body = table.element.tBodies[0];
@@ -10,6 +12,8 @@ export function makeKeys(live, table, detail, api) {
   body.addEventListener("focusin", (event) => moveTabStop(body, cellOf(event.target)));
   body.addEventListener("keydown", (event) => onKey(event, table, detail));
   body.addEventListener("click", (event) => onClick(event, table, detail));
+  // By itself the focus comes back only to a cell that no sweep has drawn anew meanwhile.
+  detail.dialog.addEventListener("close", () => body.querySelector(TAB_STOP)?.focus());
   for (const kind of ["mouseover", "focusin"]) body.addEventListener(kind, (event) => tellAge(event, table, api));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
@@ -23,13 +27,13 @@ function cellOf(target) {
 }
 
 function keepOneTabStop(body) {
-  if (body.querySelector('[data-column][tabindex="0"]')) return;
+  if (body.querySelector(TAB_STOP)) return;
   body.querySelector("[data-column]")?.setAttribute("tabindex", 0);
 }
 
 function moveTabStop(body, cell) {
   if (!cell?.dataset.column) return;
-  for (const old of body.querySelectorAll('[data-column][tabindex="0"]')) old.tabIndex = -1;
+  for (const old of body.querySelectorAll(TAB_STOP)) old.tabIndex = -1;
   cell.tabIndex = 0;
 }
 

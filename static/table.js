@@ -59,7 +59,9 @@ export class Table {
     if (gone.length) this.#table.rows(gone).remove();
     if (fresh.length) this.#table.rows.add(fresh.map((row) => prepare(row, rows.indexOf(row))));
     if (gone.length || fresh.length) this.#index();
-    this.#table.draw(false);
+    const focused = document.activeElement;
+    this.#table.draw(false); // which takes the rows out and puts them in again
+    if (this.element.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   /** Writes newer readings into rows that are there, where they stand: nothing moves under the reader's hand. */

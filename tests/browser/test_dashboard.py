@@ -372,6 +372,19 @@ def test_keys_select_a_row_and_open_a_cell_and_the_focus_comes_back(tab: Tab) ->
     expect(cell).to_be_focused()
 
 
+def test_the_focus_stays_on_a_cell_when_the_table_is_drawn_anew(tab: Tab, program: DemoProgram) -> None:
+    tab.open()
+    cell = tab.find('#live-table tbody [data-column="ping"]').nth(2)
+    cell.focus()
+    tab.page.evaluate(
+        "new MutationObserver(() => window.isDrawn = true)"
+        ".observe(document.querySelector('#live-table tbody'), { childList: true })"
+    )
+    program.json("/api/v1/status?groups=all&max_age=0")
+    tab.page.wait_for_function("window.isDrawn")
+    expect(cell).to_be_focused()
+
+
 def test_a_slash_goes_to_the_search(tab: Tab) -> None:
     tab.open()
     tab.page.keyboard.press("/")
