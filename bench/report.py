@@ -24,7 +24,7 @@ PAGE, PLOT = "performance.rst", "performance.svg"
 BEGIN, END = ".. the figures begin\n", ".. the figures end\n"
 HEAD = ("", "Figure", "botd", "Beside", "Ratio", "Unit", "Target", "Met")
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 320, 60, 40, 30
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 320, 70, 40, 30
 COLOURS = ("#1f5fa8", "#b34700", "#3d7a37")
 SIZES = re.compile(r"(\d+) nodes, (.+)")
 
@@ -111,7 +111,7 @@ def _draw_axes(drawing: Any, nodes: Sequence[int], values: Sequence[float], acro
         drawing.append(drawsvg.Text(f"{count:,} nodes", 12, across(count), floor + 18, text_anchor="middle"))
     for power in range(int(math.log10(max([1, *values]))) + 1):
         drawing.append(drawsvg.Line(LEFT, up(10**power), WIDTH - 200, up(10**power), stroke="#ddd"))
-        drawing.append(drawsvg.Text(f"{10**power:,} times", 12, LEFT - 6, up(10**power) + 4, text_anchor="end"))
+        drawing.append(drawsvg.Text(f"× {10**power:,}", 12, LEFT - 6, up(10**power) + 4, text_anchor="end"))
 
 
 def _draw_line(drawing: Any, name: str, points: Sequence[tuple[float, float]], colour: str) -> None:
