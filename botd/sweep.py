@@ -7,7 +7,6 @@ waiting for it, and a node comes out as soon as its last check has settled, what
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import queue
@@ -40,10 +39,6 @@ log = logging.getLogger(__name__)
 
 MET = (State.OK, State.WARN)
 """States of a needed check under which the checks that need it mean something."""
-
-GATHER_S = 0.01
-"""How long answers gather before they are read. The thread that delivers one would else hand the interpreter over to
-this one each time, ten times for each node, which cost as much as the reading itself."""
 
 _SHOWN = 200  # characters of a refused output that a detail repeats
 
@@ -164,16 +159,10 @@ class _Ended:
 def _next(inbox: queue.SimpleQueue[Delivery | _Ended], ends_at: float) -> Delivery | _Ended | None:
     """The next message, None when the time is up, also while messages never stop coming."""
     left_s = ends_at - time.monotonic()
-    if left_s <= 0:
-        return None
-    with contextlib.suppress(queue.Empty):
-        return inbox.get_nowait()
     try:
-        message = inbox.get(timeout=left_s)
+        return inbox.get(timeout=left_s) if left_s > 0 else None
     except queue.Empty:
         return None
-    time.sleep(GATHER_S)
-    return message
 
 
 def _start(prober: Prober, inbox: queue.SimpleQueue[Delivery | _Ended]) -> None:

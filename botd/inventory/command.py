@@ -24,7 +24,6 @@ DEFAULTS = ("SINFO_", "SQUEUE_", "SACCT_", "SCONTROL_", "SLURM_TIME_FORMAT")
 SQUEUE_STATES in the agent's environment would hide live jobs; SLURM_CONF and its kind stay.
 """
 
-
 BROKEN_OFF = (b"Connection reset by peer", b"Zero Bytes were transmitted or received")
 """What a command says when slurmctld ended while it was asked, as in every restart (22.05). Where nobody listens, the
 commands wait for slurmctld by themselves."""
