@@ -18,7 +18,7 @@ from shlex import quote
 from botd.checks import command_for, site_checks
 from botd.config import Config, parse_config
 from botd.model import Output, Source
-from botd.transport.script import COMMAND, Fragment, FrameReader, build_script
+from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
 from tests.transport.sshd import Sshd, make_key, running_sshd
 
 # Real nodes have a MaxStartups each; this sshd stands for all of them.

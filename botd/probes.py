@@ -18,8 +18,8 @@ from botd.sweep import Plan, Prober
 from botd.transport.addresses import Resolver, node_names
 from botd.transport.bmc import BmcTransport
 from botd.transport.ping import ping_nodes
-from botd.transport.script import Fragment
-from botd.transport.ssh import SshTransport
+from botd.transport.ssh.nodes import SshTransport
+from botd.transport.ssh.script import Fragment
 
 log = logging.getLogger(__name__)
 

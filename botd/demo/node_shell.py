@@ -18,7 +18,7 @@ from botd.demo.scenarios import USERS
 from botd.demo.state import ClusterState
 from botd.demo.tools.base import iso
 from botd.model import Check, Source
-from botd.transport.script import MAX_OUTPUT, TIMED_OUT
+from botd.transport.ssh.script import MAX_OUTPUT, TIMED_OUT
 
 USER = "botd"
 """The login that the demo is run with."""
@@ -57,7 +57,7 @@ class NodeShell:
         self._mounts = {f"df_{name}": path for name, path in config.mounts.items()}
 
     def run_script(self, name: str, script: str) -> Session:
-        """The frames that the script of `botd.transport.script.build_script` makes a node print.
+        """The frames that the script of `botd.transport.ssh.script.build_script` makes a node print.
 
         Raises ValueError when the text is no such script.
         """

@@ -21,7 +21,7 @@ import paramiko
 from botd.demo.machine import Node, Sshd
 from botd.demo.node_shell import USER, NodeShell
 from botd.demo.state import ClusterState
-from botd.transport.script import COMMAND
+from botd.transport.ssh.script import COMMAND
 
 BACKLOG = 128
 

@@ -13,7 +13,7 @@ from botd.checks import command_for, site_checks
 from botd.config import parse_config
 from botd.model import Facts, Finding, Job, Output, SlurmNode, Source
 from botd.sweep import read_answer
-from botd.transport.script import COMMAND, Fragment, FrameReader, build_script
+from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
 from tests.conftest import leave_out, need_program
 
 NODE = "n0001.savio2"

@@ -17,7 +17,7 @@ from botd.demo.machine import DemoJob, Health, Mount, Node
 from botd.demo.node_shell import NodeShell, read_script
 from botd.demo.state import ClusterState
 from botd.model import Facts, Finding, Job, Output, SlurmNode, Source, State
-from botd.transport.script import Fragment, FrameReader, build_script
+from botd.transport.ssh.script import Fragment, FrameReader, build_script
 
 NAME = "n0007.savio2"
 NONCE = "0123456789abcdef"

@@ -13,7 +13,7 @@ import pytest
 from botd.checks import command_for, site_checks
 from botd.demo.machine import Mount, Sshd
 from botd.model import Output, Source
-from botd.transport.script import COMMAND, Fragment, FrameReader, build_script
+from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
 from tests.demo.conftest import DemoSite, wait_for
 
 

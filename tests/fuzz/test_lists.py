@@ -21,7 +21,7 @@ from botd.inventory import Inventory, build
 from botd.inventory.groups import MAX_FILE, read_groups
 from botd.model import Group, SlurmNode
 from botd.transport.addresses import read_hosts, socket_address
-from botd.transport.known_hosts import HostKey, KnownHosts, Verdict, names_for
+from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Verdict, names_for
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import at_most_mb, encoded, is_one_of, json_values, names, spoiled, texts
 

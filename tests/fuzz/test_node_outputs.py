@@ -43,7 +43,7 @@ from botd.transport.bmc import BmcTransport
 from botd.transport.ping import answer_of, parse_fping, parse_ping
 from botd.transport.presence import read_answer as read_presence
 from botd.transport.presence import request_packet
-from botd.transport.script import MAX_NOISE, MAX_OUTPUT, Fragment, FrameReader, build_script
+from botd.transport.ssh.script import MAX_NOISE, MAX_OUTPUT, Fragment, FrameReader, build_script
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import at_most_mb, spoiled, texts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from botd.transport.known_hosts import HostKey, KnownHosts, Verdict, fingerprint, names_for
+from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Verdict, fingerprint, names_for
 
 
 def key(number: int, kind: str = "ssh-ed25519") -> HostKey:

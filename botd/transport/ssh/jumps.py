@@ -10,11 +10,11 @@ from concurrent.futures import Future
 import paramiko
 
 from botd.model import SshState
-from botd.transport.ssh_answers import LoginFailed, connect_answer, printable
-from botd.transport.ssh_login import Logins
-from botd.transport.ssh_routes import Route, Routes
-from botd.transport.ssh_session import LOST, Session
-from botd.transport.ssh_visit import Visit
+from botd.transport.ssh.answers import LoginFailed, connect_answer, printable
+from botd.transport.ssh.login import Logins
+from botd.transport.ssh.routes import Route, Routes
+from botd.transport.ssh.session import LOST, Session
+from botd.transport.ssh.visit import Visit
 
 CONNECT_FAILED = 2
 """Why sshd opens no channel: it tried and could not connect (RFC 4254, 5.1)."""

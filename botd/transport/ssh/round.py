@@ -21,9 +21,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from botd.model import LoginAnswer, Output, SshState
-from botd.transport.ssh_answers import connect_answer, printable
-from botd.transport.ssh_places import Places, spare_files
-from botd.transport.ssh_visit import Over, Visit
+from botd.transport.ssh.answers import connect_answer, printable
+from botd.transport.ssh.places import Places, spare_files
+from botd.transport.ssh.visit import Over, Visit
 
 LOG = logging.getLogger(__name__)
 

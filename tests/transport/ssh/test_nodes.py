@@ -21,11 +21,11 @@ import pytest
 from botd.config import Config, SshSettings
 from botd.errors import ConfigError
 from botd.model import Delivery, LoginAnswer, Output, Source, SshState
-from botd.transport.script import Fragment
-from botd.transport.ssh import SshTransport
-from botd.transport.ssh_answers import connect_answer
-from botd.transport.ssh_places import Places
-from botd.transport.ssh_session import WINDOW
+from botd.transport.ssh.answers import connect_answer
+from botd.transport.ssh.nodes import SshTransport
+from botd.transport.ssh.places import Places
+from botd.transport.ssh.script import Fragment
+from botd.transport.ssh.session import WINDOW
 from tests.conftest import need_program
 from tests.transport.sshd import Sshd, free_port, make_key, running_sshd, wait_until
 
@@ -818,7 +818,7 @@ def test_a_fault_in_botd_itself_is_answered_for_and_logged(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("botd.transport.ssh_login.Logins.log_in", fail)
+    monkeypatch.setattr("botd.transport.ssh.login.Logins.log_in", fail)
     answer = run(transport(shared), {"n1": ADDRESSES[0]}).login()
     assert answer == LoginAnswer(SshState.HUNG, "botd failed, see its log: ZeroDivisionError")
     assert "a bug" in caplog.text

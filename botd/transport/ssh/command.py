@@ -14,10 +14,10 @@ import paramiko
 from paramiko.buffered_pipe import BufferedPipe
 
 from botd.model import Output, SshState
-from botd.transport import script
-from botd.transport.ssh_answers import printable
-from botd.transport.ssh_session import LOST, WINDOW, Session
-from botd.transport.ssh_visit import Visit
+from botd.transport.ssh import script
+from botd.transport.ssh.answers import printable
+from botd.transport.ssh.session import LOST, WINDOW, Session
+from botd.transport.ssh.visit import Visit
 
 FRAME_ROOM = 500
 """Bytes allowed for what surrounds a fragment's output in its frame."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botd.transport.ssh_places import CROWDED_S, LEAST, SILENT_S, Places
+from botd.transport.ssh.places import CROWDED_S, LEAST, SILENT_S, Places
 
 
 def taken(places: Places) -> int:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botd.model import Output
-from botd.transport.script import MAX_NOISE, MAX_OUTPUT, Fragment, FrameReader, build_script
+from botd.transport.ssh.script import MAX_NOISE, MAX_OUTPUT, Fragment, FrameReader, build_script
 
 NONCE = "0123456789abcdef"
 

@@ -11,7 +11,7 @@ import paramiko
 
 from botd.config import SshSettings
 from botd.errors import ConfigError
-from botd.transport.ssh_routes import Route
+from botd.transport.ssh.routes import Route
 
 LOG = logging.getLogger(__name__)
 

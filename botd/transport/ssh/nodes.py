@@ -1,6 +1,6 @@
 """One ssh connection per node, one command for all its remote checks, on paramiko.
 
-A run walks through its nodes with `botd.transport.tcp.Round`: connection, first bytes of sshd, then a thread
+A run walks through its nodes with `botd.transport.ssh.round.Round`: connection, first bytes of sshd, then a thread
 for the login (`ssh_login`, through `ssh_jumps` where the way leads there) and the command (`ssh_command`).
 Limits are kept by the clock of the round, which closes what takes too long; the threads here wait without
 limits of their own. Connections stay open for the next run (`ssh_session`), where only a probe of the port and
@@ -19,18 +19,18 @@ from pathlib import Path
 
 from botd.config import Config, SshSettings, resolve_path
 from botd.model import Deliver, Delivery, LoginAnswer, Source, SshState
-from botd.transport.known_hosts import KnownHosts
-from botd.transport.script import Fragment
-from botd.transport.ssh_answers import LoginFailed, printable
-from botd.transport.ssh_command import run_fragments, window_for
-from botd.transport.ssh_jumps import Jumps
-from botd.transport.ssh_keys import Keys
-from botd.transport.ssh_login import Logins
-from botd.transport.ssh_places import Places, spare_files
-from botd.transport.ssh_routes import Route, Routes
-from botd.transport.ssh_session import LOST, Kept, Session
-from botd.transport.ssh_visit import Over, Visit
-from botd.transport.tcp import Round
+from botd.transport.ssh.answers import LoginFailed, printable
+from botd.transport.ssh.command import run_fragments, window_for
+from botd.transport.ssh.jumps import Jumps
+from botd.transport.ssh.keys import Keys
+from botd.transport.ssh.known_hosts import KnownHosts
+from botd.transport.ssh.login import Logins
+from botd.transport.ssh.places import Places, spare_files
+from botd.transport.ssh.round import Round
+from botd.transport.ssh.routes import Route, Routes
+from botd.transport.ssh.script import Fragment
+from botd.transport.ssh.session import LOST, Kept, Session
+from botd.transport.ssh.visit import Over, Visit
 
 KEPT_ANSWER_S = 2.0
 """How long a kept connection may take to open a channel before a new login is tried."""

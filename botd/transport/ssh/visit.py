@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from botd.model import Deliver, Delivery, LoginAnswer, Output, Source, SshState
-from botd.transport.script import Fragment
+from botd.transport.ssh.script import Fragment
 
 
 class Over(Exception):

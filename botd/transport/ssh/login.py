@@ -14,12 +14,12 @@ import paramiko
 
 from botd.config import SshSettings
 from botd.model import SshState
-from botd.transport.known_hosts import HostKey, KnownHosts, Verdict, fingerprint, names_for
-from botd.transport.ssh_answers import LoginFailed, keys_refused, login_ended, wanted_instead
-from botd.transport.ssh_keys import Keys
-from botd.transport.ssh_routes import Route
-from botd.transport.ssh_session import Session
-from botd.transport.ssh_visit import Visit
+from botd.transport.ssh.answers import LoginFailed, keys_refused, login_ended, wanted_instead
+from botd.transport.ssh.keys import Keys
+from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Verdict, fingerprint, names_for
+from botd.transport.ssh.routes import Route
+from botd.transport.ssh.session import Session
+from botd.transport.ssh.visit import Visit
 
 LOG = logging.getLogger(__name__)
 
