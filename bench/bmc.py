@@ -23,8 +23,8 @@ from bench.cost import Cost
 from bench.table import Figure, Options, all_right, at_most_times, note
 from botd.config import BmcSettings
 from botd.model import Delivery, PowerAnswer, PowerState
-from botd.transport.bmc import BmcTransport
-from tests.transport.bmc_sim import USER, BmcSim, bmc_sims
+from botd.transport.bmc.power import BmcTransport
+from tests.transport.bmc.bmc_sim import USER, BmcSim, bmc_sims
 
 NODES = 1000
 REPEAT = 5

@@ -16,7 +16,7 @@ from botd.inventory.jobs import last_jobs, running_jobs
 from botd.model import Deliver, Delivery, Job, Output, SlurmAnswer, Source
 from botd.sweep import Plan, Prober
 from botd.transport.addresses import Resolver, node_names
-from botd.transport.bmc import BmcTransport
+from botd.transport.bmc.power import BmcTransport
 from botd.transport.ping import ping_nodes
 from botd.transport.ssh.nodes import SshTransport
 from botd.transport.ssh.script import Fragment

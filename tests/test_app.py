@@ -11,7 +11,14 @@ from tests.conftest import Site
 def test_the_web_part_does_not_even_load_what_reaches_nodes() -> None:
     code = "import sys, botd.app; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    for name in ("paramiko", "pyghmi", "botd.agent", "botd.probes", "botd.transport.ssh.nodes", "botd.transport.bmc"):
+    for name in (
+        "paramiko",
+        "pyghmi",
+        "botd.agent",
+        "botd.probes",
+        "botd.transport.ssh.nodes",
+        "botd.transport.bmc.power",
+    ):
         assert name not in loaded
 
 

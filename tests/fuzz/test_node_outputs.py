@@ -39,10 +39,10 @@ from botd.model import (
     State,
 )
 from botd.sweep import read_answer
-from botd.transport.bmc import BmcTransport
+from botd.transport.bmc.power import BmcTransport
+from botd.transport.bmc.presence import read_answer as read_presence
+from botd.transport.bmc.presence import request_packet
 from botd.transport.ping import answer_of, parse_fping, parse_ping
-from botd.transport.presence import read_answer as read_presence
-from botd.transport.presence import request_packet
 from botd.transport.ssh.script import MAX_NOISE, MAX_OUTPUT, Fragment, FrameReader, build_script
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import at_most_mb, spoiled, texts

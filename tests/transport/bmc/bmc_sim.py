@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from botd.transport.presence import read_answer, request_packet
+from botd.transport.bmc.presence import read_answer, request_packet
 
 USER = "watch"  # privilege USER, no more
 ADMIN = "admin"

@@ -19,11 +19,11 @@ from pyghmi.ipmi.private import session as pyghmi_session
 
 from botd.config import BmcSettings
 from botd.model import Delivery, PowerAnswer, PowerState, PresenceAnswer, Source
-from botd.transport.bmc import NO_USER, STOPPED, BmcTransport
-from botd.transport.bmc_session import REFUSED, PowerQuery
-from botd.transport.presence import find_present, read_answer, request_packet
+from botd.transport.bmc.power import NO_USER, STOPPED, BmcTransport
+from botd.transport.bmc.presence import find_present, read_answer, request_packet
+from botd.transport.bmc.session import REFUSED, PowerQuery
 from tests.conftest import need_program
-from tests.transport.bmc_sim import ADMIN, USER, BmcSim, answering, bmc_sims, only_presence, relay
+from tests.transport.bmc.bmc_sim import ADMIN, USER, BmcSim, answering, bmc_sims, only_presence, relay
 from tests.transport.sshd import wait_until
 
 PORT = 12_000 + os.getpid() % 10_000 * 2

@@ -20,8 +20,8 @@ from functools import partial
 from botd.config import BmcSettings
 from botd.model import Deliver, Delivery, PowerAnswer, PowerState, PresenceAnswer, Source
 from botd.transport.addresses import SocketAddress, socket_address
-from botd.transport.bmc_session import Exchange, PowerQuery
-from botd.transport.presence import find_present
+from botd.transport.bmc.presence import find_present
+from botd.transport.bmc.session import Exchange, PowerQuery
 
 LOG = logging.getLogger(__name__)
 

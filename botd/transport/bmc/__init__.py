@@ -1,0 +1,1 @@
+"""Asking BMCs: whether one is there, and whether its node has power."""
