@@ -8,7 +8,7 @@ from datetime import datetime
 
 from botd.documents import reading_document, stale_nodes
 from botd.errors import StoreUnavailable
-from botd.history import Words, reading_changes, word
+from botd.history.changes import Words, reading_changes, word
 from botd.model import Change, Clock, Reading
 from botd.store import Store
 from botd.store.readings import NodeReadings

@@ -9,7 +9,7 @@ from datetime import datetime
 from botd.config import Config, resolve_path
 from botd.documents import decode, encode
 from botd.errors import SlurmFailed
-from botd.history import list_changes
+from botd.history.changes import list_changes
 from botd.inventory import Inventory, build
 from botd.inventory.document import from_document, to_document
 from botd.inventory.groups import read_groups

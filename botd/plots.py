@@ -14,8 +14,8 @@ import drawsvg
 
 from botd.cells import age, plain
 from botd.checks.limits import human_bytes
-from botd.history import IN_SERVICE, NOT_LISTED
-from botd.timeline import Band
+from botd.history.bands import Band
+from botd.history.changes import IN_SERVICE, NOT_LISTED
 
 WIDTH, LABEL, ROW, LINE, TOP = 760, 130, 18, 64, 18
 TEXT = "#7a7f87"

@@ -65,7 +65,7 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
         ("resources/status.py", "import botd.probes", "The web part cannot reach a node"),
         ("checks/load.py", "import socket", "The checks, and the nouns below them, touch nothing outside"),
         ("store/changes.py", "import botd.status", "Imports point one way, and every room has its place"),
-        ("store/changes.py", "import botd.history", "Imports point one way, and every room has its place"),
+        ("store/changes.py", "import botd.history.changes", "Imports point one way, and every room has its place"),
     ],
 )
 def test_an_import_through_a_wall_is_refused(house: Path, room: str, line: str, contract: str) -> None:

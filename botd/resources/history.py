@@ -11,11 +11,11 @@ from flask import Response
 from botd.documents import Document, change_document, iso
 from botd.errors import UnknownNode
 from botd.formats import MIME, Form, records_body
-from botd.history import Offender
+from botd.history.bands import PAGE, Page, Span, moment, read_offenders, read_page
+from botd.history.changes import Offender
 from botd.nodeset import check_name
 from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import ChangesQuery, HistoryQuery, OffendersQuery, chosen_format, either, query
-from botd.timeline import PAGE, Page, Span, moment, read_offenders, read_page
 
 CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
 OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")

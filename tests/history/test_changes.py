@@ -10,9 +10,9 @@ import pytest
 
 from botd.documents import Document, iso
 from botd.errors import BadRequest
-from botd.history import Offender, list_changes, offenders, reading_changes, standing, word
+from botd.history.bands import Band, bands, moment
+from botd.history.changes import Offender, list_changes, offenders, reading_changes, standing, word
 from botd.model import Change, SlurmNode
-from botd.timeline import Band, bands, moment
 from tests.conftest import drained, idle
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
