@@ -114,9 +114,9 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _sweep(args: argparse.Namespace) -> int:
-    from botd.formats import Form
+    from botd.display.formats import Form
+    from botd.display.terminal import Look
     from botd.once import sweep_once
-    from botd.terminal import Look
 
     _make_room()
     config = load_config(args.config)

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from botd import nodeset
 from botd.checks import Checks
 from botd.config import Config, resolve_path
+from botd.display.formats import Form, status_body
 from botd.documents import Document, encode, iso, node_document, reading_document
 from botd.errors import SlurmFailed
-from botd.formats import Form, status_body
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader

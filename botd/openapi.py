@@ -10,7 +10,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from botd import __version__
-from botd.formats import MIME
+from botd.display.formats import MIME
 
 if TYPE_CHECKING:
     from botd.resources import Route

@@ -26,7 +26,7 @@ from botd import cli, errors
 from botd.app import create_app
 from botd.checks import CHECKS, custom, df, parents, site_checks
 from botd.config import SECTIONS, SETTINGS, CustomCheck, load_config, parse_config
-from botd.formats import MIME
+from botd.display.formats import MIME
 from botd.model import Change, Check, Facts, Option, Output, Reading, SshState, State, SweepState
 from botd.resources.params import (
     ChangesQuery,

@@ -55,9 +55,9 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
 @pytest.mark.parametrize(
     ("room", "line", "contract"),
     [
-        ("findings.py", "import flask", "Who may know Flask"),
+        ("display/findings.py", "import flask", "Who may know Flask"),
         ("view.py", "import flask_restful", "Who may know Flask"),
-        ("formats.py", "import werkzeug.http", "Who may know Flask"),
+        ("display/formats.py", "import werkzeug.http", "Who may know Flask"),
         ("inventory/slurm.py", "import subprocess", "Who may start a program"),
         ("status.py", "import sqlalchemy", "Who may speak SQL"),
         ("agent.py", "import paramiko", "Who may log in to a node"),

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from botd.cells import width
+from botd.display.cells import width
 from botd.model import Reading, State
 from botd.resources import ROUTES
 from tests.conftest import Site, drained, idle

@@ -9,8 +9,8 @@ from typing import Any
 from flask import Response, current_app, render_template, request, url_for
 from markupsafe import Markup, escape
 
-from botd.cells import age, cell, plain, with_ages
-from botd.formats import Form
+from botd.display.cells import age, cell, plain, with_ages
+from botd.display.formats import Form
 from botd.resources.base import board
 from botd.resources.params import chosen_format
 from botd.resources.status import survey_of

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from flask import Response, url_for
 
-from botd.cells import fit
-from botd.findings import WORST
-from botd.formats import records_body
+from botd.display.cells import fit
+from botd.display.cluster import COLUMNS, WORDS, Block, draw_blocks, families, family
+from botd.display.findings import WORST
+from botd.display.formats import records_body
 from botd.inventory import Inventory
 from botd.nodeset import split
 from botd.pages.base import figures, page_form, patience, render, same_page
-from botd.picture import COLUMNS, WORDS, Block, draw_blocks, families, family
 from botd.resources.base import board, reply
 from botd.resources.params import ClusterQuery, query
 from botd.resources.status import status_question

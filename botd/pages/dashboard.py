@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from flask import Response, url_for
 
-from botd.cells import cell, fit, plain, width
+from botd.display.cells import cell, fit, plain, width
+from botd.display.findings import verdict
+from botd.display.fold import fold_nodes
 from botd.documents import Document
-from botd.findings import verdict
-from botd.fold import fold_nodes
 from botd.model import Check
 from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
 from botd.resources.base import board

@@ -8,13 +8,13 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from botd.display.plot import Line, Plot, Row, draw, level
 from botd.documents import Document, change_document
 from botd.history.bands import PAGE, Span, bands, moment, read_page
 from botd.history.changes import REASON, SLURM, standing, word
 from botd.model import Change
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
-from botd.plots import Line, Plot, Row, draw, level
 from botd.resources.base import board, store
 from botd.resources.history import changes_reply, chosen_nodes, node_history, offender_records, offenders_reply, span_of
 from botd.resources.params import ChangesQuery, HistoryQuery, OffendersQuery, query

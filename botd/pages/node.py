@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from flask import Response
 
-from botd.cells import age, cell, fit, plain, width, with_ages
+from botd.display.cells import age, cell, fit, plain, width, with_ages
+from botd.display.findings import verdict
+from botd.display.formats import table_text
+from botd.display.terminal import Column, Look, notes
 from botd.documents import Document
 from botd.errors import UnknownNode
-from botd.findings import verdict
-from botd.formats import table_text
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, patience, render
 from botd.pages.history import timeline
 from botd.resources.base import board, reply
 from botd.resources.params import NodePageQuery, query
 from botd.resources.status import status_question, status_reply
-from botd.terminal import Column, Look, notes
 from botd.view import StatusAnswer
 
 

@@ -9,11 +9,11 @@ from flask import Response, current_app, request
 from flask_restful import Api, Resource
 from werkzeug.exceptions import HTTPException
 
-from botd.cells import plain
 from botd.config import Config
+from botd.display.cells import plain
+from botd.display.formats import MIME
 from botd.documents import Document, encode
 from botd.errors import BotdError
-from botd.formats import MIME
 from botd.status import Board
 from botd.store import Store
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Response
 
+from botd.display.formats import MIME, records_body
 from botd.documents import check_document
-from botd.formats import MIME, records_body
 from botd.resources.base import BotdResource, board, reply
 from botd.resources.params import FormatQuery, chosen_format, query
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import Response
 
+from botd.display.formats import MIME, Form, records_body
 from botd.documents import Document, change_document, iso
 from botd.errors import UnknownNode
-from botd.formats import MIME, Form, records_body
 from botd.history.bands import PAGE, Page, Span, moment, read_offenders, read_page
 from botd.history.changes import Offender
 from botd.nodeset import check_name

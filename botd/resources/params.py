@@ -12,9 +12,9 @@ from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import BadRequest as WerkzeugBadRequest
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from botd.display.formats import MIME, Form
+from botd.display.terminal import Look
 from botd.errors import BadRequest, NotAcceptable, TooLarge, did_you_mean
-from botd.formats import MIME, Form
-from botd.terminal import Look
 
 MAX_AGE_S = 10 * 365 * 86400
 MAX_WAIT_S = 600

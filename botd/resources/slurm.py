@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
+from botd.display.formats import MIME, records_body
 from botd.documents import Document, hostinfo_document, iso, slurm_document
 from botd.errors import BadRequest, UnknownNode
-from botd.formats import MIME, records_body
 from botd.model import SlurmNode
 from botd.nodeset import fold
 from botd.resources.base import BotdResource, board, config, reply

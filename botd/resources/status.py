@@ -9,15 +9,15 @@ from zlib import crc32
 from flask import Response
 
 from botd.checks import parents, select
+from botd.display.findings import Survey, survey
+from botd.display.formats import MIME, Form, status_body
+from botd.display.terminal import notes
 from botd.documents import change_document, encode
 from botd.errors import UnknownNode
-from botd.findings import Survey, survey
-from botd.formats import MIME, Form, status_body
 from botd.history.bands import Span, read_page
 from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, either, query
 from botd.resources.repeats import may_repeat
-from botd.terminal import notes
 from botd.view import Question, StatusAnswer
 
 NODE_CHANGES = 20

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from flask import Response, current_app
 
+from botd.display.formats import MIME, records_body
 from botd.documents import encode, sweep_document
 from botd.errors import TooMany
-from botd.formats import MIME, records_body
 from botd.model import SweepState
 from botd.resources.base import BotdResource, board, config, reply, store
 from botd.resources.params import EventsQuery, FormatQuery, chosen_format, query

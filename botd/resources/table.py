@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Response
 
+from botd.display.formats import to_json
 from botd.documents import Document, check_document
-from botd.formats import to_json
 from botd.model import Sweep
 from botd.resources.base import BotdResource, board, reply
 from botd.resources.params import MAX_AGE_S, TableBody, TableQuery, body, query

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from botd.cells import plain
+from botd.display.cells import plain
 from botd.model import Reading, State
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import Served, Tab, served

@@ -12,13 +12,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.cells import cell, fit, plain, short_value, width
 from botd.checks import Checks, site_checks
 from botd.config import parse_config
+from botd.display.cells import cell, fit, plain, short_value, width
+from botd.display.formats import MIME, Form, records_body, status_body, to_csv
+from botd.display.terminal import Column, Look, draw
 from botd.documents import Document, encode, iso, node_document, reading_document
-from botd.formats import MIME, Form, records_body, status_body, to_csv
 from botd.model import Reading, SlurmNode, State
-from botd.terminal import Column, Look, draw
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import encoded, names, texts
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from botd.cells import cell
+from botd.display.cells import cell
+from botd.display.rows import sort_key
 from botd.documents import iso
 from botd.model import Reading, State, SweepState
-from botd.rows import sort_key
 from tests.conftest import Site, drained
 
 NAMES = ("n0000.savio2", "n0001.savio2", "n0002.savio3", "n0010.savio3")

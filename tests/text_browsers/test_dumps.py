@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from botd.cells import cell, plain, width
 from botd.checks import Checks, site_checks
 from botd.config import load_config
-from botd.findings import verdict
+from botd.display.cells import cell, plain, width
+from botd.display.findings import verdict
 from tests.program import DemoProgram
 from tests.text_browsers.conftest import Dump, every_node
 

@@ -1,7 +1,7 @@
 """What the page draws: a node as a short row of cells, with what each cell sorts by.
 
 A row says no more than stands on the screen, so that 10,000 of them are a few megabytes. The words are those of
-`botd.cells`, so page, text browser and curl show the same.
+`botd.display.cells`, so page, text browser and curl show the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from botd.cells import cell, plain
+from botd.display.cells import cell, plain
 from botd.documents import Document
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from botd.cells import cell
 from botd.checks import site_checks
 from botd.config import parse_config
+from botd.display.cells import cell
+from botd.display.fold import fold_nodes
 from botd.documents import node_document, reading_document
-from botd.fold import fold_nodes
 from botd.model import Reading, SlurmNode, State
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))

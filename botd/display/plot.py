@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import drawsvg
 
-from botd.cells import age, plain
 from botd.checks.limits import human_bytes
+from botd.display.cells import age, plain
 from botd.history.bands import Band
 from botd.history.changes import IN_SERVICE, NOT_LISTED
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.cells import age, cell, fit, plain, short_value, width, with_ages
+from botd.display.cells import age, cell, fit, plain, short_value, width, with_ages
 
 
 def reading(value: Any, state: str = "ok", unit: str | None = None) -> dict[str, Any]:

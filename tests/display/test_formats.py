@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from botd.checks import site_checks
 from botd.config import parse_config
+from botd.display.formats import MIME, Form, records_body, status_body, to_csv, to_json, to_ndjson
+from botd.display.terminal import Look
 from botd.documents import encode, node_document, reading_document
-from botd.formats import MIME, Form, records_body, status_body, to_csv, to_json, to_ndjson
 from botd.model import Reading, SlurmNode, State
-from botd.terminal import Look
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
 HOSTILE = "a\x1b[31m\n\r\tb\x00\u202ec\u2066\x9b节点\u2028d"

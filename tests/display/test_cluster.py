@@ -8,10 +8,10 @@ import pytest
 
 from botd.checks import site_checks
 from botd.config import parse_config
+from botd.display.cluster import REST, Square, draw_blocks, families, family
 from botd.errors import UnknownGroup
 from botd.inventory import Inventory, build
 from botd.model import Group, SlurmNode
-from botd.picture import REST, Square, draw_blocks, families, family
 
 CHECKS = site_checks(parse_config({}))
 NODES = [f"n{i}" for i in range(8)]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from botd.cells import age, plain, short_value
 from botd.checks import Checks
+from botd.display.cells import age, plain, short_value
 from botd.documents import Document
 
 UNREAD = "unread"

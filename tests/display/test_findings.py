@@ -9,7 +9,7 @@ import pytest
 
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.findings import survey, verdict, worst
+from botd.display.findings import survey, verdict, worst
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
 NOW = datetime(2026, 11, 23, 20, 20, tzinfo=UTC)

@@ -11,9 +11,9 @@ from functools import cached_property
 
 from botd import nodeset
 from botd.checks import Checks
+from botd.display.findings import UNREAD, WORST, worst
 from botd.documents import Document
 from botd.errors import UnknownGroup, did_you_mean, nearest
-from botd.findings import UNREAD, WORST, worst
 from botd.inventory import Inventory
 from botd.model import Group
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import orjson
 
-from botd.cells import cell, plain
 from botd.checks import Checks
+from botd.display.cells import cell, plain
+from botd.display.fold import fold_nodes
+from botd.display.terminal import WIDE, Column, Drawn, Look, draw, notes
 from botd.documents import Document, encode
-from botd.fold import fold_nodes
-from botd.terminal import WIDE, Column, Drawn, Look, draw, notes
 
 MIME = {
     "json": "application/json",

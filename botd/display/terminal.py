@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from botd.cells import fit, plain, width
+from botd.display.cells import fit, plain, width
 
 _GAP = "  "
 _MAX_CELL = 40
