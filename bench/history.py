@@ -21,12 +21,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.table import Figure, Options, at_most, run
-from botd import numbers
+from botd.agent import numbers
+from botd.agent.latest import LatestReadings
+from botd.agent.numbers import Housekeeping, NumberCollector
 from botd.checks import site_checks
 from botd.config import Config, parse_config
-from botd.latest import LatestReadings
 from botd.model import Change, Reading, State
-from botd.numbers import Housekeeping, NumberCollector
 from botd.store import Store
 
 CHECKS = ("ping", "ssh", "uptime", "load", "users", "df_scratch", "df_tmp", "memory", "slurmd", "jobs")

@@ -23,13 +23,13 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from botd import supervise
-from botd.agent import TICK_S
+from botd.agent.latest import LatestReadings
+from botd.agent.loop import TICK_S
 from botd.checks import site_checks
 from botd.config import Config, load_config
 from botd.documents import encode
 from botd.inventory import build
 from botd.inventory.document import to_document
-from botd.latest import LatestReadings
 from botd.model import Group, Reading, SlurmNode, State, utc_now
 from botd.store import Store
 from tests.program import free_port, wait_until

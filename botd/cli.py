@@ -85,7 +85,7 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _agent(args: argparse.Namespace) -> int:
-    from botd.agent import Agent
+    from botd.agent.loop import Agent
 
     _make_room()
     stop = threading.Event()

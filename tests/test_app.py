@@ -14,7 +14,7 @@ def test_the_web_part_does_not_even_load_what_reaches_nodes() -> None:
     for name in (
         "paramiko",
         "pyghmi",
-        "botd.agent",
+        "botd.agent.loop",
         "botd.probes",
         "botd.transport.ssh.nodes",
         "botd.transport.bmc.power",

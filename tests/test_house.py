@@ -60,7 +60,7 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
         ("display/formats.py", "import werkzeug.http", "Who may know Flask"),
         ("inventory/slurm.py", "import subprocess", "Who may start a program"),
         ("status.py", "import sqlalchemy", "Who may speak SQL"),
-        ("agent.py", "import paramiko", "Who may log in to a node"),
+        ("agent/loop.py", "import paramiko", "Who may log in to a node"),
         ("probes.py", "import pyghmi.constants", "Who may ask a BMC"),
         ("resources/status.py", "import botd.probes", "The web part cannot reach a node"),
         ("checks/load.py", "import socket", "The checks, and the nouns below them, touch nothing outside"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from botd.agent.latest import LatestReadings
 from botd.config import parse_config
-from botd.latest import LatestReadings
 from botd.model import Reading, State, utc_now
 from botd.store import Store
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from botd.agent import Agent
+from botd.agent.loop import Agent
 from botd.app import create_app
 from botd.config import load_config
 from botd.errors import ConfigError
@@ -111,7 +111,7 @@ def test_only_who_asks_for_readings_of_now_costs_a_full_login(tmp_path: Path, ru
         fresh.append(options["fresh"])
         return make_plan(*args, **options)
 
-    monkeypatch.setattr("botd.agent.make_plan", note)
+    monkeypatch.setattr("botd.agent.loop.make_plan", note)
     lone = Lone(tmp_path, interval=3600)
     run_agent(lone)
     wait_until(lambda: fresh)

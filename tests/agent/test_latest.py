@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from botd.agent.latest import LatestReadings
 from botd.errors import StoreUnavailable
-from botd.latest import LatestReadings
 from botd.model import Reading, State
 from tests.conftest import Site
 

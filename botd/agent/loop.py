@@ -17,13 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from botd.agent.latest import LatestReadings
+from botd.agent.node_list import NodeList
+from botd.agent.numbers import Housekeeping, NumberCollector
 from botd.checks import Checks, select, site_checks, with_needs
 from botd.config import Config
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
-from botd.latest import LatestReadings
 from botd.model import Clock, Reading, Sweep, SweepState, utc_now
-from botd.node_list import NodeList
-from botd.numbers import Housekeeping, NumberCollector
 from botd.probes import Probes
 from botd.store import ALIVE_S, Pulse, Store
 from botd.sweep import make_plan, run_sweep

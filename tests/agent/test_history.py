@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from botd.agent.latest import LatestReadings
+from botd.agent.numbers import Housekeeping, NumberCollector
 from botd.checks import site_checks
 from botd.config import HistorySettings
-from botd.latest import LatestReadings
 from botd.model import Change, Reading, State, utc_now
-from botd.numbers import Housekeeping, NumberCollector
+from tests.agent.test_loop import SINFO, Lone, run_agent  # noqa: F401 (a fixture)
 from tests.conftest import Site, need_program
 from tests.program import wait_until
 from tests.store.conftest import noise
-from tests.test_agent import SINFO, Lone, run_agent  # noqa: F401 (a fixture)
 
 DAY = timedelta(days=1)
 
