@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask, Response, request, send_file
 
 from botd import pages
+from botd.board.board import Board
 from botd.bundle import bundle_file, bundle_url
 from botd.checks import site_checks
 from botd.config import Config
@@ -19,7 +20,6 @@ from botd.resources import ROUTES
 from botd.resources.base import BotdApi, error_reply
 from botd.resources.coding import deliver
 from botd.resources.repeats import Repeats
-from botd.status import Board
 from botd.store import Store
 
 MAX_BODY = 2_000_000

@@ -56,15 +56,15 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
     ("room", "line", "contract"),
     [
         ("display/findings.py", "import flask", "Who may know Flask"),
-        ("view.py", "import flask_restful", "Who may know Flask"),
+        ("board/view.py", "import flask_restful", "Who may know Flask"),
         ("display/formats.py", "import werkzeug.http", "Who may know Flask"),
         ("inventory/slurm.py", "import subprocess", "Who may start a program"),
-        ("status.py", "import sqlalchemy", "Who may speak SQL"),
+        ("board/board.py", "import sqlalchemy", "Who may speak SQL"),
         ("agent/loop.py", "import paramiko", "Who may log in to a node"),
         ("probes.py", "import pyghmi.constants", "Who may ask a BMC"),
         ("resources/status.py", "import botd.probes", "The web part cannot reach a node"),
         ("checks/load.py", "import socket", "The checks, and the nouns below them, touch nothing outside"),
-        ("store/changes.py", "import botd.status", "Imports point one way, and every room has its place"),
+        ("store/changes.py", "import botd.board.board", "Imports point one way, and every room has its place"),
         ("store/changes.py", "import botd.history.changes", "Imports point one way, and every room has its place"),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from flask import Response, url_for
 
+from botd.board.board import listed_groups
 from botd.display.cells import cell, fit, plain, width
 from botd.display.findings import verdict
 from botd.display.fold import fold_nodes
@@ -16,7 +17,6 @@ from botd.pages.base import figures, is_text_browser, page_form, patience, rende
 from botd.resources.base import board
 from botd.resources.params import DashboardQuery, query
 from botd.resources.status import status_question, status_reply
-from botd.status import listed_groups
 
 PAGE_NODES = 200
 """Nodes in the tables of one page: text browsers and phones choke on more."""

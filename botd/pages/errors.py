@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Response, request, url_for
 
+from botd.board.board import listed_groups
 from botd.errors import BotdError, NotFound
 from botd.inventory import Inventory
 from botd.pages.base import render
 from botd.resources.base import board, error_reply
-from botd.status import listed_groups
 
 HINTS = {
     "no-node-list": "Start the agent, with `botd serve` or `botd agent`: its first look at Slurm takes some seconds. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
+from botd.board.view import StatusAnswer
 from botd.display.cells import age, cell, fit, plain, width, with_ages
 from botd.display.findings import verdict
 from botd.display.formats import table_text
@@ -16,7 +17,6 @@ from botd.pages.history import timeline
 from botd.resources.base import board, reply
 from botd.resources.params import NodePageQuery, query
 from botd.resources.status import status_question, status_reply
-from botd.view import StatusAnswer
 
 
 def node_page(name: str) -> Response:

@@ -6,8 +6,8 @@ import gzip
 
 from flask import Response, request
 
+from botd.board.board import GZIP_LEVEL
 from botd.resources.base import board
-from botd.status import GZIP_LEVEL
 
 PACKED = frozenset(
     {

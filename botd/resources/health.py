@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from botd import __version__
+from botd.board.view import View
 from botd.documents import Document, encode, iso
 from botd.model import utc_now
 from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import JsonQuery, query
 from botd.store import SweepFigures
-from botd.view import View
 
 
 class HealthResource(BotdResource):

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import request
 from werkzeug.wsgi import ClosingIterator
 
+from botd.board.board import CACHED_ANSWERS, Board
+from botd.board.cache import Kept
+from botd.board.view import Holding, StatusAnswer
 from botd.errors import StoreUnavailable
-from botd.kept import Kept
-from botd.status import CACHED_ANSWERS, Board
-from botd.view import Holding, StatusAnswer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

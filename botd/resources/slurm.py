@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Response
 
+from botd.board.board import listed_groups
+from botd.board.view import View
 from botd.display.formats import MIME, records_body
 from botd.documents import Document, hostinfo_document, iso, slurm_document
 from botd.errors import BadRequest, UnknownNode
@@ -11,8 +13,6 @@ from botd.model import SlurmNode
 from botd.nodeset import fold
 from botd.resources.base import BotdResource, board, config, reply
 from botd.resources.params import FormatQuery, HostinfoQuery, SinfoQuery, chosen_format, either, query
-from botd.status import listed_groups
-from botd.view import View
 
 SINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "reason")
 HOSTINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "partitions", "features", "jobs", "reason")

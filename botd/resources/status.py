@@ -8,6 +8,7 @@ from zlib import crc32
 
 from flask import Response
 
+from botd.board.view import Question, StatusAnswer
 from botd.checks import parents, select
 from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Form, status_body
@@ -18,7 +19,6 @@ from botd.history.bands import Span, read_page
 from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, either, query
 from botd.resources.repeats import may_repeat
-from botd.view import Question, StatusAnswer
 
 NODE_CHANGES = 20
 """Changes that come with the readings of one node."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from flask import Response, current_app
 
+from botd.board.board import Board
 from botd.display.formats import MIME, records_body
 from botd.documents import encode, sweep_document
 from botd.errors import TooMany
 from botd.model import SweepState
 from botd.resources.base import BotdResource, board, config, reply, store
 from botd.resources.params import EventsQuery, FormatQuery, chosen_format, query
-from botd.status import Board
 from botd.store import Store
 
 COLUMNS = (

@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import Response
 
+from botd.board.view import StatusAnswer
 from botd.display.formats import to_json
 from botd.documents import Document, check_document
 from botd.model import Sweep
 from botd.resources.base import BotdResource, board, reply
 from botd.resources.params import MAX_AGE_S, TableBody, TableQuery, body, query
 from botd.resources.status import joined_lists, status_question, survey_of
-from botd.view import StatusAnswer
 
 
 class TableResource(BotdResource):

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from botd.board.board import RECHECK_S
 from botd.model import Change, Reading, State
-from botd.status import RECHECK_S
 from tests.conftest import Site
 
 NODE = "n0000.savio2"

@@ -135,7 +135,7 @@ def test_an_agent_that_dies_ends_it(site: Site) -> None:
 
 
 def test_a_store_that_is_gone_is_a_503_and_no_old_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botd.status.RECHECK_S", -1.0)
+    monkeypatch.setattr("botd.board.board.RECHECK_S", -1.0)
     site.client.get(STATUS)
     (site.folder / "botd.db").rename(site.folder / "away.db")
     response = site.client.get(STATUS)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from botd.kept import Kept
+from botd.board.cache import Kept
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from botd import nodeset
+from botd.board.cache import Kept
+from botd.board.view import Holding, Question, StatusAnswer, View
 from botd.checks import Checks, select, with_needs
 from botd.config import Config
 from botd.display.rows import row_document
@@ -23,10 +25,8 @@ from botd.documents import CLOCK_SLACK, Document, decode, encode, iso, node_docu
 from botd.errors import BadRequest, NoNodeList, SlurmFailed, SlurmTimeout
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
-from botd.kept import Kept
 from botd.model import Clock, Group, SlurmNode, Sweep, SweepState
 from botd.store import ALIVE_S, Pulse, Store
-from botd.view import Holding, Question, StatusAnswer, View
 
 RECHECK_S = 0.05
 """How long a process trusts its view of the store. A request that waited for something looks afresh."""
