@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from botd import supervise
 from botd.agent.latest import LatestReadings
 from botd.agent.loop import TICK_S
 from botd.checks import site_checks
+from botd.commands import serve as supervise
 from botd.config import Config, load_config
 from botd.documents import encode
 from botd.inventory import build

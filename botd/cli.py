@@ -75,7 +75,7 @@ def _command(
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from botd.supervise import serve
+    from botd.commands.serve import serve
 
     config = load_config(args.config)
     site_checks(config)
@@ -106,17 +106,17 @@ def _make_room() -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    from botd.commands.serve import check_port, serve
     from botd.demo import run_demo
-    from botd.supervise import check_port, serve
 
     check_port(args.listen)
     return int(run_demo(args.nodes, args.listen, lambda path: serve(load_config(path), args.log_level)))
 
 
 def _sweep(args: argparse.Namespace) -> int:
+    from botd.commands.sweep import sweep_once
     from botd.display.formats import Form
     from botd.display.terminal import Look
-    from botd.once import sweep_once
 
     _make_room()
     config = load_config(args.config)

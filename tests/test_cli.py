@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from botd.cli import main
+from botd.commands.serve import Child, check_port
+from botd.commands.sweep import ProgressBar
 from botd.logs import OneLine
-from botd.once import ProgressBar
-from botd.supervise import Child, check_port
 
 
 def botd(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

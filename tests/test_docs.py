@@ -25,6 +25,7 @@ from werkzeug.test import TestResponse
 from botd import cli, errors
 from botd.app import create_app
 from botd.checks import CHECKS, custom, df, parents, site_checks
+from botd.commands.serve import ONE_ARENA
 from botd.config import SECTIONS, SETTINGS, CustomCheck, load_config, parse_config
 from botd.display.formats import MIME
 from botd.model import Change, Check, Facts, Option, Output, Reading, SshState, State, SweepState
@@ -39,7 +40,6 @@ from botd.resources.params import (
     StatusQuery,
     TableBody,
 )
-from botd.supervise import ONE_ARENA
 from tests.conftest import Site, drained
 
 ROOT = Path(__file__).parent.parent

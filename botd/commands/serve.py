@@ -114,7 +114,7 @@ def check_port(listen: str) -> None:
 
 def _environment(config: Config) -> dict[str, str]:
     """Ours, with the configuration named and `wsgi.py`, which stands beside the package, to be found."""
-    beside = str(Path(__file__).resolve().parent.parent)
+    beside = str(Path(__file__).resolve().parents[2])
     paths = [beside, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "BOTD_CONFIG": config.path, "PYTHONPATH": os.pathsep.join(paths)}
 

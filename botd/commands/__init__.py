@@ -1,0 +1,1 @@
+"""What the commands of `botd` do, one module for each."""
