@@ -7,8 +7,8 @@ import time
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance, response_schema_conformance
 
-from botd.openapi import describe
 from botd.resources import ROUTES
+from botd.resources.description import describe
 from tests.fuzz.conftest import ANSWERS_WITHIN_S, fuzz
 from tests.program import DemoProgram
 
