@@ -31,7 +31,7 @@ from bench.load import Answers, Clients, clients
 from bench.stored import STORED
 from bench.table import Figure, Options, all_right, at_most, at_most_times, note, run
 from botd.board.board import RECHECK_S
-from botd.config import Config
+from botd.settings import Config
 
 NODES = 1000
 TIMES_MORE = 10

@@ -21,8 +21,8 @@ from statistics import median
 from bench import cost, room
 from bench.cost import Cost
 from bench.table import Figure, Options, all_right, at_most_times, note
-from botd.config import BmcSettings
-from botd.model import Delivery, PowerAnswer, PowerState
+from botd.answers import Delivery, PowerAnswer, PowerState
+from botd.settings import BmcSettings
 from botd.transport.bmc.power import BmcTransport
 from tests.transport.bmc.bmc_sim import USER, BmcSim, bmc_sims
 

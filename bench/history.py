@@ -25,8 +25,9 @@ from botd.agent import numbers
 from botd.agent.latest import LatestReadings
 from botd.agent.numbers import Housekeeping, NumberCollector
 from botd.checks import site_checks
-from botd.config import Config, parse_config
+from botd.config import parse_config
 from botd.model import Change, Reading, State
+from botd.settings import Config
 from botd.store import Store
 
 CHECKS = ("ping", "ssh", "uptime", "load", "users", "df_scratch", "df_tmp", "memory", "slurmd", "jobs")

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from botd.answers import Output, Source
 from botd.checks import command_for, site_checks
-from botd.config import Config, parse_config
-from botd.model import Output, Source
+from botd.config import parse_config
+from botd.settings import Config
 from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
 from tests.transport.sshd import Sshd, make_key, running_sshd
 

@@ -17,8 +17,8 @@ from statistics import median
 from bench import cost, room
 from bench.cost import Cost
 from bench.table import Figure, Options, all_right, at_most_times, note
-from botd.config import PingSettings
-from botd.model import Delivery, PingAnswer
+from botd.answers import Delivery, PingAnswer
+from botd.settings import PingSettings
 from botd.transport.ping import ping_nodes
 
 NODES = 10_000

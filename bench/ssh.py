@@ -21,10 +21,11 @@ from bench import cost, room
 from bench.cost import Cost
 from bench.nodes import Nodes, running_nodes
 from bench.table import Figure, Options, all_right, at_most, at_most_times, note
+from botd.answers import Source
 from botd.checks import Checks, site_checks
-from botd.config import Config
-from botd.model import Reading, Source, State, utc_now
+from botd.model import Reading, State, utc_now
 from botd.probes import Probes
+from botd.settings import Config
 from botd.sweep import make_plan, run_sweep
 
 NODES = 1000

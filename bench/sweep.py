@@ -24,13 +24,14 @@ from bench import cost, room
 from bench.cost import Cost
 from bench.table import Figure, Options, all_right, at_most, at_most_times, note
 from botd.checks import site_checks
-from botd.config import Config, load_config
+from botd.config import load_config
 from botd.demo.cluster import DemoCluster
 from botd.demo.machine import Node, Sshd
 from botd.demo.site import build_site
 from botd.inventory.slurm import SlurmReader
 from botd.model import Reading, SlurmNode, utc_now
 from botd.probes import Probes
+from botd.settings import Config
 from botd.sweep import make_plan, run_sweep
 
 SIZES = (100, 1000, 10_000)

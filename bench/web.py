@@ -26,11 +26,12 @@ from botd.agent.latest import LatestReadings
 from botd.agent.loop import TICK_S
 from botd.checks import site_checks
 from botd.commands import serve as supervise
-from botd.config import Config, load_config
+from botd.config import load_config
 from botd.documents import encode
 from botd.inventory import build
 from botd.inventory.document import to_document
 from botd.model import Group, Reading, SlurmNode, State, utc_now
+from botd.settings import Config
 from botd.store import Store
 from tests.program import free_port, wait_until
 

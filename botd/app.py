@@ -12,7 +12,6 @@ from flask import Flask, Response, request, send_file
 from botd import pages
 from botd.board.board import Board
 from botd.checks import site_checks
-from botd.config import Config
 from botd.model import Clock, utc_now
 from botd.pages.bundle import bundle_file, bundle_url
 from botd.resources import ROUTES
@@ -20,6 +19,7 @@ from botd.resources.base import BotdApi, error_reply
 from botd.resources.coding import deliver
 from botd.resources.description import describe
 from botd.resources.repeats import Repeats
+from botd.settings import Config
 from botd.store import Store
 
 MAX_BODY = 2_000_000

@@ -9,11 +9,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from botd.answers import Deliver, Delivery, Job, Output, SlurmAnswer, Source
 from botd.checks import command_for
-from botd.config import Config, read_secret
+from botd.config import read_secret
 from botd.errors import SlurmFailed
 from botd.inventory.jobs import last_jobs, running_jobs
-from botd.model import Deliver, Delivery, Job, Output, SlurmAnswer, Source
+from botd.settings import Config
 from botd.sweep import Plan, Prober
 from botd.transport.addresses import Resolver, node_names
 from botd.transport.bmc.power import BmcTransport

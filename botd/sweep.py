@@ -15,25 +15,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from botd.answers import Answer, Deliver, Delivery, Job, Output, SlurmAnswer, Source
 from botd.checks import Checks, with_needs
 from botd.checks.text import clean, clean_value, without_loader_errors
 from botd.errors import BotdError
-from botd.model import (
-    Answer,
-    Check,
-    Clock,
-    Deliver,
-    Delivery,
-    Facts,
-    Finding,
-    Job,
-    Output,
-    Reading,
-    SlurmAnswer,
-    SlurmNode,
-    Source,
-    State,
-)
+from botd.model import Check, Clock, Facts, Finding, Reading, SlurmNode, State
 
 log = logging.getLogger(__name__)
 

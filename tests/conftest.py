@@ -15,11 +15,12 @@ from flask.testing import FlaskClient
 
 from botd.app import create_app
 from botd.checks import site_checks
-from botd.config import Config, parse_config
+from botd.config import parse_config
 from botd.documents import encode, iso, reading_document
 from botd.inventory import build
 from botd.inventory.document import to_document
 from botd.model import Group, Reading, SlurmNode, State, utc_now
+from botd.settings import Config
 from botd.store import Store
 
 MOUNTS = {"scratch": "/global/scratch", "tmp": "/tmp"}

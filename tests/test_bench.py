@@ -14,7 +14,7 @@ import pytest
 from bench import __main__ as everything
 from bench import cost, nodes, report
 from bench.table import Figure, all_right, at_most, at_most_times, machine, read_json, run, table_text, write_json
-from botd.model import Output
+from botd.answers import Output
 from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
 from tests.conftest import leave_out, need_program
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from botd.checks import site_checks
-from botd.config import SECTIONS, SETTINGS, Config, load_config, parse_config, read_secret, resolve_path, typed
+from botd.config import load_config, parse_config, read_secret, resolve_path, typed
 from botd.errors import ConfigError
+from botd.settings import SECTIONS, SETTINGS, Config
 
 SECRET = "correct horse battery staple"
 

@@ -23,12 +23,13 @@ from marshmallow import Schema
 from werkzeug.test import TestResponse
 
 from botd import cli, errors
+from botd.answers import Output, SshState
 from botd.app import create_app
 from botd.checks import CHECKS, custom, df, parents, site_checks
 from botd.commands.serve import ONE_ARENA
-from botd.config import SECTIONS, SETTINGS, CustomCheck, load_config, parse_config
+from botd.config import load_config, parse_config
 from botd.display.formats import MIME
-from botd.model import Change, Check, Facts, Option, Output, Reading, SshState, State, SweepState
+from botd.model import Change, Check, Facts, Option, Reading, State, SweepState
 from botd.resources.params import (
     ChangesQuery,
     CheckQuery,
@@ -40,6 +41,7 @@ from botd.resources.params import (
     StatusQuery,
     TableBody,
 )
+from botd.settings import SECTIONS, SETTINGS, CustomCheck
 from tests.conftest import Site, drained
 
 ROOT = Path(__file__).parent.parent

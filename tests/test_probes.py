@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from botd.answers import Delivery, Output, Source
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.model import Delivery, Output, Source
 from botd.probes import Probes
 from botd.sweep import make_plan
 

@@ -12,11 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.checks import Checks, site_checks
-from botd.config import parse_config
-from botd.errors import SlurmFailed
-from botd.model import (
-    Check,
+from botd.answers import (
     Deliver,
     Delivery,
     Job,
@@ -26,13 +22,14 @@ from botd.model import (
     PowerAnswer,
     PowerState,
     PresenceAnswer,
-    Reading,
     SlurmAnswer,
-    SlurmNode,
     Source,
     SshState,
-    State,
 )
+from botd.checks import Checks, site_checks
+from botd.config import parse_config
+from botd.errors import SlurmFailed
+from botd.model import Check, Reading, SlurmNode, State
 from botd.sweep import Plan, Prober, make_plan, run_sweep
 
 CHECKS = site_checks(parse_config({}))

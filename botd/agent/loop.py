@@ -21,10 +21,10 @@ from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import Housekeeping, NumberCollector
 from botd.checks import Checks, select, site_checks, with_needs
-from botd.config import Config
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
 from botd.model import Clock, Reading, Sweep, SweepState, utc_now
 from botd.probes import Probes
+from botd.settings import Config
 from botd.store import ALIVE_S, Pulse, Store
 from botd.sweep import make_plan, run_sweep
 

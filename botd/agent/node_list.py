@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from botd.config import Config, resolve_path
+from botd.config import resolve_path
 from botd.documents import decode, encode
 from botd.errors import SlurmFailed
 from botd.history.changes import list_changes
@@ -15,6 +15,7 @@ from botd.inventory.document import from_document, to_document
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
 from botd.model import Clock, SlurmNode
+from botd.settings import Config
 from botd.store import Store
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from botd.checks import Checks
-from botd.config import HistorySettings
 from botd.errors import StoreUnavailable
 from botd.model import Clock, Reading
+from botd.settings import HistorySettings
 from botd.store import Store
 
 SAMPLE_S = 60.0

@@ -19,13 +19,13 @@ from botd import nodeset
 from botd.board.cache import Kept
 from botd.board.view import Holding, Question, StatusAnswer, View
 from botd.checks import Checks, select, with_needs
-from botd.config import Config
 from botd.display.rows import row_document
 from botd.documents import CLOCK_SLACK, Document, decode, encode, iso, node_document, stale_nodes
 from botd.errors import BadRequest, NoNodeList, SlurmFailed, SlurmTimeout
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
 from botd.model import Clock, Group, SlurmNode, Sweep, SweepState
+from botd.settings import Config
 from botd.store import ALIVE_S, Pulse, Store
 
 RECHECK_S = 0.05

@@ -27,9 +27,10 @@ from botd.checks import (
     uptime,
     users,
 )
-from botd.config import Config, typed
+from botd.config import typed
 from botd.errors import ConfigError, UnknownCheck, did_you_mean
 from botd.model import Check
+from botd.settings import Config
 
 CHECKS: tuple[Check, ...] = (
     ping.CHECK,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from shlex import quote
 
+from botd.answers import Output, Source
 from botd.checks.limits import CANNOT_RUN, human_bytes, judge
 from botd.checks.processes import for_each_process
-from botd.model import Check, Facts, Finding, Option, Output, Source, State
+from botd.model import Check, Facts, Finding, Option, State
 
 _FORMAT = "%S %b %f %a"
 """What is asked of stat(1): block size, then blocks in all, free, and free for an ordinary user."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from botd.model import Check, Facts, Finding, PresenceAnswer, Source, State
+from botd.answers import PresenceAnswer, Source
+from botd.model import Check, Facts, Finding, State
 
 
 def ipmi_reachable(answer: PresenceAnswer, facts: Facts) -> Finding:

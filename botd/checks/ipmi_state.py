@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from botd.model import Check, Facts, Finding, PowerAnswer, PowerState, Source, State
+from botd.answers import PowerAnswer, PowerState, Source
+from botd.model import Check, Facts, Finding, State
 
 POWERED_BY_SLURM = {"POWERED_DOWN", "POWERING_DOWN", "POWER_DOWN"}
 """Flags of a node that Slurm itself switched off to save power (slurm.conf(5), SuspendProgram)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from botd.model import Check, Facts, Finding, SlurmAnswer, Source, State
+from botd.answers import SlurmAnswer, Source
+from botd.model import Check, Facts, Finding, State
 from botd.nodeset import natural_key
 
 

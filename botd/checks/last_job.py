@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from botd.model import Check, Facts, Finding, SlurmAnswer, Source, State
+from botd.answers import SlurmAnswer, Source
+from botd.model import Check, Facts, Finding, State
 
 NODE_FAULTS = ("NODE_FAIL", "BOOT_FAIL")
 """Ends that Slurm blames on the node (sacct(1), JOB STATE CODES)."""

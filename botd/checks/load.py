@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from botd.answers import Output, Source
 from botd.checks.limits import judge
-from botd.model import Check, Facts, Finding, Option, Output, Source
+from botd.model import Check, Facts, Finding, Option
 
 
 def parse_load(output: Output, facts: Facts) -> Finding:

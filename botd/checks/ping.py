@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from botd.model import Check, Facts, Finding, PingAnswer, Source, State
+from botd.answers import PingAnswer, Source
+from botd.model import Check, Facts, Finding, State
 
 
 def check_ping(answer: PingAnswer, facts: Facts) -> Finding:

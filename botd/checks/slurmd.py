@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from botd.answers import Output, Source
 from botd.checks.processes import ALL_VISIBLE, for_each_process
-from botd.model import Check, Facts, Finding, Output, Source, State
+from botd.model import Check, Facts, Finding, State
 
 
 def parse_slurmd(output: Output, facts: Facts) -> Finding:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from botd.answers import Output, Source
 from botd.checks.text import WIDTH, clean
-from botd.model import Check, Facts, Finding, Option, Output, Source, State
+from botd.model import Check, Facts, Finding, Option, State
 
 _LINES = 5
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from botd.model import Check, Facts, Finding, LoginAnswer, Source, SshState, State
+from botd.answers import LoginAnswer, Source, SshState
+from botd.model import Check, Facts, Finding, State
 
 MEANING = {
     SshState.UP: "logged in",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from botd.answers import Output, Source
 from botd.checks.limits import human_seconds
-from botd.model import Check, Facts, Finding, Output, Source, State
+from botd.model import Check, Facts, Finding, State
 
 
 def parse_uptime(output: Output, facts: Facts) -> Finding:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from botd.answers import Output, Source
 from botd.checks.processes import ALL_VISIBLE
-from botd.model import Check, Facts, Finding, Option, Output, Source, State
+from botd.model import Check, Facts, Finding, Option, State
 
 NOBODY = (65534, 2**32 - 2)
 """The uids of what has no owner here: nfsnobody, unmapped ids; the second is -2 as 32 bits."""

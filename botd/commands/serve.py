@@ -13,8 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from botd.config import Config
 from botd.errors import ConfigError
+from botd.settings import Config
 
 log = logging.getLogger(__name__)
 

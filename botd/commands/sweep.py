@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from botd import nodeset
 from botd.checks import Checks
-from botd.config import Config, resolve_path
+from botd.config import resolve_path
 from botd.display.formats import Form, status_body
 from botd.documents import Document, encode, iso, node_document, reading_document
 from botd.errors import SlurmFailed
@@ -17,6 +17,7 @@ from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
 from botd.model import Reading, utc_now
 from botd.probes import Probes
+from botd.settings import Config
 from botd.sweep import make_plan, run_sweep
 
 log = logging.getLogger(__name__)

@@ -11,13 +11,14 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from botd.answers import Source
 from botd.checks import command_for, site_checks
-from botd.config import Config
 from botd.demo.machine import Mount, Node
 from botd.demo.scenarios import USERS
 from botd.demo.state import ClusterState
 from botd.demo.tools.base import iso
-from botd.model import Check, Source
+from botd.model import Check
+from botd.settings import Config
 from botd.transport.ssh.script import MAX_OUTPUT, TIMED_OUT
 
 USER = "botd"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from botd.config import SlurmSettings, command_words
+from botd.config import command_words
 from botd.errors import SlurmFailed, SlurmTimeout
+from botd.settings import SlurmSettings
 from botd.transport.local import CommandMissing, CommandTimeout, Completed, LocalCommandError, run_command
 
 SEE_SLURMCTLD = "see whether slurmctld answers `scontrol ping`"

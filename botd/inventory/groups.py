@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from botd.config import GroupSettings
 from botd.errors import BadNodeset
 from botd.inventory.problems import Problems
 from botd.inventory.request import RESERVED
 from botd.model import Group
 from botd.nodeset import MAX_NODES, check_name, expand, natural_key
+from botd.settings import GroupSettings
 
 MAX_FILE = 4 * 1024 * 1024
 """Bytes of one group file. 10,000 full names take 0.2 MB."""

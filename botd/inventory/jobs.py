@@ -7,12 +7,13 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
-from botd.config import SlurmSettings
+from botd.answers import Job
 from botd.errors import BadNodeset, SlurmFailed
 from botd.inventory.command import run_slurm, token_rows, unreadable
 from botd.inventory.saved import parse_time
-from botd.model import Clock, Job, utc_now
+from botd.model import Clock, utc_now
 from botd.nodeset import expand
+from botd.settings import SlurmSettings
 
 QUEUE_FIELDS = "%i|%u|%T|%M|%N|%j"
 """id, user, state, elapsed, nodes, name (squeue(1)); the name may hold anything, newlines too."""

@@ -17,7 +17,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from botd.config import SlurmSettings
 from botd.errors import BadNodeset, SlurmFailed, SlurmTimeout
 from botd.inventory import states
 from botd.inventory.command import SEE_SLURMCTLD, clean, printable, run_slurm, token_rows, unreadable
@@ -25,6 +24,7 @@ from botd.inventory.problems import Problems
 from botd.inventory.saved import parse_saved, parse_time
 from botd.model import SlurmNode
 from botd.nodeset import check_name, natural_key
+from botd.settings import SlurmSettings
 
 MAX_SAVED = 64 * 1024 * 1024
 """Bytes of a saved `sinfo -R` output; more is not one."""

@@ -10,11 +10,11 @@ from flask_restful import Api, Resource
 from werkzeug.exceptions import HTTPException
 
 from botd.board.board import Board
-from botd.config import Config
 from botd.display.cells import plain
 from botd.display.formats import MIME
 from botd.documents import Document, encode
 from botd.errors import BotdError
+from botd.settings import Config
 from botd.store import Store
 
 log = logging.getLogger(__name__)

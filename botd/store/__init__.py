@@ -15,9 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from botd.config import Config
 from botd.errors import StoreUnavailable
 from botd.model import Change, utc_now
+from botd.settings import Config
 from botd.store.changes import Changes
 from botd.store.database import Database, to_time
 from botd.store.migrate import upgrade

@@ -12,8 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from botd.config import Config, resolve_path
+from botd.config import resolve_path
 from botd.errors import ConfigError, StoreDamaged, StoreUnavailable
+from botd.settings import Config
 from botd.store.damage import set_aside_if_damaged
 
 

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from botd.config import Config, resolve_path
+from botd.config import resolve_path
 from botd.errors import ConfigError
 from botd.nodeset import fill_in
+from botd.settings import Config
 
 LOG = logging.getLogger(__name__)
 

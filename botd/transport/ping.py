@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from botd.config import PingSettings, command_words
-from botd.model import Deliver, Delivery, PingAnswer, Source
+from botd.answers import Deliver, Delivery, PingAnswer, Source
+from botd.config import command_words
+from botd.settings import PingSettings
 from botd.transport.local import CommandMissing, Completed, LocalCommandError, run_command
 
 PERIOD_MS = 100

@@ -10,8 +10,8 @@ import pytest
 from botd.agent.latest import LatestReadings
 from botd.agent.numbers import Housekeeping, NumberCollector
 from botd.checks import site_checks
-from botd.config import HistorySettings
 from botd.model import Change, Reading, State, utc_now
+from botd.settings import HistorySettings
 from tests.agent.test_loop import SINFO, Lone, run_agent  # noqa: F401 (a fixture)
 from tests.conftest import Site, need_program
 from tests.program import wait_until

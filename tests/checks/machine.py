@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from botd.answers import Job, Output, Source
 from botd.checks import command_for, site_checks
 from botd.config import parse_config
-from botd.model import Facts, Finding, Job, Output, SlurmNode, Source
+from botd.model import Facts, Finding, SlurmNode
 from botd.sweep import read_answer
 from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
 from tests.conftest import leave_out, need_program

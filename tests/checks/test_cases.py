@@ -14,14 +14,8 @@ from typing import Any
 
 import pytest
 
-from botd.checks import CHECKS, site_checks
-from botd.config import parse_config
-from botd.documents import encode, reading_document
-from botd.model import (
+from botd.answers import (
     Answer,
-    Check,
-    Facts,
-    Finding,
     Job,
     LoginAnswer,
     Output,
@@ -29,12 +23,13 @@ from botd.model import (
     PowerAnswer,
     PowerState,
     PresenceAnswer,
-    Reading,
     SlurmAnswer,
-    SlurmNode,
     SshState,
-    State,
 )
+from botd.checks import CHECKS, site_checks
+from botd.config import parse_config
+from botd.documents import encode, reading_document
+from botd.model import Check, Facts, Finding, Reading, SlurmNode, State
 from botd.sweep import read_answer
 
 CASES = sorted(Path(__file__).parent.glob("*/*.json"))

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from botd.model import Job, Output, SlurmNode, State
+from botd.answers import Job, Output
+from botd.model import SlurmNode, State
 from tests.checks.machine import USER, df, findings, need_namespaces, outputs
 from tests.conftest import need_program
 

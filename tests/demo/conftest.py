@@ -13,11 +13,12 @@ import paramiko
 import pytest
 from pyghmi.ipmi.command import Command
 
-from botd.config import Config, load_config, read_secret
+from botd.config import load_config, read_secret
 from botd.demo import DemoCluster
 from botd.demo.machine import Node
 from botd.demo.site import build_site
 from botd.nodeset import fill_in
+from botd.settings import Config
 
 BOOT_S = 0.8
 NODES = 64

@@ -11,12 +11,14 @@ from datetime import datetime
 
 import pytest
 
+from botd.answers import Job, Output, Source
 from botd.checks import Checks, command_for, site_checks
-from botd.config import Config, parse_config
+from botd.config import parse_config
 from botd.demo.machine import DemoJob, Health, Mount, Node
 from botd.demo.node_shell import NodeShell, read_script
 from botd.demo.state import ClusterState
-from botd.model import Facts, Finding, Job, Output, SlurmNode, Source, State
+from botd.model import Facts, Finding, SlurmNode, State
+from botd.settings import Config
 from botd.transport.ssh.script import Fragment, FrameReader, build_script
 
 NAME = "n0007.savio2"

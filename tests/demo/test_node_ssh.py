@@ -10,9 +10,9 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from botd.answers import Output, Source
 from botd.checks import command_for, site_checks
 from botd.demo.machine import Mount, Sshd
-from botd.model import Output, Source
 from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
 from tests.demo.conftest import DemoSite, wait_for
 

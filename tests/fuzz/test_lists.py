@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from botd import nodeset
 from botd.checks import site_checks
-from botd.config import Config, GroupSettings, load_config, parse_config
+from botd.config import load_config, parse_config
 from botd.errors import BadNodeset, ConfigError, NotFound
 from botd.inventory import Inventory, build
 from botd.inventory.groups import MAX_FILE, read_groups
 from botd.model import Group, SlurmNode
+from botd.settings import Config, GroupSettings
 from botd.transport.addresses import read_hosts, socket_address
 from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Verdict, names_for
 from tests.fuzz.conftest import FUZZ, fuzz

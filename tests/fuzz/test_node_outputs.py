@@ -16,14 +16,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from botd.checks import CHECKS, Checks, site_checks
-from botd.config import BmcSettings, parse_config
-from botd.documents import decode, encode, reading_document
-from botd.model import (
+from botd.answers import (
     Answer,
-    Check,
     Delivery,
-    Facts,
     Job,
     LoginAnswer,
     Output,
@@ -31,13 +26,15 @@ from botd.model import (
     PowerAnswer,
     PowerState,
     PresenceAnswer,
-    Reading,
     SlurmAnswer,
-    SlurmNode,
     Source,
     SshState,
-    State,
 )
+from botd.checks import CHECKS, Checks, site_checks
+from botd.config import parse_config
+from botd.documents import decode, encode, reading_document
+from botd.model import Check, Facts, Reading, SlurmNode, State
+from botd.settings import BmcSettings
 from botd.sweep import read_answer
 from botd.transport.bmc.power import BmcTransport
 from botd.transport.bmc.presence import read_answer as read_presence

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from botd.config import SlurmSettings
+from botd.answers import Job, SlurmAnswer
 from botd.documents import decode, encode, hostinfo_document, slurm_document
 from botd.errors import SlurmFailed
 from botd.inventory import Inventory, build, states
@@ -20,8 +20,9 @@ from botd.inventory.document import from_document, to_document
 from botd.inventory.jobs import newest_jobs, parse_accounting, parse_queue
 from botd.inventory.saved import parse_saved, parse_time
 from botd.inventory.slurm import SlurmReader, parse_delimited, parse_nodes
-from botd.model import Facts, Job, SlurmAnswer, SlurmNode
+from botd.model import Facts, SlurmNode
 from botd.nodeset import check_name
+from botd.settings import SlurmSettings
 from botd.sweep import read_answer
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import (

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from botd.config import GroupSettings
 from botd.inventory.groups import MAX_FILE, read_groups
 from botd.model import Group
+from botd.settings import GroupSettings
 
 
 def of_directory(directory: Path) -> tuple[dict[str, Group], list[str]]:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.config import SlurmSettings
+from botd.answers import Job
 from botd.errors import SlurmFailed, SlurmTimeout
 from botd.inventory.jobs import last_jobs, newest_jobs, parse_accounting, parse_queue, running_jobs
-from botd.model import Job
+from botd.settings import SlurmSettings
 from tests.recorded import replay
 
 from .conftest import MakeTool

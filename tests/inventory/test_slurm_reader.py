@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.config import SlurmSettings
 from botd.errors import SlurmFailed, SlurmTimeout
 from botd.inventory.slurm import (
     SlurmReader,
@@ -22,6 +21,7 @@ from botd.inventory.slurm import (
     sinfo_list_to_node_list,
 )
 from botd.model import SlurmNode
+from botd.settings import SlurmSettings
 from tests.recorded import FOLDER, replay
 
 from .conftest import MakeTool, only_with

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from botd.config import SweepSettings
+from botd.settings import SweepSettings
 from tests.lab.cluster import make_nodes
 from tests.lab.conftest import Figures
 from tests.lab.program import REMOTE, LabProgram

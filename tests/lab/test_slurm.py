@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from botd.config import SlurmSettings
 from botd.inventory.jobs import running_jobs
+from botd.settings import SlurmSettings
 from tests.lab import net
 from tests.lab.program import LabProgram
 from tests.lab.record import REASONS

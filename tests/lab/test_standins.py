@@ -16,13 +16,13 @@ from dataclasses import replace
 
 import pytest
 
-from botd.config import PingSettings
 from botd.demo.state import CHANGES, ClusterState
 from botd.demo.tools import sacct, sinfo, squeue
 from botd.demo.tools.scontrol import COMMANDS
 from botd.demo.tools.table import OPTIONS
 from botd.inventory.jobs import LAST_FIELDS, QUEUE_FIELDS
 from botd.inventory.slurm import FIELDS
+from botd.settings import PingSettings
 from botd.transport.ping import SAFE_INTERVAL_MS, fping_options
 from tests.lab.cluster import Lab
 from tests.lab.proc import wait_until

@@ -15,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from botd.config import PingSettings, SlurmSettings
+from botd.answers import Delivery, PingAnswer
 from botd.errors import SlurmFailed
 from botd.inventory.jobs import last_jobs, running_jobs
 from botd.inventory.saved import parse_saved
 from botd.inventory.slurm import SlurmReader
-from botd.model import Delivery, PingAnswer, SlurmNode
+from botd.model import SlurmNode
+from botd.settings import PingSettings, SlurmSettings
 from botd.transport.ping import parse_ping, ping_nodes
 from tests.inventory.conftest import write_tool
 from tests.recorded import FOLDER, Recording, all_recordings, printed, read_index, recording, replay

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from botd.config import Config, NodeSettings
 from botd.errors import ConfigError
+from botd.settings import Config, NodeSettings
 from botd.transport.addresses import (
     BAD_S,
     GOOD_S,

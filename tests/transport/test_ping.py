@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.config import PingSettings
-from botd.model import Delivery, PingAnswer, Source
+from botd.answers import Delivery, PingAnswer, Source
+from botd.settings import PingSettings
 from botd.transport.ping import NO_ADDRESS, answer_of, parse_fping, parse_ping, ping_nodes
 from tests.conftest import leave_out, need_program
 

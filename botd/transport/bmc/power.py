@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from botd.config import BmcSettings
-from botd.model import Deliver, Delivery, PowerAnswer, PowerState, PresenceAnswer, Source
+from botd.answers import Deliver, Delivery, PowerAnswer, PowerState, PresenceAnswer, Source
+from botd.settings import BmcSettings
 from botd.transport.addresses import SocketAddress, socket_address
 from botd.transport.bmc.presence import find_present
 from botd.transport.bmc.session import Exchange, PowerQuery

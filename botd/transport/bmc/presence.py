@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from botd.model import PresenceAnswer
+from botd.answers import PresenceAnswer
 from botd.transport.addresses import SocketAddress, socket_address
 
 NO_ADDRESS = "the name has no address"

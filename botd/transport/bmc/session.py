@@ -18,7 +18,7 @@ from typing import Any, Self
 from pyghmi.ipmi.private import session
 from pyghmi.ipmi.private.util import _monotonic_time
 
-from botd.model import PowerAnswer, PowerState
+from botd.answers import PowerAnswer, PowerState
 from botd.transport.addresses import SocketAddress
 
 USER = 2

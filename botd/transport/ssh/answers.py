@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import paramiko
 from paramiko.ssh_exception import PartialAuthentication
 
-from botd.model import LoginAnswer, SshState
+from botd.answers import LoginAnswer, SshState
 
 
 class LoginFailed(Exception):

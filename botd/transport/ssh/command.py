@@ -13,7 +13,7 @@ from collections.abc import Sized
 import paramiko
 from paramiko.buffered_pipe import BufferedPipe
 
-from botd.model import Output, SshState
+from botd.answers import Output, SshState
 from botd.transport.ssh import script
 from botd.transport.ssh.answers import printable
 from botd.transport.ssh.session import LOST, WINDOW, Session

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 import paramiko
 
-from botd.model import SshState
+from botd.answers import SshState
 from botd.transport.ssh.answers import LoginFailed, connect_answer, printable
 from botd.transport.ssh.login import Logins
 from botd.transport.ssh.routes import Route, Routes

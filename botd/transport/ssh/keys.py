@@ -9,8 +9,8 @@ from pathlib import Path
 
 import paramiko
 
-from botd.config import SshSettings
 from botd.errors import ConfigError
+from botd.settings import SshSettings
 from botd.transport.ssh.routes import Route
 
 LOG = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import paramiko
 
-from botd.config import SshSettings
-from botd.model import SshState
+from botd.answers import SshState
+from botd.settings import SshSettings
 from botd.transport.ssh.answers import LoginFailed, keys_refused, login_ended, wanted_instead
 from botd.transport.ssh.keys import Keys
 from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Verdict, fingerprint, names_for

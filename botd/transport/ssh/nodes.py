@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from botd.config import Config, SshSettings, resolve_path
-from botd.model import Deliver, Delivery, LoginAnswer, Source, SshState
+from botd.answers import Deliver, Delivery, LoginAnswer, Source, SshState
+from botd.config import resolve_path
+from botd.settings import Config, SshSettings
 from botd.transport.ssh.answers import LoginFailed, printable
 from botd.transport.ssh.command import run_fragments, window_for
 from botd.transport.ssh.jumps import Jumps

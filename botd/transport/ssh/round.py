@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from botd.model import LoginAnswer, Output, SshState
+from botd.answers import LoginAnswer, Output, SshState
 from botd.transport.ssh.answers import connect_answer, printable
 from botd.transport.ssh.places import Places, spare_files
 from botd.transport.ssh.visit import Over, Visit

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import paramiko
 
-from botd.config import SshSettings
 from botd.errors import ConfigError
+from botd.settings import SshSettings
 
 
 @dataclass(frozen=True, slots=True)

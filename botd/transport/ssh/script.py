@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from shlex import quote
 
-from botd.model import Output
+from botd.answers import Output
 
 MAX_OUTPUT = 3500
 """Bytes of output kept of one fragment. With the frame around it, it stays below PIPE_BUF (4096)."""

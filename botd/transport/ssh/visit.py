@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from botd.model import Deliver, Delivery, LoginAnswer, Output, Source, SshState
+from botd.answers import Deliver, Delivery, LoginAnswer, Output, Source, SshState
 from botd.transport.ssh.script import Fragment
 
 

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyghmi.ipmi.private import session as pyghmi_session
 
-from botd.config import BmcSettings
-from botd.model import Delivery, PowerAnswer, PowerState, PresenceAnswer, Source
+from botd.answers import Delivery, PowerAnswer, PowerState, PresenceAnswer, Source
+from botd.settings import BmcSettings
 from botd.transport.bmc.power import NO_USER, STOPPED, BmcTransport
 from botd.transport.bmc.presence import find_present, read_answer, request_packet
 from botd.transport.bmc.session import REFUSED, PowerQuery

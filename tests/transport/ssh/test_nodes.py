@@ -18,9 +18,9 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from botd.config import Config, SshSettings
+from botd.answers import Delivery, LoginAnswer, Output, Source, SshState
 from botd.errors import ConfigError
-from botd.model import Delivery, LoginAnswer, Output, Source, SshState
+from botd.settings import Config, SshSettings
 from botd.transport.ssh.answers import connect_answer
 from botd.transport.ssh.nodes import SshTransport
 from botd.transport.ssh.places import Places
