@@ -22,8 +22,9 @@ from tempfile import TemporaryDirectory
 
 from bench.table import Figure, Options, at_most, run
 from botd.agent import numbers
+from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
-from botd.agent.numbers import Housekeeping, NumberCollector
+from botd.agent.numbers import NumberCollector
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.model import Change, Reading, State

@@ -17,9 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
-from botd.agent.numbers import Housekeeping, NumberCollector
+from botd.agent.numbers import NumberCollector
 from botd.checks import Checks, select, site_checks, with_needs
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
 from botd.model import Clock, Reading, Sweep, SweepState, utc_now

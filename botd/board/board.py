@@ -16,15 +16,16 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from botd import nodeset
+from botd.board.answer import Holding, Question, StatusAnswer
 from botd.board.cache import Kept
-from botd.board.view import Holding, Question, StatusAnswer, View
+from botd.board.view import View
 from botd.checks import Checks, select, with_needs
 from botd.display.rows import row_document
 from botd.documents import CLOCK_SLACK, Document, decode, encode, iso, node_document, stale_nodes
 from botd.errors import BadRequest, NoNodeList, SlurmFailed, SlurmTimeout
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
-from botd.model import Clock, Group, SlurmNode, Sweep, SweepState
+from botd.model import Clock, SlurmNode, Sweep, SweepState
 from botd.settings import Config
 from botd.store import ALIVE_S, Pulse, Store
 
@@ -325,12 +326,6 @@ class Board:
 
     def _age_s(self, at: datetime) -> float:
         return (self._clock() - at).total_seconds()
-
-
-def listed_groups(inventory: Inventory) -> list[Group]:
-    """Every group that a request may name: the two that are always there, then those of files and Slurm."""
-    always = [Group("sinfo", "slurm", inventory.down()), Group("all", "slurm and group files", inventory.names())]
-    return always + [inventory.groups[name] for name in inventory.group_names()]
 
 
 class _Choice(NamedTuple):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, TypeVar
 
-from botd.documents import Document, iso, times_of
+from botd.documents import Document, times_of
 from botd.inventory import Inventory
 from botd.store import Pulse
 
@@ -15,21 +14,6 @@ CACHED_FIGURES = 64
 """What is worked out of one view: each is small, but what it is of may name 20,000 nodes."""
 
 Figures = TypeVar("Figures")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a status request asks, understood: every node and check is known.
-
-    `max_age_s` of 0 means read after the request came; `wait_s` is how long the client will wait for that.
-    """
-
-    nodes: tuple[str, ...]
-    checks: tuple[str, ...]
-    groups: tuple[str, ...]
-    max_age_s: float
-    wait_s: float
-    uses_sinfo: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,60 +55,3 @@ class View:
                 self.figures.clear()
             found = self.figures[key] = work_out()
         return found
-
-
-@dataclass(frozen=True)
-class Holding:
-    """For how long an answer stays what it is: while the store says nothing new and no reading gets too old.
-
-    A clock that is set back behind `since` ends it too: nothing then says how old the readings are.
-    """
-
-    edition: Hashable
-    since: datetime
-    until: datetime
-
-
-@dataclass(frozen=True)
-class StatusAnswer:
-    """The nodes with their readings, and how far they can be trusted. `problems` are sentences for a person.
-
-    `holding` is None where asking again may be another matter: a sweep, a newer node list, an agent that is back.
-    """
-
-    as_of: datetime | None
-    groups: tuple[str, ...]
-    checks: tuple[str, ...]
-    nodes: tuple[str, ...]
-    complete: bool
-    problems: tuple[str, ...]
-    sweep: int | None
-    revision: tuple[int, int]
-    view: View = field(compare=False, repr=False)
-    holding: Holding | None = None
-
-    @property
-    def identity(self) -> Hashable:
-        """What two answers have in common that look the same; without the view, which is as large as the store."""
-        return (
-            self.as_of,
-            self.groups,
-            self.checks,
-            self.nodes,
-            self.complete,
-            self.problems,
-            self.sweep,
-            self.revision,
-        )
-
-    def head(self) -> Document:
-        """The answer without its nodes."""
-        return {
-            "as_of": iso(self.as_of),
-            "groups": list(self.groups),
-            "checks": list(self.checks),
-            "count": len(self.nodes),
-            "complete": self.complete,
-            "problems": list(self.problems),
-            "sweep": self.sweep,
-        }

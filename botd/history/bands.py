@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from botd.errors import BadRequest
-from botd.history.changes import INCIDENT_SUBJECTS, Offender, offenders
+from botd.history.incidents import INCIDENT_SUBJECTS, Offender, offenders
 from botd.model import Change
 from botd.store import Store
 

@@ -134,3 +134,9 @@ def partitions_of(nodes: Iterable[SlurmNode]) -> dict[str, tuple[str, ...]]:
             found.setdefault(partition, []).append(node.node)
     by_name = sorted(found.items(), key=lambda item: natural_key(item[0]))
     return {name: tuple(sorted(members, key=natural_key)) for name, members in by_name}
+
+
+def listed_groups(inventory: Inventory) -> list[Group]:
+    """Every group that a request may name: the two that are always there, then those of files and Slurm."""
+    always = [Group("sinfo", "slurm", inventory.down()), Group("all", "slurm and group files", inventory.names())]
+    return always + [inventory.groups[name] for name in inventory.group_names()]

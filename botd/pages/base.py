@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, current_app, render_template, request, url_for
 from markupsafe import Markup, escape
 
-from botd.board.view import StatusAnswer
+from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, plain, with_ages
 from botd.display.formats import Form
 from botd.resources.base import board

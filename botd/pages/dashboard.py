@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from flask import Response, url_for
 
-from botd.board.board import listed_groups
 from botd.display.cells import cell, fit, plain, width
 from botd.display.findings import verdict
 from botd.display.fold import fold_nodes
 from botd.documents import Document
+from botd.inventory import listed_groups
 from botd.model import Check
 from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
 from botd.resources.base import board

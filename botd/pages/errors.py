@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from flask import Response, request, url_for
 
-from botd.board.board import listed_groups
 from botd.errors import BotdError, NotFound
-from botd.inventory import Inventory
+from botd.inventory import Inventory, listed_groups
 from botd.pages.base import render
 from botd.resources.base import board, error_reply
 

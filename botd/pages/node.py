@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from botd.board.view import StatusAnswer
+from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, fit, plain, width, with_ages
 from botd.display.findings import verdict
 from botd.display.formats import table_text

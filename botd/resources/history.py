@@ -12,7 +12,7 @@ from botd.display.formats import MIME, Form, records_body
 from botd.documents import Document, change_document, iso
 from botd.errors import UnknownNode
 from botd.history.bands import PAGE, Page, Span, moment, read_offenders, read_page
-from botd.history.changes import Offender
+from botd.history.incidents import Offender
 from botd.nodeset import check_name
 from botd.resources.base import BotdResource, board, reply, store
 from botd.resources.params import ChangesQuery, HistoryQuery, OffendersQuery, chosen_format, either, query

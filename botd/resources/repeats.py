@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import request
 from werkzeug.wsgi import ClosingIterator
 
+from botd.board.answer import Holding, StatusAnswer
 from botd.board.board import CACHED_ANSWERS, Board
 from botd.board.cache import Kept
-from botd.board.view import Holding, StatusAnswer
 from botd.errors import StoreUnavailable
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Response
 
-from botd.board.board import listed_groups
 from botd.board.view import View
 from botd.display.formats import MIME, records_body
 from botd.documents import Document, hostinfo_document, iso, slurm_document
 from botd.errors import BadRequest, UnknownNode
+from botd.inventory import listed_groups
 from botd.model import SlurmNode
 from botd.nodeset import fold
 from botd.resources.base import BotdResource, board, config, reply

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from flask import Response
 
-from botd.board.view import Question, StatusAnswer
+from botd.board.answer import Question, StatusAnswer
 from botd.checks import parents, select
 from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Form, status_body

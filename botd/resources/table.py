@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from botd.board.view import StatusAnswer
+from botd.board.answer import StatusAnswer
 from botd.display.formats import to_json
 from botd.documents import Document, check_document
 from botd.model import Sweep

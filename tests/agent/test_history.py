@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
-from botd.agent.numbers import Housekeeping, NumberCollector
+from botd.agent.numbers import NumberCollector
 from botd.checks import site_checks
 from botd.model import Change, Reading, State, utc_now
 from botd.settings import HistorySettings

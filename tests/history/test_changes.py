@@ -11,7 +11,8 @@ import pytest
 from botd.documents import Document, iso
 from botd.errors import BadRequest
 from botd.history.bands import Band, bands, moment
-from botd.history.changes import Offender, list_changes, offenders, reading_changes, standing, word
+from botd.history.changes import list_changes, reading_changes, standing, word
+from botd.history.incidents import Offender, offenders
 from botd.model import Change, SlurmNode
 from tests.conftest import drained, idle
 

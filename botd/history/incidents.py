@@ -1,0 +1,55 @@
+"""Incidents: when a node left service or took no login, and which nodes have the most of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botd.history.changes import IN_SERVICE, NOT_LISTED, SLURM
+from botd.model import Change, State
+
+SAME_INCIDENT = timedelta(hours=1)
+
+
+INCIDENT_SUBJECTS = (SLURM, "ssh")
+
+
+@dataclass(frozen=True)
+class Offender:
+    """A node and its incidents in some time: how many, when the last one began, and what it was."""
+
+    node: str
+    incidents: int
+    last_at: datetime
+    last: str
+
+
+def offenders(changes: Iterable[Change]) -> list[Offender]:
+    """The nodes with incidents among these changes for the worse, most incidents first.
+
+    An incident begins when Slurm takes a node out of service or a login to it begins to fail; whatever else of the
+    kind follows within an hour of its begin belongs to it.
+    """
+    begun: dict[str, list[Change]] = {}
+    for change in sorted(changes, key=lambda change: change.at):
+        if not _was_well(change):
+            continue
+        incidents = begun.setdefault(change.node, [])
+        if not incidents or change.at - incidents[-1].at >= SAME_INCIDENT:
+            incidents.append(change)
+    counted = [_offender(node, incidents) for node, incidents in begun.items()]
+    return sorted(counted, key=lambda offender: (-offender.incidents, -offender.last_at.timestamp(), offender.node))
+
+
+def _was_well(change: Change) -> bool:
+    """Whether the subject of a change was well before it: a node that was down and is drained only changed its ill."""
+    if change.subject == SLURM:
+        return not change.old or change.old == NOT_LISTED or change.old.startswith(IN_SERVICE)
+    return not change.old.startswith(State.FAIL)
+
+
+def _offender(node: str, incidents: Sequence[Change]) -> Offender:
+    last = incidents[-1]
+    what = f"{last.subject} {last.new}" + (f": {last.why}" if last.why else "")
+    return Offender(node, len(incidents), last.at, what)
