@@ -7,7 +7,8 @@ from flask import Response, request, url_for
 from botd.errors import BotdError, NotFound
 from botd.inventory import Inventory, listed_groups
 from botd.pages.base import render
-from botd.resources.base import board, error_reply
+from botd.web.here import board
+from botd.web.replies import error_reply
 
 HINTS = {
     "no-node-list": "Start the agent, with `botd serve` or `botd agent`: its first look at Slurm takes some seconds. "

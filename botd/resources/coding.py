@@ -7,7 +7,7 @@ import gzip
 from flask import Response, request
 
 from botd.board.board import GZIP_LEVEL
-from botd.resources.base import board
+from botd.web.here import board
 
 PACKED = frozenset(
     {

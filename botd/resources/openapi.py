@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response, current_app
 
 from botd.documents import encode
-from botd.resources.base import BotdResource, reply
+from botd.resources.base import BotdResource
 from botd.resources.params import JsonQuery, query
+from botd.web.replies import reply
 
 
 class OpenApiResource(BotdResource):

@@ -11,8 +11,10 @@ from botd.errors import BadRequest, UnknownNode
 from botd.inventory import listed_groups
 from botd.model import SlurmNode
 from botd.nodeset import fold
-from botd.resources.base import BotdResource, board, config, reply
+from botd.resources.base import BotdResource
 from botd.resources.params import FormatQuery, HostinfoQuery, SinfoQuery, chosen_format, either, query
+from botd.web.here import board, config
+from botd.web.replies import reply
 
 SINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "reason")
 HOSTINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "partitions", "features", "jobs", "reason")
