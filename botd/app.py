@@ -16,11 +16,11 @@ from botd.model import Clock, utc_now
 from botd.pages.bundle import bundle_file, bundle_url
 from botd.resources import ROUTES
 from botd.resources.base import BotdApi
-from botd.resources.coding import deliver
 from botd.resources.description import describe
-from botd.resources.repeats import Repeats
 from botd.settings import Config
 from botd.store import Store
+from botd.web.coding import deliver
+from botd.web.repeats import Repeats
 from botd.web.replies import error_reply
 
 MAX_BODY = 2_000_000

@@ -30,7 +30,8 @@ from botd.commands.serve import ONE_ARENA
 from botd.config import load_config, parse_config
 from botd.display.formats import MIME
 from botd.model import Change, Check, Facts, Option, Reading, State, SweepState
-from botd.resources.params import (
+from botd.settings import SECTIONS, SETTINGS, CustomCheck
+from botd.web.params import (
     ChangesQuery,
     CheckQuery,
     ClusterQuery,
@@ -41,7 +42,6 @@ from botd.resources.params import (
     StatusQuery,
     TableBody,
 )
-from botd.settings import SECTIONS, SETTINGS, CustomCheck
 from tests.conftest import Site, drained
 
 ROOT = Path(__file__).parent.parent

@@ -16,8 +16,8 @@ from botd.model import Change
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
 from botd.resources.history import changes_reply, chosen_nodes, node_history, offender_records, offenders_reply, span_of
-from botd.resources.params import ChangesQuery, HistoryQuery, OffendersQuery, query
 from botd.web.here import board, store
+from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, query
 
 PLOTTED = timedelta(days=7)
 

@@ -14,9 +14,9 @@ from botd.errors import UnknownNode
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, patience, render
 from botd.pages.history import timeline
-from botd.resources.params import NodePageQuery, query
 from botd.resources.status import status_question, status_reply
 from botd.web.here import board
+from botd.web.params import NodePageQuery, query
 from botd.web.replies import reply
 
 

@@ -7,8 +7,8 @@ from flask import Response
 from botd.display.formats import MIME, records_body
 from botd.documents import check_document
 from botd.resources.base import BotdResource
-from botd.resources.params import FormatQuery, chosen_format, query
 from botd.web.here import board
+from botd.web.params import FormatQuery, chosen_format, query
 from botd.web.replies import reply
 
 COLUMNS = ("name", "title", "unit", "kind", "needs", "help")

@@ -13,9 +13,9 @@ from botd.board.view import View
 from botd.documents import Document, encode, iso
 from botd.model import utc_now
 from botd.resources.base import BotdResource
-from botd.resources.params import JsonQuery, query
 from botd.store import SweepFigures
 from botd.web.here import board, store
+from botd.web.params import JsonQuery, query
 from botd.web.replies import reply
 
 

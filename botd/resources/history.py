@@ -15,8 +15,8 @@ from botd.history.bands import PAGE, Page, Span, moment, read_offenders, read_pa
 from botd.history.incidents import Offender
 from botd.nodeset import check_name
 from botd.resources.base import BotdResource
-from botd.resources.params import ChangesQuery, HistoryQuery, OffendersQuery, chosen_format, either, query
 from botd.web.here import board, store
+from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, chosen_format, either, query
 from botd.web.replies import reply
 
 CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")

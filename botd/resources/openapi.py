@@ -6,7 +6,7 @@ from flask import Response, current_app
 
 from botd.documents import encode
 from botd.resources.base import BotdResource
-from botd.resources.params import JsonQuery, query
+from botd.web.params import JsonQuery, query
 from botd.web.replies import reply
 
 

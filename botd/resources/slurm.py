@@ -12,8 +12,8 @@ from botd.inventory import listed_groups
 from botd.model import SlurmNode
 from botd.nodeset import fold
 from botd.resources.base import BotdResource
-from botd.resources.params import FormatQuery, HostinfoQuery, SinfoQuery, chosen_format, either, query
 from botd.web.here import board, config
+from botd.web.params import FormatQuery, HostinfoQuery, SinfoQuery, chosen_format, either, query
 from botd.web.replies import reply
 
 SINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "reason")

@@ -17,9 +17,9 @@ from botd.documents import change_document, encode
 from botd.errors import UnknownNode
 from botd.history.bands import Span, read_page
 from botd.resources.base import BotdResource
-from botd.resources.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, either, query
-from botd.resources.repeats import may_repeat
 from botd.web.here import board, store
+from botd.web.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, either, query
+from botd.web.repeats import may_repeat
 from botd.web.replies import reply
 
 NODE_CHANGES = 20

@@ -13,9 +13,9 @@ from botd.documents import encode, sweep_document
 from botd.errors import TooMany
 from botd.model import SweepState
 from botd.resources.base import BotdResource
-from botd.resources.params import EventsQuery, FormatQuery, chosen_format, query
 from botd.store import Store
 from botd.web.here import board, config, store
+from botd.web.params import EventsQuery, FormatQuery, chosen_format, query
 from botd.web.replies import reply
 
 COLUMNS = (
