@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, plain, with_ages
 from botd.display.formats import Form
-from botd.resources.status import survey_of
 from botd.web.here import board
 from botd.web.params import chosen_format
+from botd.web.replies import survey_of
 
 LAST_KNOWN_S = 10 * 365 * 86400.0
 """The age that a page accepts where nothing else is said: it shows what is known and makes nobody wait."""

@@ -14,9 +14,9 @@ from botd.display.formats import records_body
 from botd.inventory import Inventory
 from botd.nodeset import split
 from botd.pages.base import figures, page_form, patience, render, same_page
-from botd.resources.status import status_question
 from botd.web.here import board
 from botd.web.params import ClusterQuery, query
+from botd.web.questions import status_question
 from botd.web.replies import reply
 
 MAX_NODESET = 60

@@ -14,9 +14,10 @@ from botd.documents import Document
 from botd.inventory import listed_groups
 from botd.model import Check
 from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
-from botd.resources.status import status_question, status_reply
 from botd.web.here import board
 from botd.web.params import DashboardQuery, query
+from botd.web.questions import status_question
+from botd.web.replies import status_reply
 
 PAGE_NODES = 200
 """Nodes in the tables of one page: text browsers and phones choke on more."""

@@ -8,16 +8,18 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from botd.board.timeline import PAGE, Span, read_page
 from botd.display.plot import Line, Plot, Row, draw, level
 from botd.documents import Document, change_document
-from botd.history.bands import PAGE, Span, bands, moment, read_page
+from botd.history.bands import bands
 from botd.history.changes import REASON, SLURM, standing, word
 from botd.model import Change
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
-from botd.resources.history import changes_reply, chosen_nodes, node_history, offender_records, offenders_reply, span_of
 from botd.web.here import board, store
 from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, query
+from botd.web.questions import chosen_nodes, moment, node_history, offender_records, span_of
+from botd.web.replies import changes_reply, offenders_reply
 
 PLOTTED = timedelta(days=7)
 

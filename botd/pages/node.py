@@ -14,10 +14,10 @@ from botd.errors import UnknownNode
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, patience, render
 from botd.pages.history import timeline
-from botd.resources.status import status_question, status_reply
 from botd.web.here import board
 from botd.web.params import NodePageQuery, query
-from botd.web.replies import reply
+from botd.web.questions import status_question
+from botd.web.replies import reply, status_reply
 
 
 def node_page(name: str) -> Response:

@@ -2,65 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-from zlib import crc32
-
 from flask import Response
 
-from botd.board.answer import Question, StatusAnswer
+from botd.board.answer import Question
+from botd.board.timeline import Span, read_page
 from botd.checks import parents, select
-from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Form, status_body
-from botd.display.terminal import notes
 from botd.documents import change_document, encode
 from botd.errors import UnknownNode
-from botd.history.bands import Span, read_page
 from botd.resources.base import BotdResource
 from botd.web.here import board, store
-from botd.web.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, either, query
-from botd.web.repeats import may_repeat
-from botd.web.replies import reply
+from botd.web.params import CheckQuery, NodeQuery, StatusBody, StatusQuery, body, chosen_format, query
+from botd.web.questions import joined_lists, status_question
+from botd.web.replies import reply, status_reply
 
 NODE_CHANGES = 20
 """Changes that come with the readings of one node."""
-
-
-def status_question(
-    args: Mapping[str, Any], *, checks: str | None = None, default_groups: Sequence[str] | None = None
-) -> Question:
-    """The question in the parameters of a request; `checks` where the path names them."""
-    return board().question(
-        groups=either(args, "groups", "g"),
-        nodes=either(args, "nodes", "h"),
-        checks=checks or args.get("checks"),
-        max_age_s=args.get("max_age"),
-        wait_s=args.get("wait"),
-        default_groups=default_groups,
-    )
-
-
-def joined_lists(args: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a body with its lists as the URL writes them, joined by commas."""
-    return {key: ",".join(value) if isinstance(value, list) else value for key, value in args.items()}
-
-
-def status_reply(question: Question, form: Form) -> Response:
-    """The answer to a status question in one form. A table ends with the age of its readings, which is never kept."""
-    here = board()
-    answer = here.answer(question)
-
-    def make() -> bytes:
-        return status_body(
-            form, answer.head(), lambda: here.node_documents(answer), lambda: here.node_json(answer), here.checks
-        )
-
-    body, tag = here.encoded(answer, form, make)
-    if form.name != "table":
-        may_repeat(answer)
-        return reply(form.name, body, tag)
-    ages = notes([f"readings are {survey_of(answer).ages(here.now())}"], form.look).encode()
-    return reply(form.name, body + ages, f"{tag}-{crc32(ages):x}")
 
 
 def _node_reply(question: Question, form: Form) -> Response:
@@ -76,12 +33,6 @@ def _node_reply(question: Question, form: Form) -> Response:
         return status_body(form, answer.head(), lambda: [document], lambda: [encode(document)], here.checks)
 
     return reply(form.name, *here.encoded(answer, (form, "history"), make))
-
-
-def survey_of(answer: StatusAnswer) -> Survey:
-    """The readings of an answer in a few figures."""
-    view, nodes, checks = answer.view, answer.nodes, answer.checks
-    return view.once(("survey", nodes, checks), lambda: survey((view.readings.get(node, {}) for node in nodes), checks))
 
 
 class StatusResource(BotdResource):

@@ -12,10 +12,10 @@ from botd.display.formats import to_json
 from botd.documents import Document, check_document
 from botd.model import Sweep
 from botd.resources.base import BotdResource
-from botd.resources.status import joined_lists, status_question, survey_of
 from botd.web.here import board
 from botd.web.params import MAX_AGE_S, TableBody, TableQuery, body, query
-from botd.web.replies import reply
+from botd.web.questions import joined_lists, status_question
+from botd.web.replies import reply, survey_of
 
 
 class TableResource(BotdResource):

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
+from zlib import crc32
 
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
+from botd.board.answer import Question, StatusAnswer
+from botd.board.timeline import Page, Span
 from botd.display.cells import plain
-from botd.display.formats import MIME
-from botd.documents import Document, encode
+from botd.display.findings import Survey, survey
+from botd.display.formats import MIME, Form, records_body, status_body
+from botd.display.terminal import notes
+from botd.documents import Document, change_document, encode, iso
 from botd.errors import BotdError
+from botd.history.incidents import Offender
+from botd.web.here import board
+from botd.web.repeats import may_repeat
 
 log = logging.getLogger(__name__)
 
@@ -57,3 +66,56 @@ def _words(error: HTTPException) -> tuple[str, str]:
     if error.code == 413:
         return "too-large", "the request body is over 2 MB; ask for groups or nodesets instead of single nodes"
     return (error.name or "error").lower().replace(" ", "-"), error.description or ""
+
+
+CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
+
+
+OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
+
+
+def offender_document(offender: Offender) -> Document:
+    """A node and its incidents."""
+    return {
+        "node": offender.node,
+        "incidents": offender.incidents,
+        "last_at": iso(offender.last_at),
+        "last": offender.last,
+    }
+
+
+def changes_reply(page: Page, span: Span, form: Form) -> Response:
+    """A page of changes in a form."""
+    records = [change_document(change) for change in page.changes]
+    head = {"since": iso(span.since), "until": iso(span.until), "count": len(records), "next": page.next}
+    return reply(form.name, records_body(form, head, "changes", records, CHANGE_COLUMNS))
+
+
+def offenders_reply(since: datetime, records: list[Document], form: Form) -> Response:
+    """Nodes and their incidents in a form."""
+    head = {"since": iso(since), "count": len(records)}
+    return reply(form.name, records_body(form, head, "nodes", records, OFFENDER_COLUMNS))
+
+
+def status_reply(question: Question, form: Form) -> Response:
+    """The answer to a status question in one form. A table ends with the age of its readings, which is never kept."""
+    here = board()
+    answer = here.answer(question)
+
+    def make() -> bytes:
+        return status_body(
+            form, answer.head(), lambda: here.node_documents(answer), lambda: here.node_json(answer), here.checks
+        )
+
+    body, tag = here.encoded(answer, form, make)
+    if form.name != "table":
+        may_repeat(answer)
+        return reply(form.name, body, tag)
+    ages = notes([f"readings are {survey_of(answer).ages(here.now())}"], form.look).encode()
+    return reply(form.name, body + ages, f"{tag}-{crc32(ages):x}")
+
+
+def survey_of(answer: StatusAnswer) -> Survey:
+    """The readings of an answer in a few figures."""
+    view, nodes, checks = answer.view, answer.nodes, answer.checks
+    return view.once(("survey", nodes, checks), lambda: survey((view.readings.get(node, {}) for node in nodes), checks))

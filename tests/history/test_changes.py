@@ -10,10 +10,11 @@ import pytest
 
 from botd.documents import Document, iso
 from botd.errors import BadRequest
-from botd.history.bands import Band, bands, moment
+from botd.history.bands import Band, bands
 from botd.history.changes import list_changes, reading_changes, standing, word
 from botd.history.incidents import Offender, offenders
 from botd.model import Change, SlurmNode
+from botd.web.questions import moment
 from tests.conftest import drained, idle
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)

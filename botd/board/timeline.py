@@ -1,0 +1,47 @@
+"""The history as the store has it: pages of changes, and the nodes with the most incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from botd.history.incidents import INCIDENT_SUBJECTS, Offender, offenders
+from botd.model import Change
+from botd.store import Store
+
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time from `since` to `until`; None is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some changes, newest first. `next` is the cursor of the page after this one, None at the end.
+
+    A cursor is the id of a change: what is recorded meanwhile moves no page.
+    """
+
+    changes: Sequence[Change]
+    next: int | None
+
+
+def read_page(
+    store: Store, nodes: Collection[str] | None, span: Span, *, before: int | None = None, limit: int = PAGE
+) -> Page:
+    """One page of the changes of these nodes, of all where it is None. Raises StoreUnavailable."""
+    found = store.changes.page(nodes=nodes, since=span.since, until=span.until, before=before, limit=limit + 1)
+    more = len(found) > limit
+    return Page(found[:limit], found[limit - 1].id if more else None)
+
+
+def read_offenders(store: Store, nodes: Collection[str] | None, since: datetime) -> list[Offender]:
+    """The nodes with incidents since then, most first. Raises StoreUnavailable."""
+    changes = store.changes.bad_since(since, INCIDENT_SUBJECTS)
+    return offenders(change for change in changes if nodes is None or change.node in nodes)

@@ -1,0 +1,94 @@
+"""What a request asks, understood: the nodes, the checks, the time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botd.board.answer import Question
+from botd.board.timeline import PAGE, Page, Span, read_offenders, read_page
+from botd.documents import Document
+from botd.errors import BadRequest, UnknownNode
+from botd.web.here import board, store
+from botd.web.params import either
+from botd.web.replies import offender_document
+
+_AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(name: str, text: str | None, now: datetime) -> datetime | None:
+    """The time that a parameter names: ISO 8601, in UTC where it says no zone, or an age before `now` such as `12h`.
+
+    Raises BadRequest.
+    """
+    if text is None:
+        return None
+    age = _AGE.fullmatch(text.strip())
+    try:
+        if age:
+            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        at = datetime.fromisoformat(text.strip())
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        hint = "a time such as 2026-11-23T08:00Z, or an age such as 30m, 12h, 7d"
+        raise BadRequest(f'parameter "{name}": "{text[:40]}" is no time; give {hint}') from error
+
+
+WINDOW = timedelta(days=30)
+
+
+def node_history(node: str, args: Mapping[str, Any]) -> Page:
+    """A page of one node's history. Raises UnknownNode for a name that neither Slurm, groups nor history have."""
+    page = read_page(store(), [node], span_of(args), **_place(args))
+    if not page.changes and node not in board().known().inventory.names():
+        board().question(groups=None, nodes=node, checks=None, max_age_s=None, wait_s=0)  # says the nearest name
+        raise UnknownNode(f'there is no node "{node}"')
+    return page
+
+
+def chosen_nodes(args: Mapping[str, Any]) -> frozenset[str] | None:
+    """The nodes that a request names; None where it names none, which is every node, those that are gone too."""
+    groups, nodes = either(args, "groups", "g"), either(args, "nodes", "h")
+    if not groups and not nodes:
+        return None
+    return frozenset(board().question(groups=groups, nodes=nodes, checks=None, max_age_s=None, wait_s=0).nodes)
+
+
+def span_of(args: Mapping[str, Any]) -> Span:
+    """The time that a request asks about. Raises BadRequest."""
+    now = board().now()
+    return Span(moment("since", args.get("since"), now), moment("until", args.get("until"), now))
+
+
+def _place(args: Mapping[str, Any]) -> dict[str, Any]:
+    return {"before": args.get("before"), "limit": args.get("limit", PAGE)}
+
+
+def offender_records(args: Mapping[str, Any]) -> tuple[datetime, list[Document]]:
+    """Since when, and the nodes with incidents since then."""
+    since = moment("since", args.get("since"), board().now()) or board().now() - WINDOW
+    return since, [offender_document(found) for found in read_offenders(store(), chosen_nodes(args), since)]
+
+
+def status_question(
+    args: Mapping[str, Any], *, checks: str | None = None, default_groups: Sequence[str] | None = None
+) -> Question:
+    """The question in the parameters of a request; `checks` where the path names them."""
+    return board().question(
+        groups=either(args, "groups", "g"),
+        nodes=either(args, "nodes", "h"),
+        checks=checks or args.get("checks"),
+        max_age_s=args.get("max_age"),
+        wait_s=args.get("wait"),
+        default_groups=default_groups,
+    )
+
+
+def joined_lists(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a body with its lists as the URL writes them, joined by commas."""
+    return {key: ",".join(value) if isinstance(value, list) else value for key, value in args.items()}
