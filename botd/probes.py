@@ -14,6 +14,7 @@ from botd.checks import command_for
 from botd.config import read_secret
 from botd.errors import SlurmFailed
 from botd.inventory.jobs import last_jobs, running_jobs
+from botd.logs import Faults
 from botd.settings import Config
 from botd.sweep import Plan, Prober
 from botd.transport.addresses import Resolver, node_names
@@ -42,6 +43,7 @@ class Probes:
         )
         self._bmc = BmcTransport(config.bmc, read_secret(config, config.bmc.password_file, "BOTD_BMC_PASSWORD"))
         self._unended: set[tuple[str, str]] = set()  # node and check of commands that did not end the last time
+        self._faults = Faults(log)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
 
     def probers(self, plan: Plan) -> list[Prober]:
@@ -107,8 +109,9 @@ class Probes:
         try:
             jobs = running_jobs(self._config.slurm, known=frozenset(plan.nodes))
         except SlurmFailed as error:
-            _deliver_error(plan.nodes, Source.JOBS, error, deliver)
+            self._fail(plan.nodes, Source.JOBS, error, deliver)
             return
+        self._faults.tell(_subject(Source.JOBS))
         for node in plan.nodes:
             deliver(Delivery(node, Source.JOBS, SlurmAnswer(jobs.get(node, ()))))
 
@@ -116,15 +119,19 @@ class Probes:
         try:
             jobs: Mapping[str, Job] = last_jobs(self._config.slurm, plan.nodes)
         except SlurmFailed as error:
-            _deliver_error(plan.nodes, Source.LAST_JOB, error, deliver)
+            self._fail(plan.nodes, Source.LAST_JOB, error, deliver)
             return
+        self._faults.tell(_subject(Source.LAST_JOB))
         for node in plan.nodes:
             found = jobs.get(node)
             deliver(Delivery(node, Source.LAST_JOB, SlurmAnswer((found,) if found else ())))
 
+    def _fail(self, nodes: Iterable[str], source: Source, error: SlurmFailed, deliver: Deliver) -> None:
+        """A Slurm command that fails is one event in the log, and an unknown in each cell that it would have filled."""
+        self._faults.tell(_subject(source), [str(error)])
+        for node in nodes:
+            deliver(Delivery(node, source, SlurmAnswer(error=str(error))))
 
-def _deliver_error(nodes: Iterable[str], source: Source, error: SlurmFailed, deliver: Deliver) -> None:
-    """A Slurm command that fails is one event in the log, and an unknown in each cell that it would have filled."""
-    log.warning("slurm command failed source=%s error=%s", source, error)
-    for node in nodes:
-        deliver(Delivery(node, source, SlurmAnswer(error=str(error))))
+
+def _subject(source: Source) -> str:
+    return f"slurm command failed source={source}"

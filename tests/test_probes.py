@@ -10,7 +10,7 @@ from botd.answers import Delivery, Output, Source
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.probes import Probes
-from botd.sweep import make_plan
+from botd.sweep import Plan, make_plan
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,23 @@ def test_only_its_end_frees_a_hung_command_from_its_guard(tmp_path: Path, monkey
     probes.close()
     check = checks["df_scratch"]
     assert started == [check.command, check.guarded, check.guarded if guarded else check.command]
+
+
+def test_a_slurm_command_that_stays_broken_is_logged_once(tmp_path: Path, caplog) -> None:
+    squeue = tmp_path / "squeue"
+    squeue.write_text("#!/bin/sh\necho away >&2; exit 1\n")
+    squeue.chmod(0o755)
+    probes, plan = ask_squeue(tmp_path, squeue)
+    for _ in range(3):
+        probes._jobs(plan, lambda delivery: None)
+    assert len([record for record in caplog.records if "away" in record.getMessage()]) == 1
+    squeue.write_text("#!/bin/sh\n")
+    with caplog.at_level("INFO"):
+        probes._jobs(plan, lambda delivery: None)
+    probes.close()
+    assert caplog.messages[-1].startswith("over: slurm command failed source=squeue")
+
+
+def ask_squeue(tmp_path: Path, squeue: Path) -> tuple[Probes, Plan]:
+    config = parse_config({"slurm": {"squeue": str(squeue)}}, path=str(tmp_path / "botd.toml"))
+    return Probes(config), make_plan(("n1",), site_checks(config), ["jobs"])

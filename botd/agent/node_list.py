@@ -14,6 +14,7 @@ from botd.inventory import Inventory, build
 from botd.inventory.document import from_document, to_document
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
+from botd.logs import Faults
 from botd.model import Clock, SlurmNode
 from botd.settings import Config
 from botd.store import Store
@@ -28,6 +29,7 @@ class NodeList:
         self._config = config
         self._store = store
         self._clock = clock
+        self._faults = Faults(log)
         self._reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
         self._slurm: tuple[SlurmNode, ...] = ()
         self._as_of: datetime | None = None
@@ -44,7 +46,7 @@ class NodeList:
             self._slurm, self._as_of = self._reader.read(), started
         except SlurmFailed as failure:
             error = (failure.status, str(failure))
-            log.warning("node list not read error=%s", failure)
+        self._faults.tell("node list not read", [error[1]] if error else [])
         groups, problems = read_groups(self._config.groups, lambda path: resolve_path(self._config, path))
         problems = [*problems, *self._reader.problems]
         self.inventory = build(self._slurm, groups, self._as_of, problems)
@@ -62,8 +64,7 @@ class NodeList:
         self._recorded = self._recorded if error else self.inventory.nodes
         if document != self._written:
             log.info("node list nodes=%d down=%d", len(self.inventory.names()), len(self.inventory.down()))
-            for problem in problems:
-                log.warning("node list problem=%s", problem)
+        self._faults.tell("node list problem", self.inventory.problems)
         self._written = document
         self.tried_at = started
 

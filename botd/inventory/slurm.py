@@ -68,8 +68,6 @@ class SlurmReader:
             found, problems = _read_saved(self._resolve(self._settings.sinfo_file))
         else:
             found, problems = _with_good_names(self._ask())
-        for problem in problems:
-            log.warning("%s", problem)
         self.problems = tuple(problems)
         return tuple(sorted(found, key=lambda node: natural_key(node.node)))
 
