@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -178,6 +178,11 @@ class Sweep:
     done: int = 0
     total: int = 0
     errors: tuple[str, ...] = ()
+
+    @property
+    def since(self) -> datetime:
+        """Readings from before this are too old for who asked."""
+        return self.requested_at - timedelta(seconds=self.max_age_s)
 
 
 @dataclass(frozen=True, slots=True)

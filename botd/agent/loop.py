@@ -12,38 +12,23 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
-from botd.checks import Checks, select, site_checks, with_needs
+from botd.agent.sweeps import Sweeps
+from botd.checks import Checks, select, site_checks
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
-from botd.model import Clock, Reading, Sweep, SweepState, utc_now
-from botd.probes import Probes
+from botd.model import Clock, utc_now
 from botd.settings import Config
 from botd.store import ALIVE_S, Pulse, Store
-from botd.sweep import make_plan, run_sweep
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.2
 BEAT_S = 2.0
-
-
-@dataclass
-class _Running:
-    """A sweep under way: which nodes are still open, so that a request can wait for them instead of asking again."""
-
-    sweep: Sweep
-    checks: frozenset[str]
-    left: set[str]
-    fresh: bool
-    reported: int = 0
 
 
 class Agent:
@@ -58,18 +43,16 @@ class Agent:
         self._store = Store(config)
         self._store.create()
         self._claim()
-        self._probes = Probes(config)
         self._latest = LatestReadings(self._store, clock)
         self._list = NodeList(config, self._store, clock)
         self._numbers = NumberCollector(self._checks, self._store, clock)
         self._housekeeping = Housekeeping(config.history, self._store, clock)
-        self._running: dict[int, _Running] = {}
-        self._lock = threading.Condition()
-        self._regular: int | None = None
-        self._ended: list[tuple[int, SweepState, list[str]]] = []
         self._wake = threading.Event()
+        self._sweeps = Sweeps(
+            config, self._checks, self._list, self._latest, self._numbers, clock=clock, wake=self._wake.set
+        )
+        self._regular: int | None = None
         self._list_due = threading.Event()
-        self._pool = ThreadPoolExecutor(max_workers=config.sweep.parallel, thread_name_prefix="sweep")
         self._store_fault = ""
         self._wanted_at: datetime | None = None
 
@@ -89,7 +72,7 @@ class Agent:
             try:
                 self._tick(due, beat)
             except (StoreDamaged, ConfigError):  # damaged, or another agent's now: nothing more is written
-                self._end_sweeps()
+                self._sweeps.close()
                 raise
             except StoreUnavailable as error:
                 self._note_store_fault(str(error))
@@ -105,29 +88,24 @@ class Agent:
             self._list_due.set()
         if self._list.tried_at is None:
             return  # before the first list no name means anything
-        if self._idle_places() and (sweep := self._store.sweeps.claim(self._clock())):
+        if self._sweeps.has_room() and (sweep := self._store.sweeps.claim(self._clock())):
             # Who asks for readings of now is asked for no less than a full login.
-            self._begin(sweep, fresh=sweep.max_age_s == 0)
+            self._sweeps.begin(sweep, fresh=sweep.max_age_s == 0)
         if sweep_due.now():
             self._begin_regular()
         self._housekeeping.step()
 
     def _write(self) -> None:
         """Writes what the sweeps have found and how far they are; a sweep ends after its last reading is in."""
-        with self._lock:
-            ended = list(self._ended)
+        over = self._sweeps.ended()
         self._latest.flush()
-        if ended:
+        if over:
             self._numbers.flush()
-        self._report_progress()
-        for sweep_id, state, errors in ended:
-            self._store.sweeps.end(sweep_id, state, errors, self._clock())
-            self._ended.remove((sweep_id, state, errors))
-
-    def _idle_places(self) -> int:
-        """Sweeps that may still start; one place stays for the regular one."""
-        with self._lock:
-            return max(1, self._config.sweep.parallel - 1) - len(self._running)
+        for sweep, done in self._sweeps.progress():
+            self._store.sweeps.progress(sweep, done)
+        for ended in over:
+            self._store.sweeps.end(ended.sweep, ended.state, ended.errors, self._clock())
+            self._sweeps.forget(ended)
 
     # ---- the node list ----
 
@@ -152,10 +130,9 @@ class Agent:
 
     def _begin_regular(self) -> None:
         """Starts the sweep of the interval, unless the last one is still running."""
-        with self._lock:
-            if self._regular in self._running:
-                log.warning("regular sweep skipped: the last one still runs sweep=%s", self._regular)
-                return
+        if self._sweeps.is_running(self._regular):
+            log.warning("regular sweep skipped: the last one still runs sweep=%s", self._regular)
+            return
         inventory, settings = self._list.inventory, self._config.sweep
         nodes: list[str] = []
         for group in settings.groups:
@@ -166,90 +143,7 @@ class Agent:
         names = select(self._checks, settings.checks)
         sweep = self._store.sweeps.start(sorted(set(nodes)), names, self._clock())
         self._regular = sweep.id
-        self._begin(sweep, fresh=False)
-
-    def _begin(self, sweep: Sweep, *, fresh: bool) -> None:
-        names = [name for name in sweep.checks if name in self._checks]
-        running = _Running(sweep, frozenset(with_needs(self._checks, names)), set(sweep.nodes), fresh)
-        with self._lock:
-            self._running[sweep.id] = running
-        self._pool.submit(self._sweep, running, names)
-
-    def _sweep(self, running: _Running, names: list[str]) -> None:
-        """One sweep from start to end, in its own thread."""
-        sweep, started = running.sweep, time.monotonic()
-        state, errors = SweepState.DONE, list[str]()
-        try:
-            errors = self._probe(running, names)
-            self._wait_for_others(running)
-            log.info("sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(sweep.nodes), time.monotonic() - started)
-            for error in errors:
-                log.warning("sweep sweep=%d error=%s", sweep.id, error)
-        except Exception:  # the sweep must end for those who wait, and the fault must be seen
-            log.exception("sweep failed sweep=%d", sweep.id)
-            state, errors = SweepState.CUT, ["the sweep failed; see the agent's log"]
-        with self._lock:
-            self._running.pop(sweep.id, None)
-            self._ended.append((sweep.id, state, errors))
-            self._lock.notify_all()
-        self._wake.set()
-
-    def _probe(self, running: _Running, names: list[str]) -> list[str]:
-        """Asks the nodes whose readings are too old and that no other sweep is asking already."""
-        sweep = running.sweep
-        stale = set(self._stale(running, names))
-        mine = tuple(node for node in sweep.nodes if node in stale - self._covered(running))
-        with self._lock:
-            running.left = set(stale)
-        if not mine:
-            return []
-        plan = make_plan(mine, self._checks, names, self._list.inventory.nodes, fresh=running.fresh)
-
-        def emit(node: str, readings: Mapping[str, Reading]) -> None:
-            self._latest.put(node, readings)
-            self._numbers.put(node, readings)
-            with self._lock:
-                running.left.discard(node)
-                self._lock.notify_all()
-
-        deadline_s = self._config.sweep.deadline
-        return run_sweep(plan, self._probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
-
-    def _stale(self, running: _Running, names: list[str]) -> list[str]:
-        since = running.sweep.requested_at - timedelta(seconds=running.sweep.max_age_s)
-        return self._latest.stale(running.sweep.nodes, names, since)
-
-    def _covered(self, running: _Running) -> set[str]:
-        """The nodes that a sweep which started recently enough is still asking for at least these checks."""
-        since = running.sweep.requested_at - timedelta(seconds=running.sweep.max_age_s)
-        with self._lock:
-            others = [
-                other
-                for other in self._running.values()
-                if other.sweep.id < running.sweep.id
-                and other.sweep.started_at
-                and other.sweep.started_at >= since
-                and other.checks >= running.checks
-            ]
-            return set().union(*(other.left for other in others))
-
-    def _wait_for_others(self, running: _Running) -> None:
-        """Waits until the nodes left to other sweeps are read, at most one sweep's time."""
-        ends_at = time.monotonic() + self._config.sweep.deadline
-        with self._lock:  # looked at and waited for under one lock, so that no end of a node is missed in between
-            while covered := self._covered(running).intersection(running.left):
-                running.left &= covered
-                if not self._lock.wait(timeout=ends_at - time.monotonic()):
-                    return
-            running.left = set()
-
-    def _report_progress(self) -> None:
-        with self._lock:
-            counts = [(running, len(running.sweep.nodes) - len(running.left)) for running in self._running.values()]
-        for running, done in counts:
-            if done != running.reported:
-                self._store.sweeps.progress(running.sweep.id, done)
-                running.reported = done
+        self._sweeps.begin(sweep, fresh=False)
 
     # ---- its own life ----
 
@@ -281,12 +175,8 @@ class Agent:
             log.info("store works again")
         self._store_fault = fault
 
-    def _end_sweeps(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._probes.close()
-
     def _close(self) -> None:
-        self._end_sweeps()
+        self._sweeps.close()
         try:
             self._latest.flush()
             self._store.sweeps.cut(self._clock())

@@ -111,7 +111,7 @@ def test_only_who_asks_for_readings_of_now_costs_a_full_login(tmp_path: Path, ru
         fresh.append(options["fresh"])
         return make_plan(*args, **options)
 
-    monkeypatch.setattr("botd.agent.loop.make_plan", note)
+    monkeypatch.setattr("botd.agent.sweeps.make_plan", note)
     lone = Lone(tmp_path, interval=3600)
     run_agent(lone)
     wait_until(lambda: fresh)
@@ -190,7 +190,7 @@ def test_it_keeps_readings_that_cannot_be_written_and_writes_them_later(lone: Lo
     sweep = lone.store.sweeps.request(["n1"], ["ping"], 0, agent._clock(), queue_limit=9)
     wait_until(lambda: lone.store.sweeps.get(sweep).state is SweepState.RUNNING)
     other.execute("BEGIN IMMEDIATE")
-    wait_until(lambda: not agent._running)
+    wait_until(agent._sweeps.ended)
     other.execute("ROLLBACK")
     other.close()
     wait_until(lambda: lone.store.sweeps.get(sweep).state is SweepState.DONE)

@@ -1,0 +1,179 @@
+"""The sweeps under way: each in a thread of its own, and no node is asked for what another one is reading already."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from botd.agent.latest import LatestReadings
+from botd.agent.node_list import NodeList
+from botd.agent.numbers import NumberCollector
+from botd.checks import Checks, with_needs
+from botd.model import Clock, Reading, Sweep, SweepState
+from botd.probes import Probes
+from botd.settings import Config
+from botd.sweep import make_plan, run_sweep
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Running:
+    """A sweep under way: which nodes are still open, so that a request can wait for them instead of asking again.
+
+    `names` are the checks that it was asked for, `checks` those and what they need.
+    """
+
+    sweep: Sweep
+    names: list[str]
+    checks: frozenset[str]
+    left: set[str]
+    fresh: bool
+    reported: int = 0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A sweep that is over, whose end is still to be recorded."""
+
+    sweep: int
+    state: SweepState
+    errors: list[str]
+
+
+class Sweeps:
+    """Starts sweeps, and says how far each is. What they read goes to the latest readings and the numbers."""
+
+    def __init__(
+        self,
+        config: Config,
+        checks: Checks,
+        node_list: NodeList,
+        latest: LatestReadings,
+        numbers: NumberCollector,
+        *,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        """`wake` is called from a sweep's thread when it has ended. Raises ConfigError for a secret that is missing."""
+        self._settings = config.sweep
+        self._checks = checks
+        self._list = node_list
+        self._latest = latest
+        self._numbers = numbers
+        self._clock = clock
+        self._wake = wake
+        self._probes = Probes(config)
+        self._running: dict[int, _Running] = {}
+        self._ended: list[Ended] = []
+        self._lock = threading.Condition()
+        self._pool = ThreadPoolExecutor(max_workers=config.sweep.parallel, thread_name_prefix="sweep")
+
+    def has_room(self) -> bool:
+        """Whether one more that was asked for may start; one place stays for the regular sweep."""
+        with self._lock:
+            return len(self._running) < max(1, self._settings.parallel - 1)
+
+    def is_running(self, sweep: int | None) -> bool:
+        """Whether this sweep is still under way."""
+        with self._lock:
+            return sweep in self._running
+
+    def begin(self, sweep: Sweep, *, fresh: bool) -> None:
+        """Starts a sweep. `fresh` asks for a full login to each node, also where a connection is kept."""
+        names = [name for name in sweep.checks if name in self._checks]
+        running = _Running(sweep, names, frozenset(with_needs(self._checks, names)), set(sweep.nodes), fresh)
+        with self._lock:
+            self._running[sweep.id] = running
+        self._pool.submit(self._run, running)
+
+    def progress(self) -> list[tuple[int, int]]:
+        """The sweeps that got on since the last call, each with how many of its nodes are finished."""
+        with self._lock:
+            counts = [(running, len(running.sweep.nodes) - len(running.left)) for running in self._running.values()]
+        moved = [(running, done) for running, done in counts if done != running.reported]
+        for running, done in moved:
+            running.reported = done
+        return [(running.sweep.id, done) for running, done in moved]
+
+    def ended(self) -> list[Ended]:
+        """The sweeps whose end was not recorded yet."""
+        with self._lock:
+            return list(self._ended)
+
+    def forget(self, ended: Ended) -> None:
+        """Says that an end is on record."""
+        with self._lock:
+            self._ended.remove(ended)
+
+    def close(self) -> None:
+        """Starts no more, and closes what is kept open."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._probes.close()
+
+    def _run(self, running: _Running) -> None:
+        """One sweep from start to end, in its own thread."""
+        sweep, started = running.sweep, time.monotonic()
+        state, errors = SweepState.DONE, list[str]()
+        try:
+            errors = self._probe(running)
+            self._wait_for_others(running)
+            log.info("sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(sweep.nodes), time.monotonic() - started)
+            for error in errors:
+                log.warning("sweep sweep=%d error=%s", sweep.id, error)
+        except Exception:  # the sweep must end for those who wait, and the fault must be seen
+            log.exception("sweep failed sweep=%d", sweep.id)
+            state, errors = SweepState.CUT, ["the sweep failed; see the agent's log"]
+        with self._lock:
+            self._running.pop(sweep.id, None)
+            self._ended.append(Ended(sweep.id, state, errors))
+            self._lock.notify_all()
+        self._wake()
+
+    def _probe(self, running: _Running) -> list[str]:
+        """Asks the nodes whose readings are too old and that no other sweep is asking already."""
+        sweep = running.sweep
+        stale = set(self._latest.stale(sweep.nodes, running.names, sweep.since))
+        mine = tuple(node for node in sweep.nodes if node in stale - self._covered(running))
+        with self._lock:
+            running.left = set(stale)
+        if not mine:
+            return []
+        plan = make_plan(mine, self._checks, running.names, self._list.inventory.nodes, fresh=running.fresh)
+
+        def emit(node: str, readings: Mapping[str, Reading]) -> None:
+            self._latest.put(node, readings)
+            self._numbers.put(node, readings)
+            with self._lock:
+                running.left.discard(node)
+                self._lock.notify_all()
+
+        deadline_s = self._settings.deadline
+        return run_sweep(plan, self._probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
+
+    def _covered(self, running: _Running) -> set[str]:
+        """The nodes that a sweep which started recently enough is still asking for at least these checks."""
+        with self._lock:
+            others = [
+                other
+                for other in self._running.values()
+                if other.sweep.id < running.sweep.id
+                and other.sweep.started_at
+                and other.sweep.started_at >= running.sweep.since
+                and other.checks >= running.checks
+            ]
+            return set().union(*(other.left for other in others))
+
+    def _wait_for_others(self, running: _Running) -> None:
+        """Waits until the nodes left to other sweeps are read, at most one sweep's time."""
+        ends_at = time.monotonic() + self._settings.deadline
+        with self._lock:  # looked at and waited for under one lock, so that no end of a node is missed in between
+            while covered := self._covered(running).intersection(running.left):
+                running.left &= covered
+                if not self._lock.wait(timeout=ends_at - time.monotonic()):
+                    return
+            running.left = set()
