@@ -1,4 +1,4 @@
-"""What may be asked of the board, and what the answer is."""
+"""What may be asked of the board, and what it answers."""
 
 from __future__ import annotations
 

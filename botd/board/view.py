@@ -1,14 +1,15 @@
-"""One process's view of the store at one moment, what may be asked of it, and what the answer is."""
+"""The store as one process saw it at one moment, and what is worked out of that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from botd.documents import Document, times_of
+from botd.documents import Document, decode, times_of
 from botd.inventory import Inventory
-from botd.store import Pulse
+from botd.inventory.document import from_document
+from botd.store import Pulse, Store
 
 CACHED_FIGURES = 64
 """What is worked out of one view: each is small, but what it is of may name 20,000 nodes."""
@@ -55,3 +56,22 @@ class View:
                 self.figures.clear()
             found = self.figures[key] = work_out()
         return found
+
+
+def next_view(store: Store, old: View | None) -> View:
+    """The view after the old one: only what changed since is read, and only its fragments are dropped."""
+    pulse = store.pulse()
+    # Another beginning is another database: the one before was damaged and kept aside.
+    if old is None or pulse.history_since != old.pulse.history_since:
+        old = View(replace(pulse, revision=-1, list_revision=0), Inventory({}, {}), {})
+    if pulse.list_revision != old.pulse.list_revision:
+        inventory = from_document(decode(store.node_list() or b"{}"))
+        old = View(old.pulse, inventory, old.readings)
+    if pulse.revision == old.pulse.revision:
+        return replace(old, pulse=pulse)
+    changed = store.readings.since(old.pulse.revision)
+    fragments = {
+        shape: {node: data for node, data in dict(known).items() if node not in changed}
+        for shape, known in dict(old.fragments).items()
+    }
+    return View(pulse, old.inventory, {**old.readings, **changed}, fragments)

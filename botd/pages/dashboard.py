@@ -37,11 +37,11 @@ def dashboard() -> Response:
     if form:
         return status_reply(question, form)
     answer = board().answer(question)
-    folded = fold_nodes(board().node_documents(answer)) if args.get("fold") else None
+    folded = fold_nodes(board().bodies.node_documents(answer)) if args.get("fold") else None
     pages = max(1, -(-len(answer.nodes if folded is None else folded) // PAGE_NODES))
     page = min(args.get("page", 1), pages)
     part = slice((page - 1) * PAGE_NODES, page * PAGE_NODES)
-    nodes = board().node_documents(replace(answer, nodes=answer.nodes[part])) if folded is None else folded[part]
+    nodes = board().bodies.node_documents(replace(answer, nodes=answer.nodes[part])) if folded is None else folded[part]
     checks = [board().checks[name] for name in answer.checks]
     return render(
         "dashboard.html",

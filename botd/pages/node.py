@@ -30,7 +30,7 @@ def node_page(name: str) -> Response:
     if form and form.name != "table":
         return status_reply(question, form)
     answer = board().answer(question)
-    node = board().node_documents(answer)[0]
+    node = board().bodies.node_documents(answer)[0]
     if form:
         return reply("table", _node_text(answer, node, form.look))
     return render(

@@ -58,7 +58,7 @@ class HostinfoResource(BotdResource):
         view, problems = board().slurm_nodes(max_age_s)
         question = board().question(groups=None, nodes=wanted, checks="jobs", max_age_s=max_age_s, wait_s=None)
         nodes = [_slurm_node(view, name) for name in question.nodes]
-        documents = board().node_documents(board().answer(question))
+        documents = board().bodies.node_documents(board().answer(question))
         records = [
             hostinfo_document(node, document["readings"]["jobs"])
             for node, document in zip(nodes, documents, strict=True)

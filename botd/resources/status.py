@@ -26,13 +26,13 @@ def _node_reply(question: Question, form: Form) -> Response:
     answer = here.answer(question)
 
     def make() -> bytes:
-        [document] = here.node_documents(answer)
+        [document] = here.bodies.node_documents(answer)
         page = read_page(store(), [document["node"]], Span(), limit=NODE_CHANGES)
         document["history"] = list(map(change_document, page.changes))
         document["history_next"] = page.next
         return status_body(form, answer.head(), lambda: [document], lambda: [encode(document)], here.checks)
 
-    return reply(form.name, *here.encoded(answer, (form, "history"), make))
+    return reply(form.name, *here.bodies.encoded(answer, (form, "history"), make))
 
 
 class StatusResource(BotdResource):

@@ -40,7 +40,7 @@ def _table(args: Mapping[str, Any]) -> Response:
     answer = here.answer(status_question({"max_age": MAX_AGE_S, **args}), sweep_allowed="max_age" in args)
     running = here.running(answer)
     progress = (running.id, running.done, running.total) if running else None
-    return reply("json", *here.encoded(answer, ("rows", progress), lambda: _body(answer, running)))
+    return reply("json", *here.bodies.encoded(answer, ("rows", progress), lambda: _body(answer, running)))
 
 
 def _body(answer: StatusAnswer, running: Sweep | None) -> bytes:
@@ -51,4 +51,4 @@ def _body(answer: StatusAnswer, running: Sweep | None) -> bytes:
         "reached": survey_of(answer).reached(),
         "running": {"sweep": running.id, "done": running.done, "total": running.total} if running else None,
     }
-    return to_json(head, "rows", here.row_json(answer))
+    return to_json(head, "rows", here.bodies.row_json(answer))

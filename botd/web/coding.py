@@ -6,7 +6,7 @@ import gzip
 
 from flask import Response, request
 
-from botd.board.board import GZIP_LEVEL
+from botd.board.bodies import GZIP_LEVEL
 from botd.web.here import board
 
 PACKED = frozenset(
@@ -50,5 +50,5 @@ def _pack(response: Response, tag: str | None) -> None:
     """Puts the body under gzip. One with an entity tag is the same each time, and kept."""
     response.direct_passthrough = False  # a file of ours is small enough to be read
     body = response.get_data()
-    response.set_data(board().packed(tag, body) if tag else gzip.compress(body, GZIP_LEVEL, mtime=0))
+    response.set_data(board().bodies.packed(tag, body) if tag else gzip.compress(body, GZIP_LEVEL, mtime=0))
     response.content_encoding = "gzip"

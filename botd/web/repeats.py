@@ -15,7 +15,8 @@ from flask import request
 from werkzeug.wsgi import ClosingIterator
 
 from botd.board.answer import Holding, StatusAnswer
-from botd.board.board import CACHED_ANSWERS, Board
+from botd.board.board import Board
+from botd.board.bodies import CACHED_ANSWERS
 from botd.board.cache import Kept
 from botd.errors import StoreUnavailable
 

@@ -104,10 +104,14 @@ def status_reply(question: Question, form: Form) -> Response:
 
     def make() -> bytes:
         return status_body(
-            form, answer.head(), lambda: here.node_documents(answer), lambda: here.node_json(answer), here.checks
+            form,
+            answer.head(),
+            lambda: here.bodies.node_documents(answer),
+            lambda: here.bodies.node_json(answer),
+            here.checks,
         )
 
-    body, tag = here.encoded(answer, form, make)
+    body, tag = here.bodies.encoded(answer, form, make)
     if form.name != "table":
         may_repeat(answer)
         return reply(form.name, body, tag)

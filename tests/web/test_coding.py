@@ -193,7 +193,7 @@ def test_what_has_an_entity_tag_is_packed_once(site: Site, monkeypatch: pytest.M
     packed: list[int] = []
     real = gzip.compress
     monkeypatch.setattr(
-        "botd.board.board.gzip.compress", lambda data, *a, **k: packed.append(len(data)) or real(data, *a, **k)
+        "botd.board.bodies.gzip.compress", lambda data, *a, **k: packed.append(len(data)) or real(data, *a, **k)
     )
     for _ in range(3):
         for url in (STATUS, f"{STATUS}&checks=all", "/api/v1/table?groups=all", "/static/table.js"):
