@@ -16,10 +16,14 @@ _FORMAT = "%S %b %f %a"
 TIMED_OUT = 124
 """Exit status of timeout(1) when the time is up."""
 
+BROKEN = ("shutdown", "emergency_ro")
+"""Mount options of a file system that takes no writes since an error, where `ro` is not set: ext4, Linux 6.15."""
+
 OPTIONS = (
     Option("warn", "float", 90.0, "Used space above this percentage is a warning."),
     Option("fail", "float", 98.0, "Used space above this percentage is a failure."),
     Option("writable", "bool", True, "A read-only mount is a failure; `false` where it is meant to be one."),
+    Option("mounted", "bool", True, "The path must be a mount point; `false` where a plain directory will do."),
 )
 
 
@@ -49,39 +53,49 @@ def parse_df(output: Output, facts: Facts) -> Finding:
 
     The mount table comes first, because it never touches the file system; a statfs that does not come back
     after it, or a fragment of which nothing came back at all, is a hung mount. The last mount line counts.
-    Free is what an ordinary user may use, as df(1) has it.
+    Free is what an ordinary user may use, as df(1) has it. Of a plain directory that may be one, `mounted` is null,
+    and the mount that it lies within tells whether it can be written to.
     """
     # mount rw
     # 4096 248515606 113203562 100562026
-    lines = output.text.splitlines()
-    mounts = [line for line in lines if line.startswith("mount")]
-    rest = " ".join(line for line in lines if line not in mounts)
-    options = mounts[-1].removeprefix("mount").strip() if mounts else ""
-    if output.timed_out and not mounts and not output.detail:
+    table, rest = _split(output.text)
+    options = table.get("mount", "")
+    mounted = bool(options) or (False if facts.settings["mounted"] else None)
+    if output.timed_out and not table and not output.detail:
         return Finding(State.UNKNOWN, None, "the node is too slow: the time was up before statfs was asked")
     if output.timed_out:
         why = output.detail or "does not return"
-        return Finding(State.FAIL, _value(mounted=bool(options) or None, hung=True), f"hung: statfs {why}")
-    if not mounts or output.status is None or output.status in CANNOT_RUN:
+        return Finding(State.FAIL, _value(mounted=mounted or None, hung=True), f"hung: statfs {why}")
+    if not table or output.status is None or output.status in CANNOT_RUN:
         raise ValueError("no mount line, or no stat")
     if output.status != 0:
-        return Finding(State.FAIL, _value(mounted=bool(options)), rest if options else "not mounted")
-    return _judge(options, rest, facts)
+        return Finding(State.FAIL, _value(mounted=mounted), "not mounted" if mounted is False else rest)
+    return _judge(mounted, options or table.get("within", ""), rest, facts)
 
 
-def _judge(options: str, line: str, facts: Facts) -> Finding:
+def _split(text: str) -> tuple[dict[str, str], str]:
+    """The options that the mount table gives for the path (`mount`) and around it (`within`), and all other lines."""
+    # mount
+    # within rw
+    words = [(line, *line.partition(" ")) for line in text.splitlines()]
+    table = {word: options.strip() for _, word, _, options in words if word in ("mount", "within")}
+    return table, " ".join(line for line, word, _, _ in words if word not in table)
+
+
+def _judge(mounted: bool | None, options: str, line: str, facts: Facts) -> Finding:
     block, blocks, free_blocks, available = (int(word) for word in line.split())
     used = blocks - free_blocks
     percent = round(100 * used / (used + available), 1) if used + available else 0.0
-    read_only = "ro" in options.split(",")
-    value = _value(block * blocks, block * available, percent, mounted=bool(options), read_only=read_only)
+    closed = next((word for word in (*BROKEN, "ro") if word in options.split(",")), "")
+    value = _value(block * blocks, block * available, percent, mounted=mounted, read_only=bool(closed))
     words = f"{human_bytes(block * available)} free of {human_bytes(block * blocks)}, {percent:.0f}% used"
-    if not options:
+    if mounted is False:
         return Finding(State.FAIL, value, f"not mounted: a directory of a file system with {words}")
-    if read_only and facts.settings["writable"]:
-        return Finding(State.FAIL, value, f"read-only; {words}")
-    state = judge(percent, facts.settings["warn"], facts.settings["fail"])
-    return Finding(state, value, f"read-only; {words}" if read_only else words)
+    if closed:
+        words = f"read-only{f' ({closed})' if closed in BROKEN else ''}; {words}"
+    if closed in BROKEN or (closed and facts.settings["writable"]):
+        return Finding(State.FAIL, value, words)
+    return Finding(judge(percent, facts.settings["warn"], facts.settings["fail"]), value, words)
 
 
 def _value(
@@ -104,20 +118,24 @@ def _value(
 
 
 def _command(path: str, guard: str = ":") -> str:
-    """Prints whether the path is mounted, `rw` or `ro`, then block size, blocks, free and available (stat(1)).
+    """Prints whether the path is mounted, and how, then block size, blocks, free and available (stat(1)).
 
-    The last line of the mount table wins, as the last mount hides the others; in it a blank of a path is written
-    as \040 (proc_mounts(5)). What an automounter serves is mounted by the first statfs, and its own line in the
-    table (autofs(5)) is no mount.
+    How is `rw`, or what keeps it from being written to; the other options may be kilobytes (overlayfs). The last line
+    of the mount table wins, as the last mount hides the others; in it a blank of a path is written as \040
+    (proc_mounts(5)). What an automounter serves is mounted by the first statfs, and its own line in the table
+    (autofs(5)) is no mount. Of a directory, the mount with the longest path around it is told too.
     """
     shown = path.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
     return f"""\
-path={quote(path)} shown={quote(shown)}
-look() {{ type= mode=; while read -r _ at kind opts _; do
-[ "$at" = "$shown" ] && type=$kind mode=${{opts%%,*}}; done </proc/self/mounts; }}
+path={quote(path)} shown={quote(shown)} real=
+look() {{ type= mode= around=; while read -r _ at kind opts _; do
+case ,$opts, in *,shutdown,*) opts=shutdown;; *,emergency_ro,*) opts=emergency_ro;; *,ro,*) opts=ro;; *) opts=rw; esac
+[ "$at" = "$shown" ] && type=$kind mode=$opts
+case $real/ in "${{at%/}}"/*) [ ${{#at}} -ge ${{#around}} ] && around=$at within=$opts; esac
+done </proc/self/mounts; }}
 look; echo "mount $mode"; {guard}
-case $type in autofs|'') stat -f -c '{_FORMAT}' "$path" >/dev/null 2>&1; look
-[ "$type" = autofs ] && mode=; echo "mount $mode";; esac
+case $type in autofs|'') stat -f -c '{_FORMAT}' "$path" >/dev/null 2>&1; real=$(readlink -f "$path"); look
+[ "$type" = autofs ] && mode=; echo "mount $mode"; echo "within $within";; esac
 exec stat -f -c '{_FORMAT}' "$path\""""
 
 

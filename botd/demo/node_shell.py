@@ -141,7 +141,7 @@ class NodeShell:
     def _df(self, node: Node, path: str, *, guarded: bool) -> Said | None:
         mount = node.health.mounts.get(path, Mount.FINE)
         # What is not in the mount table is looked for again after a first statfs, which an automounter waits for.
-        table = {Mount.MISSING: "mount \nmount \n", Mount.READ_ONLY: "mount ro\n"}.get(mount, "mount rw\n")
+        table = {Mount.MISSING: "mount \nmount \nwithin rw\n", Mount.READ_ONLY: "mount ro\n"}.get(mount, "mount rw\n")
         if mount is Mount.STUCK and guarded:
             return table, TIMED_OUT
         if mount in (Mount.HUNG, Mount.STUCK):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -13,8 +15,11 @@ from typing import Any
 import pytest
 
 from botd.answers import Job, Output
-from botd.model import SlurmNode, State
-from tests.checks.machine import USER, df, findings, need_namespaces, outputs
+from botd.checks import command_for
+from botd.checks.df import check_mount
+from botd.model import Facts, Finding, SlurmNode, State
+from botd.sweep import read_answer
+from tests.checks.machine import NODE, USER, df, findings, need_namespaces, outputs
 from tests.conftest import need_program
 
 pytestmark = pytest.mark.usefixtures("namespaces")
@@ -151,6 +156,60 @@ def test_a_directory_is_no_mount(tmp_path: Path, path: str) -> None:
     found = df(str(tmp_path / path))
     assert (found.state, found.value["mounted"]) == (State.FAIL, False)
     assert found.detail.startswith("not mounted")
+
+
+def plain(path: Path, setup: str = "", **options: Any) -> Finding:
+    """The reading of a path that may be a plain directory."""
+    document = {"mounts": {"x": str(path)}, "checks": {"df_x": {"mounted": False}}}
+    return findings(document, ["df_x"], setup=setup, **options)["df_x"]
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_a_directory_may_be_one_where_the_site_says_so(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "in here").mkdir()
+    found = plain(
+        tmp_path / "in here", f"mount -t tmpfs -o size=1g x {tmp_path}; mkdir '{tmp_path}/in here'", shell=shell
+    )
+    assert (found.state, found.value["size"], found.value["mounted"]) == (State.OK, 2**30, None)
+    assert plain(tmp_path, f"mount -t tmpfs x {tmp_path}", shell=shell).value["mounted"] is True
+    assert plain(tmp_path / "missing", shell=shell).detail.endswith("No such file or directory")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_a_directory_is_read_only_with_the_mount_around_it(tmp_path: Path, shell: str) -> None:
+    setup = f"cd {tmp_path}; mount -t tmpfs x .; cd ../{tmp_path.name}; mkdir a; ln -s a b; mount --bind a a; cd /\n"
+    whole = f"mount -o remount,bind,ro {tmp_path}"
+    part = f"mount -o remount,bind,ro {tmp_path}/a"
+    assert plain(tmp_path / "b", setup + whole, shell=shell).value["read_only"] is False
+    found = plain(tmp_path / "b", setup + part, shell=shell)
+    assert (found.state, found.value["read_only"]) == (State.FAIL, True)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize("options", ["rw,relatime,errors=remount-ro,emergency_ro", "rw,relatime,shutdown", "rw,ro"])
+def test_every_option_of_a_mount_is_looked_at(tmp_path: Path, options: str, shell: str) -> None:
+    # As ext4 after an error with errors=remount-ro on Linux 6.18.
+    found = with_table(tmp_path, f"/dev/sda2 / ext4 rw,relatime 0 0\n/dev/loop0 {tmp_path} ext4 {options} 0 0\n", shell)
+    assert (found.state, found.value["read_only"]) == (State.FAIL, True)
+
+
+def test_an_option_that_only_holds_the_word_is_another(tmp_path: Path) -> None:
+    found = with_table(tmp_path, f"x {tmp_path} overlay rw,lowerdir={'/ro:' * 2000},errors=remount-ro,prjquota 0 0\n")
+    assert (found.state, found.value["read_only"]) == (State.OK, False)
+
+
+def with_table(path: Path, mounts: str, shell: str = "dash") -> Finding:
+    """The reading of this directory where the mount table says so."""
+    table = path / "mounts"
+    table.write_text(mounts)
+    check = check_mount("x", str(path))
+    check = replace(
+        check, settings={**{option.name: option.default for option in check.options}, "fail": 101, "warn": 101}
+    )
+    command = command_for(check, NODE).replace("/proc/self/mounts", str(table))
+    argv = [need_program(shell), *(["sh"] if shell == "busybox" else []), "-c", command]
+    ran = subprocess.run(argv, capture_output=True, text=True)
+    return read_answer(check, Output(ran.stdout + ran.stderr, ran.returncode), Facts(NODE, None, (), check.settings))
 
 
 def test_a_mount_whose_name_only_begins_alike_does_not_count(tmp_path: Path) -> None:
