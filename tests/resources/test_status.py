@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 
 import pytest
 
@@ -300,3 +301,23 @@ def test_it_says_when_no_agent_has_ever_run(make_site) -> None:
     assert response.status_code == 503
     assert response.get_json()["error"]["code"] == "no-node-list"
     assert "botd agent" in response.get_json()["error"]["message"]
+
+
+def test_a_locked_database_is_a_503_that_says_so(site: Site) -> None:
+    site.later(1)
+    site.beat()
+    other = sqlite3.connect(site.folder / "botd.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    response = site.client.get("/api/v1/status?max_age=0&wait=0")
+    other.execute("ROLLBACK")
+    assert response.status_code == 503
+    assert response.get_json()["error"]["code"] == "store-unavailable"
+    assert "locked" in response.get_json()["error"]["message"]
+    assert site.get("/api/v1/status?wait=0&max_age=0")["sweep"] == 1
+
+
+def test_answers_that_need_nothing_written_go_on_while_somebody_writes(site: Site) -> None:
+    other = sqlite3.connect(site.folder / "botd.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert site.client.get("/api/v1/status").status_code == 200
+    other.execute("ROLLBACK")

@@ -1,0 +1,66 @@
+"""GET /healthz and /metrics: whether botd works, for programs that watch it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from botd.model import Reading, State
+from tests.conftest import Site
+
+
+def test_it_is_well_when_agent_and_node_list_are(site: Site) -> None:
+    response = site.client.get("/healthz")
+    assert response.status_code == 200
+    body = response.get_json()
+    assert body["status"] == "ok"
+    assert body["agent"]["alive"] is True
+    assert body["node_list"]["age_s"] is not None
+
+
+def test_it_is_not_well_without_an_agent(site: Site) -> None:
+    site.later(60)
+    response = site.client.get("/healthz")
+    assert response.status_code == 503
+    assert response.get_json()["problems"] == ["the agent is not running"]
+
+
+def test_it_is_not_well_before_the_first_node_list(make_site) -> None:
+    empty = make_site()
+    empty.beat()
+    response = empty.client.get("/healthz")
+    assert response.status_code == 503
+    assert response.get_json()["problems"] == ["no node list has been read yet"]
+
+
+def test_it_tells_what_became_of_a_damaged_database_and_is_well(site: Site) -> None:
+    with sqlite3.connect(site.folder / "botd.db") as database:
+        database.execute("UPDATE pulse SET note = 'kept as x'")
+    response = site.client.get("/healthz")
+    assert (response.status_code, response.get_json()["notes"]) == (200, ["kept as x"])
+
+
+def test_it_is_not_well_while_slurm_fails(site: Site) -> None:
+    site.slurm_fails(504, "sinfo hangs")
+    response = site.client.get("/healthz")
+    assert response.status_code == 503
+    assert response.get_json()["node_list"]["error"] == "sinfo hangs"
+
+
+def test_it_counts_nodes_by_check_and_state_for_prometheus(site: Site) -> None:
+    site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms"))
+    text = site.client.get("/metrics").text
+    assert 'botd_nodes{check="ping",state="fail"} 1.0' in text
+    assert 'botd_nodes{check="ping",state="ok"} 3.0' in text
+    assert 'botd_slurm_nodes{state="drained"} 2.0' in text
+    assert "botd_agent_alive 1.0" in text
+    assert "botd_sweep_duration_seconds" in text
+
+
+def test_a_database_that_is_gone_is_a_503(site: Site) -> None:
+    site.store.close()
+    site.app.extensions["botd"].store.close()
+    for path in site.folder.glob("botd.db*"):
+        path.unlink()
+    response = site.client.get("/healthz")
+    assert response.status_code == 503
+    assert "botd agent" in response.get_json()["error"]["message"]
