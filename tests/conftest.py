@@ -19,7 +19,7 @@ from botd.config import parse_config
 from botd.documents import encode, iso, reading_document
 from botd.inventory import build
 from botd.inventory.document import to_document
-from botd.model import Group, Reading, SlurmNode, State, utc_now
+from botd.model import Change, Group, Reading, SlurmNode, State, utc_now
 from botd.settings import Config
 from botd.store import Store
 
@@ -105,6 +105,13 @@ def idle(name: str) -> SlurmNode:
     """A healthy node."""
     partition = name.partition(".")[2]
     return SlurmNode(name, "idle", "IDLE", partitions=(partition,) if partition else ())
+
+
+def happened(site: Site, node: str = "n0000.savio2", *, ago_s: float = 60, **more: Any) -> None:
+    """Records one change."""
+    at = site.now - timedelta(seconds=ago_s)
+    change = Change(node, **{"subject": "ssh", "old": "ok", "new": "fail: timeout", "at": at, "is_bad": True, **more})
+    site.store.readings.write({"n0099.savio2": {}}, site.now, changes=[change])
 
 
 @pytest.fixture

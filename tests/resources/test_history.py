@@ -6,22 +6,13 @@ import csv
 import time
 from datetime import timedelta
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
 from botd.board.board import RECHECK_S
-from botd.model import Change, Reading, State
-from tests.conftest import Site
+from tests.conftest import Site, happened
 
 NODE = "n0000.savio2"
-
-
-def happened(site: Site, node: str = NODE, *, ago_s: float = 60, **more: Any) -> None:
-    """Records one change."""
-    at = site.now - timedelta(seconds=ago_s)
-    change = Change(node, **{"subject": "ssh", "old": "ok", "new": "fail: timeout", "at": at, "is_bad": True, **more})
-    site.store.readings.write({"n0099.savio2": {}}, site.now, changes=[change])
 
 
 def subjects(body: Any) -> list[str]:
@@ -152,29 +143,3 @@ def test_the_status_of_one_node_is_not_kept_when_its_history_grew(site: Site) ->
     time.sleep(RECHECK_S)  # what a process trusts its view of the store for
     grown = site.client.get(f"/api/v1/status/{NODE}", headers={"If-None-Match": first.headers["ETag"]})
     assert (grown.status_code, len(grown.get_json()["nodes"][0]["history"])) == (200, 1)
-
-
-def test_the_page_of_a_node_has_its_history_in_words_and_as_a_picture(site: Site) -> None:
-    site.reading(NODE, ssh=Reading(State.FAIL, "timeout"))
-    happened(site, why="no answer <b>within</b> 5 s")
-    page = site.client.get(f"/node/{NODE}", headers={"Accept": "text/html"}).text
-    assert "no answer &lt;b&gt;within&lt;/b&gt; 5 s" in page
-    assert f'src="/node/{NODE}/history.svg" alt="Since ' in page
-    assert "UTC. Slurm: drained for" in page
-    picture = site.client.get(f"/node/{NODE}/history.svg")
-    assert picture.content_type == "image/svg+xml"
-    root = ElementTree.fromstring(picture.data)
-    titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
-    assert any(title.startswith("SSH: fail: timeout, ") for title in titles)
-    assert site.client.get("/node/n9.savio9/history.svg").status_code == 404
-
-
-def test_the_pages_of_changes_and_offenders_have_what_the_routes_have(site: Site) -> None:
-    happened(site, why="no answer")
-    for path in ("/changes", "/offenders"):
-        page = site.client.get(path, headers={"Accept": "text/html"}).text
-        assert f'href="/node/{NODE}"' in page
-        assert "no answer" in page
-        assert NODE in site.client.get(path).text
-        assert site.client.get(f"{path}?format=json").get_json()["count"] == 1
-    assert "Nothing changed." in site.client.get("/changes?since=1s", headers={"Accept": "text/html"}).text

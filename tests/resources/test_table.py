@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botd.display.cells import cell
-from botd.display.rows import sort_key
 from botd.documents import iso
 from botd.model import Reading, State, SweepState
 from tests.conftest import Site, drained
@@ -147,58 +144,8 @@ def test_it_answers_304_until_a_reading_a_sweep_or_the_list_changes(site: Site) 
     assert fresh(tag)[0] == 200
 
 
-@pytest.mark.parametrize(
-    ("value", "key"),
-    [
-        (0.25, 0.25),
-        (7, 7),
-        (True, None),
-        (None, None),
-        ("up", None),
-        ([], 0),
-        (["amy", "bob"], 2),
-        ({"size": 2**40, "used_percent": 61.0, "mounted": True}, 61.0),
-        ({"size": 2**36, "free": 2**30, "expected": None}, 2**36),
-        ({"size": 2**40, "used_percent": 34.0, "mounted": False}, None),
-        ({"size": 2**40, "used_percent": 61.0, "mounted": True, "hung": True}, None),
-        ({"running": True, "version": "22.05.8"}, None),
-    ],
-)
-def test_a_cell_sorts_by_the_number_in_its_value(value: object, key: float | None) -> None:
-    assert sort_key(value) == key
-
-
 def test_times_are_those_of_the_readings(site: Site) -> None:
     site.reading("n0000.savio2", age_s=75)
     at = site.get("/api/v1/status")["nodes"][0]["readings"]["ping"]["at"]
     assert at == iso(site.now - timedelta(seconds=75))
     assert site.get("/api/v1/table")["rows"][0]["cells"][0][3] == int((site.now - timedelta(seconds=75)).timestamp())
-
-
-# ---- the file that the page loads besides botd's own ----
-
-
-def test_the_bundle_is_served_under_its_version_and_kept_for_good(site: Site) -> None:
-    page = site.client.get("/", headers={"Accept": "text/html"}).text
-    url = page.partition('data-bundle="')[2].partition('"')[0]
-    response = site.client.get(url)
-    assert response.content_type == "text/javascript; charset=utf-8"
-    assert b"DataTables 2" in response.data
-    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    for other in ("dt_bundle.css", "../__init__.py", "init_datatables.html"):
-        assert site.client.get(url.replace("dt_bundle.js", other)).status_code == 404
-
-
-def test_the_page_names_all_modules_beforehand(site: Site) -> None:
-    page = site.client.get("/", headers={"Accept": "text/html"}).text
-    folder = Path(site.app.static_folder or "")
-    known = {"botd"}
-    while more := {m for name in known for m in imports(folder / f"{name}.js")} - known:
-        known |= more
-    assert all(f'"modulepreload" href="/static/{name}.js"' in page for name in known - {"botd"})
-    assert page.count("modulepreload") == len(known)
-
-
-def imports(path: Path) -> set[str]:
-    """The modules of our own that a module imports."""
-    return set(re.findall(r'from "\./(\w+)\.js"', path.read_text(encoding="utf-8")))
