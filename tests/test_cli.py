@@ -1,8 +1,7 @@
-"""The command line and what it logs."""
+"""The command line: its words, and what it says where they are wrong."""
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,6 @@ from pathlib import Path
 import pytest
 
 from botd.cli import main
-from botd.commands.serve import Child, check_port
-from botd.commands.sweep import ProgressBar
-from botd.logs import OneLine
 
 
 def botd(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -65,75 +61,3 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     words = f"{sys.executable} -m botd --log-level error sweep --config {path} -c ping | true"
     done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
-
-
-def record(message: str, *args: object) -> logging.LogRecord:
-    return logging.LogRecord("botd.x", logging.INFO, "x.py", 1, message, args, None)
-
-
-def test_an_event_is_one_line_whatever_it_holds() -> None:
-    line = OneLine().format(record("login failed node=%s error=%s", "n1", "a\nINFO forged\x1b[31m\u202e"))
-    assert len(line.splitlines()) == 1
-    assert "\x1b" not in line
-    assert "\u202e" not in line
-    assert "node=n1" in line
-
-
-def test_a_traceback_is_one_line() -> None:
-    try:
-        raise ValueError("two\nlines")
-    except ValueError:
-        entry = record("failed")
-        entry.exc_info = sys.exc_info()
-    assert len(OneLine().format(entry).splitlines()) == 1
-
-
-def test_the_time_of_an_event_is_utc() -> None:
-    entry = record("x")
-    entry.created, entry.msecs = 0.25, 250.0
-    assert OneLine().format(entry).startswith("1970-01-01T00:00:00.250Z INFO botd.x x")
-
-
-class Terminal:
-    """A standard error that is a terminal."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def write(self, text: str) -> None:
-        self.text += text
-
-    def flush(self) -> None:
-        pass
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_gets_a_progress_bar_that_goes_away(monkeypatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    bar = ProgressBar(4)
-    bar.show(1)
-    assert terminal.text.endswith("1 of 4 nodes")
-    bar.clear()
-    assert terminal.text.endswith("\r\x1b[K")
-
-
-def test_a_file_gets_no_progress_bar(capsys) -> None:
-    bar = ProgressBar(4)
-    bar.show(1)
-    bar.clear()
-    assert capsys.readouterr().err == ""
-
-
-def test_a_child_that_cannot_work_at_all_is_told_from_one_that_died() -> None:
-    for status, hopeless in ((2, True), (1, False)):
-        child = Child("x", [sys.executable, "-c", f"raise SystemExit({status})"], {})
-        child.start()
-        child._process.wait()
-        assert child.failed_to_start() is hopeless
-
-
-def test_a_free_port_passes() -> None:
-    check_port("127.0.0.1:0")

@@ -1,12 +1,13 @@
-"""What stays wrong is in the log once, and once more when it is over."""
+"""One line of log per event, whatever the event holds; what stays wrong is told once, and once more when it is over."""
 
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 
-from botd.logs import DAY_S, Faults
+from botd.logs import DAY_S, Faults, OneLine
 
 AWAY = "slurmdbd is away"
 
@@ -67,3 +68,30 @@ def test_subjects_do_not_know_each_other(watch: Watch) -> None:
     watch.faults.tell("squeue", [AWAY])
     watch.faults.tell("sinfo")
     assert len(watch.lines()) == 2
+
+
+def record(message: str, *args: object) -> logging.LogRecord:
+    return logging.LogRecord("botd.x", logging.INFO, "x.py", 1, message, args, None)
+
+
+def test_an_event_is_one_line_whatever_it_holds() -> None:
+    line = OneLine().format(record("login failed node=%s error=%s", "n1", "a\nINFO forged\x1b[31m\u202e"))
+    assert len(line.splitlines()) == 1
+    assert "\x1b" not in line
+    assert "\u202e" not in line
+    assert "node=n1" in line
+
+
+def test_a_traceback_is_one_line() -> None:
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        entry = record("failed")
+        entry.exc_info = sys.exc_info()
+    assert len(OneLine().format(entry).splitlines()) == 1
+
+
+def test_the_time_of_an_event_is_utc() -> None:
+    entry = record("x")
+    entry.created, entry.msecs = 0.25, 250.0
+    assert OneLine().format(entry).startswith("1970-01-01T00:00:00.250Z INFO botd.x x")

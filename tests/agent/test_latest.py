@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -89,3 +90,34 @@ def test_what_was_written_is_not_written_again(site: Site, latest: LatestReading
     latest.flush()
     assert site.store.readings.nodes_since(revision) == {OTHER}
     assert site.store.pulse().revision == revision + 1
+
+
+DAY = timedelta(days=1)
+
+
+def test_readings_of_a_time_to_come_are_read_again(site: Site) -> None:
+    site.later(-3600)  # the clock was set back
+    site.beat()
+    body = site.get("/api/v1/status?groups=all&max_age=7200&wait=0")
+    assert (body["complete"], body["sweep"]) == (False, 1)
+    latest = LatestReadings(site.store, lambda: site.now)
+    latest.load()
+    assert latest.stale(["n0000.savio2"], ["ping"], site.now - 2 * DAY) == ["n0000.savio2"]
+
+
+def test_what_was_skipped_when_the_agent_ended_is_known_again_when_it_starts(site: Site) -> None:
+    def agent() -> LatestReadings:
+        latest = LatestReadings(site.store, lambda: site.now)
+        latest.load()
+        return latest
+
+    first = agent()
+    for state in (State.FAIL, State.SKIPPED):
+        first.put("n0000.savio2", {"load": Reading(state, at=site.now)})
+    first.flush()
+    second = agent()
+    for state in (State.FAIL, State.OK):
+        second.put("n0000.savio2", {"load": Reading(state, at=site.now)})
+    second.flush()
+    found = site.store.changes.page(nodes=["n0000.savio2"], limit=9)
+    assert [(change.old, change.new) for change in found] == [("fail", "ok"), ("ok", "fail")]

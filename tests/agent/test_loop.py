@@ -1,14 +1,9 @@
-"""The agent, for real: fping on loopback, group files, a saved sinfo list, SQLite, processes and signals."""
+"""The agent, for real: processes, signals, and that a second agent spoils nothing."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,80 +14,12 @@ from botd.agent.loop import Agent
 from botd.app import create_app
 from botd.config import load_config
 from botd.errors import ConfigError
-from botd.model import SweepState
-from botd.store import Store
+from botd.model import SweepState, utc_now
 from botd.sweep import make_plan
+from tests.agent.conftest import SINFO, Lone, silent_server, tried
 from tests.conftest import need_program
 from tests.program import wait_until
-
-SINFO = """NODELIST STATE TIMESTAMP USER REASON
-n[1-3] drain 2026-11-23T20:16:37 root bad GPU 3, RMA open
-"""
-CONFIG = """
-[slurm]
-sinfo_file = "sinfo.txt"
-squeue = "./squeue"
-sacct = ""
-refresh = {refresh}
-[sweep]
-interval = {interval}
-checks = ["ping"]
-deadline = 20
-[groups]
-directories = ["groups"]
-[nodes]
-hosts_file = "hosts"
-[ssh]
-port = {port}
-known_hosts = "/dev/null"
-connect_timeout = 3
-[bmc]
-port = 1
-timeout = 0.3
-"""
-
-
-class Lone:
-    """A folder with everything that an agent of five loopback nodes needs."""
-
-    def __init__(self, folder: Path, *, interval: float = 0, port: int = 1, refresh: float = 3600) -> None:
-        self.path = folder / "botd.toml"
-        self.path.write_text(CONFIG.format(interval=interval, port=port, refresh=refresh))
-        (folder / "sinfo.txt").write_text(SINFO)
-        (folder / "hosts").write_text("".join(f"127.0.9.{i} n{i}\n" for i in range(1, 6)))
-        (folder / "groups").mkdir()
-        (folder / "groups" / "others").write_text("n[4-5]\n")
-        self.config = load_config(str(self.path))
-        self.store = Store(self.config)
-
-    def process(self) -> subprocess.Popen[bytes]:
-        """The agent as a process of its own."""
-        words = [sys.executable, "-m", "botd", "agent", "--config", str(self.path)]
-        return subprocess.Popen(words, stderr=subprocess.PIPE)
-
-
-@pytest.fixture
-def lone(tmp_path: Path) -> Lone:
-    need_program("fping")
-    return Lone(tmp_path)
-
-
-@pytest.fixture
-def run_agent() -> Iterator[Callable[[Lone], Agent]]:
-    """Runs agents in threads of this process until the test is over."""
-    stop, threads = threading.Event(), []
-
-    def run(lone: Lone) -> Agent:
-        agent = Agent(lone.config)
-        threads.append(threading.Thread(target=agent.run, args=(stop,)))
-        threads[-1].start()
-        wait_until(lambda: lone.store.pulse().list_tried_at)
-        return agent
-
-    yield run
-    stop.set()
-    for thread in threads:
-        thread.join(20)
+from tests.store.conftest import noise
 
 
 def test_it_sweeps_its_groups_on_its_interval(tmp_path: Path, run_agent) -> None:
@@ -255,14 +182,49 @@ def test_a_secret_that_cannot_be_read_stops_it_at_the_start(lone: Lone) -> None:
         Agent(load_config(str(lone.path)))
 
 
-class silent_server:
-    """Accepts ssh connections on every loopback address and says nothing."""
+def test_of_agents_that_start_together_one_works_and_the_others_say_so(tmp_path: Path) -> None:
+    need_program("fping")
+    lone = Lone(tmp_path)
+    agents = [lone.process() for _ in range(3)]
+    try:
+        wait_until(lambda: sum(agent.poll() is not None for agent in agents) == 2, 60)
+        ended = [agent for agent in agents if agent.poll() is not None]
+        for agent in ended:
+            assert b"an agent is running already" in agent.stderr.read()
+            assert agent.returncode == 2
+        wait_until(lambda: lone.store.pulse().list_tried_at)
+    finally:
+        for agent in agents:
+            agent.terminate()
+            agent.wait(20)
 
-    def __enter__(self) -> int:
-        self._socket = socket.socket()
-        self._socket.bind(("0.0.0.0", 0))
-        self._socket.listen(64)
-        return int(self._socket.getsockname()[1])
 
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
+def test_an_agent_whose_database_was_taken_stops(lone: Lone) -> None:
+    agent = lone.process()
+    try:
+        wait_until(lambda: tried(lone, None), 30)
+        lone.store.claim(1, "elsewhere", utc_now(), lambda _: True)
+        assert agent.wait(20) == 2
+        assert b"another agent works on this database now" in agent.stderr.read()
+    finally:
+        agent.kill()
+        agent.wait(20)
+
+
+def test_a_damaged_database_is_kept_aside_at_the_start(lone: Lone, tmp_path: Path) -> None:
+    lone.store.create()
+    lone.store.readings.write({f"n{i}": noise(3000) for i in range(100)}, utc_now())
+    lone.store.close()
+    path = tmp_path / "botd.db"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 50_000] = b"\xff" * 50_000
+    path.write_bytes(data)
+    agent = lone.process()
+    try:
+        wait_until(lambda: tried(lone, None), 30)
+        assert "is kept as botd.db.damaged-" in (lone.store.pulse().note or "")
+        assert len([kept for kept in tmp_path.glob("botd.db.damaged-*") if kept.suffix != "-wal"]) >= 1
+    finally:
+        agent.terminate()
+        agent.wait(20)
+    assert b"is kept as botd.db.damaged-" in agent.stderr.read()

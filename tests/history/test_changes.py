@@ -1,4 +1,4 @@
-"""What counts as a change, and what as an incident."""
+"""What counts as a change."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from typing import Any
 import pytest
 
 from botd.documents import Document, iso
-from botd.errors import BadRequest
-from botd.history.bands import Band, bands
 from botd.history.changes import list_changes, reading_changes, standing, word
-from botd.history.incidents import Offender, offenders
-from botd.model import Change, SlurmNode
-from botd.web.questions import moment
+from botd.model import SlurmNode
 from tests.conftest import drained, idle
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -110,65 +106,3 @@ def test_a_word_has_a_value_only_where_that_is_a_word_of_its_own() -> None:
     assert word("ssh", reading("ok", "up")) == "ok"
     assert word("ipmi_state", reading("fail", "off")) == "fail: off"
     assert word("nhc", reading("fail", "a text that is another one every time")) == "fail"
-
-
-def bad(node: str, minutes: int, subject: str = "ssh", new: str = "fail: timeout", why: str = "") -> Change:
-    return Change(
-        node,
-        subject,
-        "in service" if subject == "slurm" else "ok",
-        new,
-        NOW + timedelta(minutes=minutes),
-        why,
-        is_bad=True,
-    )
-
-
-def test_what_follows_within_an_hour_is_the_same_incident() -> None:
-    found = offenders([bad("n1", 0), bad("n1", 5, "slurm", "down*", "Not responding"), bad("n1", 60), bad("n2", 1)])
-    assert found == [
-        Offender("n1", 2, NOW + HOUR, "ssh fail: timeout"),
-        Offender("n2", 1, NOW + timedelta(minutes=1), "ssh fail: timeout"),
-    ]
-
-
-def test_what_was_ill_already_and_is_ill_in_another_way_is_no_new_incident() -> None:
-    down = bad("n1", 0, "slurm", "down*")
-    drained_then = replace(bad("n1", 120, "slurm", "drained"), old="down*")
-    refused_then = replace(bad("n1", 240, "ssh", "fail: refused"), old="fail: timeout")
-    assert [(found.node, found.incidents) for found in offenders([down, drained_then, refused_then])] == [("n1", 1)]
-
-
-def test_bands_cover_the_whole_time_without_a_gap() -> None:
-    since, now = NOW - 10 * HOUR, NOW
-    found = [  # newest first
-        Change("n1", "ssh", "fail", "ok", NOW - 2 * HOUR),
-        Change("n1", "ssh", "ok", "fail", NOW - 5 * HOUR),
-        Change("n1", "ssh", "warn", "ok", NOW - 20 * HOUR),
-    ]
-    assert bands(found, "ok", since, now) == [
-        Band(since, NOW - 5 * HOUR, "ok"),
-        Band(NOW - 5 * HOUR, NOW - 2 * HOUR, "fail"),
-        Band(NOW - 2 * HOUR, NOW, "ok"),
-    ]
-    assert bands([], "ok", since, now) == [Band(since, now, "ok")]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("12h", NOW - 12 * HOUR),
-        ("7d", NOW - timedelta(days=7)),
-        ("2026-11-23T07:00Z", NOW - HOUR),
-        ("2026-11-23T08:00:00+01:00", NOW - HOUR),
-        ("2026-11-23", NOW - 8 * HOUR),
-    ],
-)
-def test_a_time_is_given_as_iso_or_as_an_age(text: str, expected: datetime) -> None:
-    assert moment("since", text, NOW) == expected
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "-1h", "999999w", "12", "2026-13-01", "1h; DROP"])
-def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(BadRequest, match=r"since.*12h"):
-        moment("since", text, NOW)

@@ -64,3 +64,10 @@ def test_a_database_that_is_gone_is_a_503(site: Site) -> None:
     response = site.client.get("/healthz")
     assert response.status_code == 503
     assert "botd agent" in response.get_json()["error"]["message"]
+
+
+def test_an_agent_that_beat_in_a_time_to_come_counts_as_dead_until_it_beats_again(site: Site) -> None:
+    site.later(-3600)
+    assert site.client.get("/healthz").status_code == 503
+    site.beat()
+    assert site.client.get("/healthz").status_code == 200
