@@ -119,10 +119,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SlurmAnswer:
-    """The jobs that one Slurm command names for one node; `error` when the command failed, and then no jobs."""
+    """The jobs that one Slurm command names for one node; `error` when the command failed, and then no jobs.
+
+    `nothing_kept` says why there is nothing to ask for, where a site has it so.
+    """
 
     jobs: tuple[Job, ...] = ()
     error: str = ""
+    nothing_kept: str = ""
 
 
 Answer = PingAnswer | LoginAnswer | Output | PresenceAnswer | PowerAnswer | SlurmAnswer

@@ -117,20 +117,25 @@ class Probes:
 
     def _last_jobs(self, plan: Plan, deliver: Deliver) -> None:
         try:
-            jobs: Mapping[str, Job] = last_jobs(self._config.slurm, plan.nodes)
+            jobs = last_jobs(self._config.slurm, plan.nodes)
         except SlurmFailed as error:
             self._fail(plan.nodes, Source.LAST_JOB, error, deliver)
             return
         self._faults.tell(_subject(Source.LAST_JOB))
         for node in plan.nodes:
-            found = jobs.get(node)
-            deliver(Delivery(node, Source.LAST_JOB, SlurmAnswer((found,) if found else ())))
+            deliver(Delivery(node, Source.LAST_JOB, _last_job(jobs, node)))
 
     def _fail(self, nodes: Iterable[str], source: Source, error: SlurmFailed, deliver: Deliver) -> None:
         """A Slurm command that fails is one event in the log, and an unknown in each cell that it would have filled."""
         self._faults.tell(_subject(source), [str(error)])
         for node in nodes:
             deliver(Delivery(node, source, SlurmAnswer(error=str(error))))
+
+
+def _last_job(jobs: Mapping[str, Job] | None, node: str) -> SlurmAnswer:
+    if jobs is None:
+        return SlurmAnswer(nothing_kept="this cluster keeps no accounting")
+    return SlurmAnswer((jobs[node],) if node in jobs else ())
 
 
 def _subject(source: Source) -> str:

@@ -54,7 +54,7 @@ class SlurmSettings:
     sinfo: str = _setting("sinfo", "Command for the node list.")
     scontrol: str = _setting("scontrol", "Command for the node list where Slurm is 23.02 or newer.")
     squeue: str = _setting("squeue", "Command for the running jobs.")
-    sacct: str = _setting("sacct", "Command for the last jobs; empty where there is no accounting.")
+    sacct: str = _setting("sacct", "Command for the last jobs; empty asks nobody.")
     sinfo_file: str = _setting("", "A saved `sinfo -R` output to use instead of Slurm.")
     timeout: float = _setting(10.0, "How long one Slurm command may take.", unit="s")
     refresh: float = _setting(60.0, "How often the agent reads the node list.", unit="s")

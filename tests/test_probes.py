@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from botd.answers import Delivery, Output, Source
+from botd.answers import Delivery, Output, SlurmAnswer, Source
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.probes import Probes
@@ -57,3 +57,13 @@ def test_a_slurm_command_that_stays_broken_is_logged_once(tmp_path: Path, caplog
 def ask_squeue(tmp_path: Path, squeue: Path) -> tuple[Probes, Plan]:
     config = parse_config({"slurm": {"squeue": str(squeue)}}, path=str(tmp_path / "botd.toml"))
     return Probes(config), make_plan(("n1",), site_checks(config), ["jobs"])
+
+
+def test_a_cluster_without_accounting_is_nothing_to_log(tmp_path: Path, caplog) -> None:
+    config = parse_config({"slurm": {"sacct": ""}}, path=str(tmp_path / "botd.toml"))
+    probes, answers = Probes(config), list[SlurmAnswer]()
+    plan = make_plan(("n1", "n2"), site_checks(config), ["last_job"])
+    probes._last_jobs(plan, lambda delivery: answers.append(delivery.answer))
+    probes.close()
+    assert answers == [SlurmAnswer(nothing_kept="this cluster keeps no accounting")] * 2
+    assert caplog.records == []

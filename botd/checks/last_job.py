@@ -14,6 +14,8 @@ JOB_FAULTS = ("FAILED", "OUT_OF_MEMORY")
 
 def read_last_job(answer: SlurmAnswer, facts: Facts) -> Finding:
     """An object: `job_id`, `user`, `state`, `exit_code`, `ended_at` of the newest job that had this node, or null."""
+    if answer.nothing_kept:
+        return Finding(State.SKIPPED, None, answer.nothing_kept)
     if answer.error:
         return Finding(State.UNKNOWN, None, answer.error)
     if not answer.jobs:

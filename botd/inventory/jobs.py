@@ -24,6 +24,9 @@ LAST_FIELDS = "JobID,User,State,ExitCode,Start,End,NodeList"
 MAX_ARGUMENT = 100_000
 """Bytes of a node list given to sacct; a longer one is not given, as Linux takes 128 KiB per argument."""
 
+DISABLED = "accounting storage is disabled"
+"""What sacct says with AccountingStorageType=accounting_storage/none, which is Slurm's default (22.05)."""
+
 NEVER = datetime.fromtimestamp(0, UTC)
 """The age of a job that has neither start nor end."""
 
@@ -48,21 +51,25 @@ def running_jobs(settings: SlurmSettings, *, known: Container[str]) -> dict[str,
     return {node: tuple(held) for node, held in jobs.items()}
 
 
-def last_jobs(settings: SlurmSettings, nodes: Sequence[str], *, clock: Clock = utc_now) -> dict[str, Job]:
-    """The newest job of the last day on each of these nodes, by node.
+def last_jobs(settings: SlurmSettings, nodes: Sequence[str], *, clock: Clock = utc_now) -> dict[str, Job] | None:
+    """The newest job of the last day on each of these nodes, by node; None where the cluster keeps no accounting.
 
-    It is the one that ended last, else one that runs. Raises SlurmTimeout, and SlurmFailed, also when no
-    accounting is configured.
+    It is the one that ended last, else one that runs. Raises SlurmFailed, SlurmTimeout.
     """
     if not settings.sacct.strip():
-        raise SlurmFailed("no accounting configured: set [slurm] sacct to read last jobs")
+        return None
     if not nodes:
         return {}
     options = ["-n", "-P", "-X", "-a", "-S", "now-1day", "-E", "now", "-o", LAST_FIELDS]
     listed = ",".join(nodes)
     if len(listed) < MAX_ARGUMENT:
         options += ["-N", listed]
-    output = run_slurm(settings, "sacct", options)
+    try:
+        output = run_slurm(settings, "sacct", options)
+    except SlurmFailed as error:
+        if DISABLED in str(error):
+            return None
+        raise
     jobs = parse_accounting(output.decode("utf-8", "replace"), since=clock() - timedelta(days=1))
     return newest_jobs(jobs, nodes)
 

@@ -66,7 +66,7 @@ def answer_of(case: Case) -> Answer:
         case {"power": fields}:
             return PowerAnswer(PowerState(fields["power"]), fields.get("detail", ""))
         case {"squeue": fields} | {"sacct": fields}:
-            return SlurmAnswer(tuple(map(read_job, fields.get("jobs", ()))), fields.get("error", ""))
+            return SlurmAnswer(**{**fields, "jobs": tuple(map(read_job, fields.get("jobs", ())))})
     raise ValueError("the case holds no answer")
 
 

@@ -112,6 +112,8 @@ def last(name: str, folder: Path) -> Made:
     settings = SlurmSettings(sacct=tool, timeout=patience(name))
     nodes = [*CLUSTER, *(f"n{number}" for number in range(10))]
     found = last_jobs(settings, nodes, clock=lambda: datetime(2026, 11, 24, 0, 0, tzinfo=UTC))
+    if found is None:
+        return {"last": None}
     return {
         "last": {
             node: f"{job.job_id} {job.user} {job.state or '?'} {job.exit_code} {job.ended_at:%H:%M:%S}"
