@@ -106,17 +106,26 @@ class Option:
 
 @dataclass(frozen=True)
 class Check:
-    """The declaration of a check: everything that the page, the API, the documents and the sweep need of it.
+    """The declaration of a check: all that the sweep, the page, the API, the documents and the history know of it.
 
-    `needs` are checks that must be ok or warn before this one means anything. `command` (source COMMAND only)
-    is a POSIX shell fragment; `{name}` of an option in it becomes that option's value, quoted for the shell,
-    in which `{node}`, `{short}` and `{cluster}` stand for the node. `parse` is pure and takes the raw answer
-    of `source`; what it cannot read it refuses with ValueError or LookupError, which makes the reading unknown.
+    **What it asks.** `needs` are checks that must be ok or warn before this one means anything. `command` (source
+    COMMAND only) is a POSIX shell fragment; `{name}` of an option in it becomes that option's value, quoted for the
+    shell, in which `{node}`, `{short}` and `{cluster}` stand for the node. `parse` is pure and takes the raw answer of
+    `source`; what it cannot read it refuses with ValueError or LookupError, which makes the reading unknown.
     A `quick` command reads the kernel's own files only and never says `exit`: it runs without a time limit of its
     own, which saves the node three processes. `guarded` takes the place of `command` on a node where it did not
     end the last time: it looks whether that run is still there, which costs more, and if so exits with 124. An
-    Output without an exit status reaches `parse` only where `reads_cut` says so. `plotted` names the number that is
-    kept over time: a key of an object, or `value` for a value that is a number itself; empty keeps none.
+    Output without an exit status reaches `parse` only where `reads_cut` says so.
+
+    **How it looks.** `short_title` heads a narrow column. The unit of a `bare` number goes without saying; a list of
+    `lines` is counted in a cell and stands line by line on a node's page. Of a value that is an object, `show` makes a
+    few characters and `sort_key` the number that its cells sort by: nodes with the same answers fold into one object,
+    in which a number may be a range (`botd.checks.ranges`), and whose texts, but for those that it `tells`, may differ
+    and are then left out. `silent` has the words for one and for many that fail, where that means that something could
+    not be reached.
+
+    **What is kept of it.** `plotted` names the number that is kept over time: a key of an object, or `value` for a
+    value that is a number itself; empty keeps none.
     """
 
     name: str
@@ -132,9 +141,18 @@ class Check:
     quick: bool = False
     guarded: str = ""
     reads_cut: bool = False
-    plotted: str = ""
     options: tuple[Option, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    short_title: str = ""
+    bare: bool = False
+    lines: bool = False
+    show: Callable[[Mapping[str, Any]], str] | None = None
+    sort_key: Callable[[Mapping[str, Any]], float | None] | None = None
+    tells: tuple[str, ...] = ()
+    silent: tuple[str, str] | None = None
+
+    plotted: str = ""
 
     @property
     def kind(self) -> Kind:

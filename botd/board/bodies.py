@@ -56,7 +56,7 @@ class Bodies:
 
     def row_json(self, answer: StatusAnswer) -> list[bytes]:
         """The nodes of an answer as the rows that the page draws, each encoded once until something in it changes."""
-        return self._fragments(answer, "row", row_document)
+        return self._fragments(answer, "row", lambda document: row_document(document, self._checks))
 
     def _fragments(self, answer: StatusAnswer, shape: str, make: Callable[[Document], Document]) -> list[bytes]:
         """The nodes of an answer as JSON of a shape, which `make` gives to those that have none yet."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from shlex import quote
+from typing import Any
 
 from botd.answers import Output, Source
 from botd.checks.limits import CANNOT_RUN, human_bytes, judge
 from botd.checks.processes import for_each_process
+from botd.checks.ranges import show_each
 from botd.model import Check, Facts, Finding, Option, State
 
 _FORMAT = "%S %b %f %a"
@@ -43,6 +46,9 @@ def check_mount(name: str, path: str) -> Check:
         guarded=_command(path, _guard(path)),
         parse=parse_df,
         reads_cut=True,
+        short_title=name,
+        show=show_df,
+        sort_key=lambda value: None if value["hung"] or value["mounted"] is False else value["used_percent"],
         plotted="free",
         options=OPTIONS,
     )
@@ -71,6 +77,18 @@ def parse_df(output: Output, facts: Facts) -> Finding:
     if output.status != 0:
         return Finding(State.FAIL, _value(mounted=mounted), "not mounted" if mounted is False else rest)
     return _judge(mounted, options or table.get("within", ""), rest, facts)
+
+
+def show_df(value: Mapping[str, Any]) -> str:
+    """`48% of 200.0 GiB`, or what is wrong with the mount."""
+    if value["hung"]:
+        return "hung"
+    if value["mounted"] is False:
+        return "not mounted"
+    if value["used_percent"] is None:
+        return "no answer"
+    read_only = "read-only, " if value["read_only"] else ""
+    return f"{read_only}{show_each(value['used_percent'], '{:.0f}%'.format)} of {show_each(value['size'], human_bytes)}"
 
 
 def _split(text: str) -> tuple[dict[str, str], str]:

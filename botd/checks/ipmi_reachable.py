@@ -20,4 +20,5 @@ CHECK = Check(
     source=Source.PRESENCE,
     parent="ipmi",
     parse=ipmi_reachable,
+    silent=("1 BMC does not answer", "{} BMCs do not answer"),
 )

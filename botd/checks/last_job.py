@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from botd.answers import SlurmAnswer, Source
 from botd.model import Check, Facts, Finding, State
 
@@ -31,6 +34,11 @@ def read_last_job(answer: SlurmAnswer, facts: Facts) -> Finding:
     return Finding(_state(job.state), value, f"job {job.job_id} of {job.user}: {job.state}, exit code {job.exit_code}")
 
 
+def show_last_job(value: Mapping[str, Any]) -> str:
+    """`44001 COMPLETED 0:0`: of several nodes only what they have in common."""
+    return " ".join(value[key] for key in ("job_id", "state", "exit_code") if key in value)
+
+
 def _state(ended: str) -> State:
     word = ended.split()[0] if ended.split() else ""  # "CANCELLED by 1000"
     if word in NODE_FAULTS:
@@ -44,4 +52,6 @@ CHECK = Check(
     help="State and exit code of the newest job of the last day.",
     source=Source.LAST_JOB,
     parse=read_last_job,
+    show=show_last_job,
+    tells=("state",),
 )

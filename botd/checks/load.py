@@ -25,6 +25,7 @@ CHECK = Check(
     title="Load",
     help="5-minute load average per core.",
     unit="per core",
+    bare=True,
     source=Source.COMMAND,
     needs=("ssh",),
     # nproc(1) would obey OMP_NUM_THREADS and the cores that sshd is bound to.

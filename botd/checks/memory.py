@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botd.answers import Output, Source
 from botd.checks.limits import human_bytes
+from botd.checks.ranges import show_each
 from botd.model import Check, Facts, Finding, State
 
 
@@ -37,4 +38,6 @@ CHECK = Check(
     command="grep -E '^Mem(Total|Available):' /proc/meminfo",
     quick=True,
     parse=parse_memory,
+    show=lambda value: show_each(value["size"], human_bytes),
+    sort_key=lambda value: value["size"],
 )

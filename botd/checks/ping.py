@@ -25,5 +25,6 @@ CHECK = Check(
     unit="ms",
     source=Source.PING,
     parse=check_ping,
+    silent=("1 node does not answer ping", "{} nodes do not answer ping"),
     plotted="value",
 )

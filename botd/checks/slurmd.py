@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from botd.answers import Output, Source
 from botd.checks.processes import ALL_VISIBLE, for_each_process
 from botd.model import Check, Facts, Finding, State
@@ -25,6 +28,11 @@ def parse_slurmd(output: Output, facts: Facts) -> Finding:
     return Finding(State.OK, value, f"running, version {version or 'not known'}")
 
 
+def show_slurmd(value: Mapping[str, Any]) -> str:
+    """The version of a slurmd that runs."""
+    return (value["version"] or "running") if value["running"] else "stopped"
+
+
 # Where slurmd writes its process id by default (slurm.conf(5), SlurmdPidFile). A search through all processes is
 # what takes longest of all on a node with thousands of them.
 _BY_FILE = '{ read -r pid </run/slurmd.pid && read -r _ comm state _ <"/proc/$pid/stat"; } 2>/dev/null'
@@ -44,4 +52,6 @@ CHECK = Check(
         'echo "pid $pid"; slurmd -V 2>/dev/null || true'
     ),
     parse=parse_slurmd,
+    show=show_slurmd,
+    tells=("version",),
 )

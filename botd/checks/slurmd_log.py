@@ -38,6 +38,7 @@ CHECK = Check(
     needs=("ssh",),
     command=_COMMAND,
     parse=parse_slurmd_log,
+    lines=True,
     options=(
         Option("path", "str", "/var/log/slurm/slurmd.log", "The log; {node}, {short} and {cluster} are filled in."),
         Option("hours", "int", 24, "Errors older than this many hours are left out."),

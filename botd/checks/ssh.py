@@ -29,4 +29,5 @@ CHECK = Check(
     help="How a login ends: up, refused, timeout, hung, auth, host-key or unresolved.",
     source=Source.LOGIN,
     parse=check_ssh,
+    silent=("1 node takes no ssh login", "{} nodes take no ssh login"),
 )

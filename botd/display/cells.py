@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from botd.checks.limits import human_bytes, human_seconds
+from botd.checks.ranges import is_range, show_each
 from botd.documents import Document
+from botd.model import Check
 
 MARKS = {"ok": "", "warn": "!", "fail": "!!", "unknown": "?", "skipped": "-"}
 """What stands before a value, so that nobody needs colours to see what is wrong."""
@@ -21,35 +24,28 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def cell(reading: Document) -> str:
+def cell(reading: Document, check: Check) -> str:
     """The reading for a person: its mark, then its value in the unit that reads best."""
     state = reading["state"]
     if state == "skipped":
         return "-"
-    return f"{MARKS[state]} {plain(short_value(reading))}".strip()
+    return f"{MARKS[state]} {plain(short_value(reading, check))}".strip()
 
 
-def short_value(reading: Document) -> str:
+def short_value(reading: Document, check: Check) -> str:
     """The value alone, short; its state as a word where there is no value."""
-    value, unit = reading["value"], reading["unit"]
+    value, unit = reading["value"], None if check.bare else reading["unit"]
     if value is None:
         return "none" if reading["state"] == "ok" else "no answer" if reading["state"] == "fail" else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (int, float)):
-        return _number(value, unit)
-    if is_range(value):
-        return _range(*(_number(end, unit) for end in value.values()))
+    if isinstance(value, (int, float)) or is_range(value):
+        return show_each(value, partial(_number, unit=unit))
     if isinstance(value, Mapping):
-        return _object(value)
+        return _object(value, check)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return _list([str(item) for item in value])
+        return _list([str(item) for item in value], check)
     return str(value)
-
-
-def is_range(value: object) -> bool:
-    """Whether this stands for the numbers of several nodes: an object of `low` and `high`, as `fold` makes it."""
-    return isinstance(value, Mapping) and list(value) == ["low", "high"]
 
 
 def age(at: str | None, now: datetime) -> str:
@@ -98,9 +94,9 @@ def _columns(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def _list(items: Sequence[str]) -> str:
+def _list(items: Sequence[str], check: Check) -> str:
     """Names as they are, lines of text by their number."""
-    if any(" " in item for item in items):
+    if check.lines and items:
         return f"{len(items)} line{'s' if len(items) > 1 else ''}"
     return ", ".join(items) or "none"
 
@@ -111,39 +107,17 @@ def _number(value: float, unit: str | None) -> str:
     if unit == "B":
         return human_bytes(value)
     shown = str(value) if isinstance(value, int) else f"{value:.2f}"
-    return f"{shown} {unit}" if unit and unit != "per core" else shown
+    return f"{shown} {unit}" if unit else shown
 
 
-def _part(value: Any, show: Callable[[float], str]) -> str:
-    """A number of an object, or a range of them."""
-    return _range(*map(show, value.values())) if is_range(value) else show(value)
+def _object(value: Mapping[str, Any], check: Check) -> str:
+    """An object as its check tells it; else, and where an earlier version left it in another shape, all its values."""
+    try:
+        told = check.show(value) if check.show else ""
+    except (LookupError, TypeError, ValueError, AttributeError):
+        told = ""
+    return told or _values(value)
 
 
-def _range(low: str, high: str) -> str:
-    """Two numbers with the unit once: `0.11-0.30 ms`, `48-61%`, `3 h 2 min-87 d 8 h`."""
-    if low == high:
-        return low
-    number, _, unit = low.partition(" ")
-    same = bool(unit) and high.endswith(" " + unit) and high.count(" ") == 1
-    start = number if same else low.removesuffix("%") if high.endswith("%") else low
-    return f"{start}-{high}"
-
-
-def _object(value: Mapping[str, Any]) -> str:
-    """The objects of the built-in checks: a file system, memory, slurmd, a job. Any other shows its values."""
-    if value.get("hung"):
-        return "hung"
-    if value.get("mounted") is False:
-        return "not mounted"
-    if "used_percent" in value and value["used_percent"] is not None:
-        read_only = "read-only, " if value.get("read_only") else ""
-        return f"{read_only}{_part(value['used_percent'], '{:.0f}%'.format)} of {_part(value['size'], human_bytes)}"
-    if value.get("size") is not None:
-        return _part(value["size"], human_bytes)
-    if "mounted" in value:
-        return "no answer"
-    if "running" in value:
-        return f"{value['version'] or 'running'}" if value["running"] else "stopped"
-    if "state" in value:
-        return " ".join(value[key] for key in ("job_id", "state", "exit_code") if key in value)
-    return " ".join(str(item) for item in value.values() if item is not None)
+def _values(value: Mapping[str, Any]) -> str:
+    return " ".join(show_each(item, str) for item in value.values() if item is not None)

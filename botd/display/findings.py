@@ -16,13 +16,6 @@ UNREAD = "unread"
 WORST = ("fail", "warn", "unknown", "ok", UNREAD)
 """How bad a node may be, worst first: the state of its worst reading, or that it has none yet."""
 
-_SILENT = {
-    "ping": ("1 node does not answer ping", "{} nodes do not answer ping"),
-    "ssh": ("1 node takes no ssh login", "{} nodes take no ssh login"),
-    "ipmi_reachable": ("1 BMC does not answer", "{} BMCs do not answer"),
-}
-"""The checks whose failure means that something could not be reached, and the words for one and for many."""
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -40,7 +33,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The readings of many nodes in a few figures. Times are as in documents, None where nothing was read."""
+    """The readings of many nodes in a few figures. Times are as in documents, None where nothing was read.
+
+    `silent` counts what could not be reached, by the check that asked and in the order of the columns.
+    """
 
     oldest: str | None
     newest: str | None
@@ -54,9 +50,10 @@ class Survey:
         newest, oldest = age(self.newest, now), age(self.oldest, now)
         return f"{oldest} old" if newest == oldest else f"{newest} to {oldest} old"
 
-    def reached(self) -> str:
+    def reached(self, checks: Checks) -> str:
         """Who could not be reached, in a sentence; empty where no check asks that, or nothing was read."""
-        told = [_count(number, *_SILENT[check]) for check, number in self.silent.items() if number]
+        counts = [(number, checks[name].silent) for name, number in self.silent.items()]
+        told = [_count(number, *words) for number, words in counts if number and words]
         if not told and self.silent and self.newest:
             told = ["everything that was asked could be reached"]
         told += [_count(self.unread, "1 node was not read yet", "{} nodes were not read yet")] if self.unread else []
@@ -66,7 +63,7 @@ class Survey:
 def findings(readings: Mapping[str, Document], checks: Checks) -> list[Finding]:
     """The readings of a node that are neither ok nor skipped, worst first, else in the order of the columns."""
     found = [
-        Finding(checks[name].title, reading["state"], plain(short_value(reading)))
+        Finding(checks[name].title, reading["state"], plain(short_value(reading, checks[name])))
         for name, reading in readings.items()
         if reading["state"] not in ("ok", "skipped") and reading["at"]
     ]
@@ -91,10 +88,10 @@ def worst(readings: Mapping[str, Document], names: Iterable[str]) -> str:
     return next((state for state in WORST if state in states), UNREAD)
 
 
-def survey(readings: Iterable[Mapping[str, Document]], names: Iterable[str]) -> Survey:
-    """The figures of nodes, each given by its readings, over these checks."""
+def survey(readings: Iterable[Mapping[str, Document]], names: Iterable[str], checks: Checks) -> Survey:
+    """The figures of nodes, each given by its readings, over the checks of these names."""
     wanted = tuple(names)
-    silent = dict.fromkeys((name for name in _SILENT if name in wanted), 0)
+    silent = {name: 0 for name in wanted if checks[name].silent}
     times: set[str] = set()
     unread = 0
     for found in readings:

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from botd import nodeset
+from botd.checks import Checks
 from botd.documents import Document
 
-TELLING = ("state", "version")
-"""Words in the objects of checks in which nodes must agree. Others belong to one node, as a job's id and its user."""
 
-
-def fold_nodes(nodes: Iterable[Document]) -> list[Document]:
+def fold_nodes(nodes: Iterable[Document], checks: Checks) -> list[Document]:
     """Documents of status nodes with the same answers as one each, in the order of their first nodes.
 
     Nodes are the same when Slurm's state, the reason, the state of every reading and every value that is a word, a
-    truth value or a list are the same; numbers and sizes do not part them. In place of `node` such a document has
-    `nodeset` and `count`. A number that differs is `{"low", "high"}`; any other text that differs is left out or empty.
+    truth value or a list are the same. Numbers and sizes do not part them, nor do the texts in the object of a check,
+    such as a job's id, but for those that the check tells. In place of `node` such a document has `nodeset` and
+    `count`. A number that differs is `{"low", "high"}`; any other text that differs is left out or empty.
     """
     same: dict[str, list[Document]] = {}
     for node in nodes:
-        same.setdefault(repr(_telling(node)), []).append(node)
+        same.setdefault(repr(_telling(node, checks)), []).append(node)
     return [_merged(members) for members in same.values()]
 
 
-def _telling(node: Document) -> tuple[Any, ...]:
+def _telling(node: Document, checks: Checks) -> tuple[Any, ...]:
     """What nodes have in common that fold into one."""
     slurm = node["slurm"] or {}
     readings = node["readings"].items()
-    told = [(name, reading["state"], _part_of(reading["value"])) for name, reading in readings]
+    told = [(name, reading["state"], _part_of(reading["value"], checks[name].tells)) for name, reading in readings]
     return slurm.get("state"), slurm.get("reason"), told
 
 
-def _part_of(value: Any) -> Any:
+def _part_of(value: Any, tells: Collection[str]) -> Any:
     """The part of a value in which nodes must agree."""
     if _is_number(value):
         return 0.0
     if isinstance(value, Mapping):
-        return {key: _part_of(item) for key, item in value.items() if key in TELLING or not isinstance(item, str)}
+        items = value.items()
+        return {key: _part_of(item, tells) for key, item in items if key in tells or not isinstance(item, str)}
     return value
 
 

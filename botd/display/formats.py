@@ -14,6 +14,7 @@ from botd.display.cells import cell, plain
 from botd.display.fold import fold_nodes
 from botd.display.terminal import WIDE, Column, Drawn, Look, draw, notes
 from botd.documents import Document, encode
+from botd.model import Check
 
 MIME = {
     "json": "application/json",
@@ -69,7 +70,7 @@ def status_table(head: Document, nodes: Sequence[Document], checks: Checks, look
         [
             *(Column(name.upper(), [str(node[name]) for node in nodes], kept=True) for name in _name_columns(nodes)),
             Column("STATE", [found.get("state", "-") for found in slurm], kept=True),
-            *(_check_column(checks[name].title, name, nodes) for name in head["checks"]),
+            *(_check_column(checks[name], nodes) for name in head["checks"]),
             Column("REASON", [found.get("reason") or "" for found in slurm]),
         ],
         look,
@@ -88,9 +89,9 @@ def status_body(
 ) -> bytes:
     """A status answer in one of the forms. Nodes come as documents or as JSON, whichever the form needs."""
     if form.name in ("json", "ndjson"):
-        items = list(map(encode, fold_nodes(documents()))) if form.fold else fragments()
+        items = list(map(encode, fold_nodes(documents(), checks))) if form.fold else fragments()
         return to_json(head, "nodes", items) if form.name == "json" else to_ndjson(items)
-    nodes = fold_nodes(documents()) if form.fold else documents()
+    nodes = fold_nodes(documents(), checks) if form.fold else documents()
     if form.name == "csv":
         return status_csv(nodes, head["checks"])
     return status_table(head, nodes, checks, form.look)
@@ -118,10 +119,11 @@ def _name_columns(nodes: Sequence[Document]) -> tuple[str, ...]:
     return ("count", "nodeset") if nodes and "nodeset" in nodes[0] else ("node",)
 
 
-def _check_column(title: str, check: str, nodes: Sequence[Document]) -> Column:
-    readings = [node["readings"][check] for node in nodes]
+def _check_column(check: Check, nodes: Sequence[Document]) -> Column:
+    readings = [node["readings"][check.name] for node in nodes]
     states = [reading["state"] for reading in readings]
-    return Column(title.upper(), list(map(cell, readings)), states, quiet=set(states) <= {"ok", "skipped"})
+    texts = [cell(reading, check) for reading in readings]
+    return Column(check.title.upper(), texts, states, quiet=set(states) <= {"ok", "skipped"})
 
 
 def _left_out(drawn: Drawn) -> list[str]:

@@ -89,7 +89,7 @@ def shown(number: float, unit: str | None) -> str:
     """A number of a plot as a person reads it."""
     if unit == "B":
         return human_bytes(number)
-    return f"{number:.3g} {unit}" if unit and unit != "per core" else f"{number:.3g}"
+    return f"{number:.3g} {unit}" if unit else f"{number:.3g}"
 
 
 def _draw_ticks(drawing: drawsvg.Drawing, plot: Plot, height: int) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from botd.checks import Checks
 from botd.display.cells import cell, plain
 from botd.documents import Document
+from botd.model import Check
 
 
-def row_document(node: Document) -> Document:
+def row_document(node: Document, checks: Checks) -> Document:
     """A node of a status answer as a row: `cells` has `[state, text, sort key, taken at]` for each of its checks.
 
     Times are whole seconds since the epoch, UTC, null where there is none.
@@ -27,12 +29,12 @@ def row_document(node: Document) -> Document:
         "reason": plain(slurm.get("reason", "")),
         "reason_by": plain(slurm.get("reason_by", "")),
         "reason_at": _epoch(slurm.get("reason_at")),
-        "cells": [_cell(reading) for reading in node["readings"].values()],
+        "cells": [_cell(reading, checks[name]) for name, reading in node["readings"].items()],
     }
 
 
-def sort_key(value: Any) -> float | None:
-    """The number that a value sorts by: itself, the count of a list, how full a file system is, the size of a memory.
+def sort_key(value: Any, check: Check) -> float | None:
+    """The number that a value sorts by: itself, the count of a list, what its check says of an object.
 
     None where there is none: such cells sort by their state and their words.
     """
@@ -40,13 +42,16 @@ def sort_key(value: Any) -> float | None:
         return value
     if isinstance(value, list):
         return len(value)
-    if isinstance(value, Mapping) and not value.get("hung") and value.get("mounted") is not False:
-        return next((value[key] for key in ("used_percent", "size") if value.get(key) is not None), None)
-    return None
+    if not check.sort_key or not isinstance(value, Mapping):
+        return None
+    try:
+        return check.sort_key(value)
+    except (LookupError, TypeError, ValueError, AttributeError):  # an earlier version left it in another shape
+        return None
 
 
-def _cell(reading: Document) -> list[Any]:
-    return [reading["state"], cell(reading), sort_key(reading["value"]), _epoch(reading["at"])]
+def _cell(reading: Document, check: Check) -> list[Any]:
+    return [reading["state"], cell(reading, check), sort_key(reading["value"], check), _epoch(reading["at"])]
 
 
 def _epoch(at: str | None) -> int | None:

@@ -63,7 +63,7 @@ def figures(answer: StatusAnswer) -> dict[str, object]:
         "head": answer.head(),
         "problems": [with_ages(plain(problem), now) for problem in answer.problems],
         "readings_age": found.ages(now),
-        "reached": found.reached(),
+        "reached": found.reached(board().checks),
         "asked": ",".join(answer.groups) or request.args.get("nodes", request.args.get("h", "")),
         "now": now,
     }

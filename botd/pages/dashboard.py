@@ -37,7 +37,7 @@ def dashboard() -> Response:
     if form:
         return status_reply(question, form)
     answer = board().answer(question)
-    folded = fold_nodes(board().bodies.node_documents(answer)) if args.get("fold") else None
+    folded = fold_nodes(board().bodies.node_documents(answer), board().checks) if args.get("fold") else None
     pages = max(1, -(-len(answer.nodes if folded is None else folded) // PAGE_NODES))
     page = min(args.get("page", 1), pages)
     part = slice((page - 1) * PAGE_NODES, page * PAGE_NODES)
@@ -47,7 +47,7 @@ def dashboard() -> Response:
         "dashboard.html",
         **figures(answer),
         nodes=[_row(node, checks) for node in nodes],
-        checks=[(check, column_head(check)) for check in checks],
+        checks=[(check, check.short_title or check.title) for check in checks],
         groups=listed_groups(answer.view.inventory),
         pages=[(number, same_page(page=number)) for number in range(1, pages + 1)] if pages > 1 else [],
         page=page,
@@ -55,11 +55,6 @@ def dashboard() -> Response:
         scripted=not is_text_browser(),
         fold_url=same_page(fold=None if args.get("fold") else 1, page=None),
     )
-
-
-def column_head(check: Check) -> str:
-    """A check's title for a narrow column: of a mount its short name."""
-    return check.name.removeprefix("df_") if check.parent == "df" else check.title
 
 
 def _row(node: Document, checks: Sequence[Check]) -> Document:
@@ -74,7 +69,7 @@ def _row(node: Document, checks: Sequence[Check]) -> Document:
         "state": slurm.get("state") or ("-" if node["slurm"] else "not in Slurm"),
         "reason": plain(slurm.get("reason") or ""),
         "verdict": verdict(node["readings"], board().checks),
-        "cells": [_cell(node["readings"][check.name]) for check in checks],
+        "cells": [_cell(node["readings"][check.name], check) for check in checks],
     }
 
 
@@ -85,8 +80,8 @@ def _url(name: str, *, folded: bool) -> str:
     return url_for("node", name=name)
 
 
-def _cell(reading: Document) -> tuple[str, str, str]:
+def _cell(reading: Document, check: Check) -> tuple[str, str, str]:
     """State, text and tip of a cell. What is well needs no tip."""
-    text = cell(reading)
+    text = cell(reading, check)
     tip = "" if reading["state"] in ("ok", "skipped") else plain(reading["detail"])
     return reading["state"], fit(text, MAX_CELL) if width(text) > MAX_CELL else text, tip

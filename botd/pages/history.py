@@ -13,7 +13,7 @@ from botd.display.plot import Line, Plot, Row, draw, level
 from botd.documents import Document, change_document
 from botd.history.bands import bands
 from botd.history.changes import REASON, SLURM, standing, word
-from botd.model import Change
+from botd.model import Change, Check
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
 from botd.web.here import board, store
@@ -107,7 +107,7 @@ def node_plot(node: str, since: datetime) -> Plot:
     ]
     numbers = store().samples.of_node(node, since, now)
     lines = [
-        Line(f"{check.title} free" if check.plotted == "free" else check.title, check.unit, points)
+        Line(_line_title(check), None if check.bare else check.unit, points)
         for check in here.checks.values()
         if len(points := numbers.get(check.name, [])) > 1
     ]
@@ -123,6 +123,11 @@ def _title(subject: str) -> str:
     """The name of a subject for a person."""
     known = board().checks.get(subject)
     return known.title if known else {SLURM: "Slurm", REASON: "Reason"}.get(subject, subject)
+
+
+def _line_title(check: Check) -> str:
+    """The name of a number: the check's title, and which number of its object it is."""
+    return check.title if check.plotted == "value" else f"{check.title} {check.plotted}"
 
 
 def _words_now(node: str) -> Mapping[str, str]:

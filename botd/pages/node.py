@@ -52,7 +52,7 @@ def _node_text(answer: StatusAnswer, node: Document, look: Look) -> bytes:
     columns = [
         Column("CHECK", list(readings)),
         Column("STATE", states, states, kept=True),
-        Column("VALUE", list(map(cell, readings.values())), states, kept=True),
+        Column("VALUE", [cell(reading, board().checks[name]) for name, reading in readings.items()], states, kept=True),
         Column("AGE", [age(reading["at"], board().now()) for reading in readings.values()], kept=True),
         Column("DETAIL", [reading["detail"] for reading in readings.values()]),
     ]

@@ -48,7 +48,7 @@ def _body(answer: StatusAnswer, running: Sweep | None) -> bytes:
     head: Document = {
         **answer.head(),
         "checks": [check_document(here.checks[name]) for name in answer.checks],
-        "reached": survey_of(answer).reached(),
+        "reached": survey_of(answer).reached(here.checks),
         "running": {"sweep": running.id, "done": running.done, "total": running.total} if running else None,
     }
     return to_json(head, "rows", here.bodies.row_json(answer))

@@ -122,4 +122,5 @@ def status_reply(question: Question, form: Form) -> Response:
 def survey_of(answer: StatusAnswer) -> Survey:
     """The readings of an answer in a few figures."""
     view, nodes, checks = answer.view, answer.nodes, answer.checks
-    return view.once(("survey", nodes, checks), lambda: survey((view.readings.get(node, {}) for node in nodes), checks))
+    readings = (view.readings.get(node, {}) for node in nodes)
+    return view.once(("survey", nodes, checks), lambda: survey(readings, checks, board().checks))

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botd.checks import site_checks
+from botd.config import parse_config
 from botd.display.cells import age, cell, fit, plain, short_value, width, with_ages
+
+CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}, "check": [{"name": "own", "command": "true"}]}))
+PLAIN = CHECKS["own"]
 
 
 def reading(value: Any, state: str = "ok", unit: str | None = None) -> dict[str, Any]:
@@ -22,12 +27,12 @@ def reading(value: Any, state: str = "ok", unit: str | None = None) -> dict[str,
     [("ok", "3 ms"), ("warn", "! 3 ms"), ("fail", "!! 3 ms"), ("unknown", "? 3 ms"), ("skipped", "-")],
 )
 def test_the_state_is_told_by_a_mark(state: str, shown: str) -> None:
-    assert cell(reading(3, state, "ms")) == shown
+    assert cell(reading(3, state, "ms"), PLAIN) == shown
 
 
 @pytest.mark.parametrize(("state", "shown"), [("ok", "none"), ("fail", "no answer"), ("unknown", "unknown")])
 def test_a_missing_value_is_a_word(state: str, shown: str) -> None:
-    assert short_value(reading(None, state)) == shown
+    assert short_value(reading(None, state), PLAIN) == shown
 
 
 @pytest.mark.parametrize(
@@ -35,7 +40,7 @@ def test_a_missing_value_is_a_word(state: str, shown: str) -> None:
     [
         (0.21345, "ms", "0.21 ms"),
         (12345678, None, "12345678"),
-        (1.5, "per core", "1.50"),
+        (1.5, "per user", "1.50 per user"),
         (45, "s", "45 s"),
         (0.35, "s", "0.35 s"),
         (3599.9, "s", "59 min 59 s"),
@@ -50,15 +55,26 @@ def test_a_missing_value_is_a_word(state: str, shown: str) -> None:
     ],
 )
 def test_a_value_stands_in_the_unit_that_reads_best(value: object, unit: str | None, shown: str) -> None:
-    assert short_value(reading(value, unit=unit)) == shown
+    assert short_value(reading(value, unit=unit), PLAIN) == shown
+
+
+def test_a_unit_that_goes_without_saying_is_not_said() -> None:
+    assert short_value(reading(1.5, unit="per core"), CHECKS["load"]) == "1.50"
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
-    [([], "none"), (["bob", "eve"], "bob, eve"), (["error: x"], "1 line"), (["error: x", "y"], "2 lines")],
+    ("check", "value", "shown"),
+    [
+        ("users", [], "none"),
+        ("users", ["bob", "eve"], "bob, eve"),
+        ("users", ["LAB amy"], "LAB amy"),
+        ("slurmd_log", [], "none"),
+        ("slurmd_log", ["error: x"], "1 line"),
+        ("slurmd_log", ["error: x", "y"], "2 lines"),
+    ],
 )
-def test_names_are_listed_and_lines_counted(value: list[str], shown: str) -> None:
-    assert short_value(reading(value)) == shown
+def test_names_are_listed_and_lines_counted(check: str, value: list[str], shown: str) -> None:
+    assert short_value(reading(value), CHECKS[check]) == shown
 
 
 NO_DISK = {"size": None, "free": None, "used_percent": None, "read_only": None}
@@ -66,23 +82,31 @@ DISK = {"size": 2**30, "free": 2**29, "used_percent": 49.6, "mounted": True, "re
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("check", "value", "shown"),
     [
-        (DISK, "50% of 1.0 GiB"),
-        ({**DISK, "read_only": True}, "read-only, 50% of 1.0 GiB"),
-        ({**DISK, "mounted": False}, "not mounted"),
-        ({**NO_DISK, "mounted": None, "hung": True}, "hung"),
-        ({**NO_DISK, "mounted": True, "hung": False}, "no answer"),
-        ({"size": 2**36, "free": 1, "expected": None}, "64.0 GiB"),
-        ({"running": True, "version": "22.05.8"}, "22.05.8"),
-        ({"running": True, "version": None}, "running"),
-        ({"running": False, "version": "22.05.8"}, "stopped"),
-        ({"job_id": "7_1", "user": "bob", "state": "FAILED", "exit_code": "1:0", "ended_at": None}, "7_1 FAILED 1:0"),
-        ({"a": 1, "b": None, "c": "x"}, "1 x"),
+        ("df_tmp", DISK, "50% of 1.0 GiB"),
+        ("df_tmp", {**DISK, "read_only": True}, "read-only, 50% of 1.0 GiB"),
+        ("df_tmp", {**DISK, "mounted": False}, "not mounted"),
+        ("df_tmp", {**NO_DISK, "mounted": None, "hung": True}, "hung"),
+        ("df_tmp", {**NO_DISK, "mounted": True, "hung": False}, "no answer"),
+        ("memory", {"size": 2**36, "free": 1, "expected": None}, "64.0 GiB"),
+        ("slurmd", {"running": True, "version": "22.05.8"}, "22.05.8"),
+        ("slurmd", {"running": True, "version": None}, "running"),
+        ("slurmd", {"running": False, "version": "22.05.8"}, "stopped"),
+        (
+            "last_job",
+            {"job_id": "7_1", "user": "bob", "state": "FAILED", "exit_code": "1:0", "ended_at": None},
+            "7_1 FAILED 1:0",
+        ),
     ],
 )
-def test_an_object_is_told_by_what_matters(value: dict[str, object], shown: str) -> None:
-    assert short_value(reading(value)) == shown
+def test_an_object_is_told_by_what_matters(check: str, value: dict[str, object], shown: str) -> None:
+    assert short_value(reading(value), CHECKS[check]) == shown
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_an_object_in_another_shape_as_an_earlier_version_left_it_is_told_by_its_values(check: str) -> None:
+    assert short_value(reading({"a": 1, "b": None, "c": "x"}), CHECKS[check]) == "1 x"
 
 
 NOW = datetime(2026, 11, 23, 20, 20, tzinfo=UTC)
@@ -113,7 +137,7 @@ def test_every_time_in_a_sentence_gets_its_age() -> None:
 
 
 def test_a_hostile_value_is_plain_in_its_cell() -> None:
-    assert cell(reading("a\x1b[31mb\nc\u202e", "fail")) == "!! a [31mb c"
+    assert cell(reading("a\x1b[31mb\nc\u202e", "fail"), PLAIN) == "!! a [31mb c"
 
 
 @given(st.text())

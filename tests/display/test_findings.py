@@ -33,7 +33,7 @@ def reading(state: str, value: Any = None, at: str | None = AT) -> dict[str, Any
         ({"load": reading("warn", 1.6), "ssh": reading("fail", "hung")}, "SSH: hung; Load: 1.60 (warn)"),
         ({"load": reading("unknown")}, "Load: unknown"),
         ({"users": reading("unknown", "x\x1b[31m")}, "Users: x [31m (unknown)"),
-        ({"df_tmp": reading("fail", {"mounted": False})}, "/tmp: not mounted"),
+        ({"df_tmp": reading("fail", {"mounted": False, "hung": False})}, "/tmp: not mounted"),
     ],
 )
 def test_a_node_is_told_in_one_line(readings: dict[str, Any], words: str) -> None:
@@ -64,8 +64,8 @@ def test_only_the_checks_asked_for_count_and_only_when_they_were_taken() -> None
 def test_a_survey_tells_who_was_not_reached() -> None:
     silent = {"ping": reading("fail"), "ssh": reading("fail"), "ipmi_reachable": reading("fail")}
     well = {"ping": reading("ok"), "ssh": reading("fail"), "ipmi_reachable": reading("ok")}
-    found = survey([silent, well, {}], ["ping", "ssh", "ipmi_reachable"])
-    assert found.reached() == (
+    found = survey([silent, well, {}], ["ping", "ssh", "ipmi_reachable"], CHECKS)
+    assert found.reached(CHECKS) == (
         "1 node does not answer ping, 2 nodes take no ssh login, 1 BMC does not answer, 1 node was not read yet."
     )
 
@@ -80,7 +80,7 @@ def test_a_survey_tells_who_was_not_reached() -> None:
     ],
 )
 def test_a_survey_claims_no_more_than_it_asked(readings: list[Any], names: list[str], words: str) -> None:
-    assert survey(readings, names).reached() == words
+    assert survey(readings, names, CHECKS).reached(CHECKS) == words
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_a_survey_claims_no_more_than_it_asked(readings: list[Any], names: list[
 )
 def test_a_survey_tells_how_old_readings_are(times: list[str | None], words: str) -> None:
     readings = [{"ping": reading("ok", at=at)} for at in times]
-    assert survey(readings, ["ping"]).ages(NOW) == words
+    assert survey(readings, ["ping"], CHECKS).ages(NOW) == words

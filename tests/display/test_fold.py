@@ -44,7 +44,7 @@ def node(
 
 
 def nodesets(*nodes: dict[str, Any]) -> list[str]:
-    return [folded["nodeset"] for folded in fold_nodes(nodes)]
+    return [folded["nodeset"] for folded in fold_nodes(nodes, CHECKS)]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,14 @@ def test_folds_stand_in_the_order_of_their_first_nodes() -> None:
     ],
 )
 def test_a_cell_shows_a_range(check: str, values: list[Any], shown: str) -> None:
-    (folded,) = fold_nodes(node(f"n{i}", **{check: value}) for i, value in enumerate(values))
-    assert cell(folded["readings"][check]) == shown
+    (folded,) = fold_nodes((node(f"n{i}", **{check: value}) for i, value in enumerate(values)), CHECKS)
+    assert cell(folded["readings"][check], CHECKS[check]) == shown
 
 
 def test_a_fold_says_what_is_true_of_all_its_nodes() -> None:
     (folded,) = fold_nodes(
-        [node("n1", groups=("a", "b"), detail="x", ping=1), node("n2", groups=("b", "c"), detail="y", by="jd", ping=2)]
+        [node("n1", groups=("a", "b"), detail="x", ping=1), node("n2", groups=("b", "c"), detail="y", by="jd", ping=2)],
+        CHECKS,
     )
     assert (folded["count"], folded["groups"]) == (2, ["b"])
     assert (folded["slurm"]["reason"], folded["slurm"]["reason_by"]) == ("no IB", None)
@@ -124,13 +125,13 @@ def test_a_fold_is_as_old_as_its_oldest_reading() -> None:
     pair = [node("n1", ping=1), node("n2", ping=2)]
     pair[0]["readings"]["ping"]["at"] = "2026-11-23T20:16:37.123Z"
     pair[1]["readings"]["ping"]["at"] = "2026-11-23T20:16:30.000Z"
-    (folded,) = fold_nodes(pair)
+    (folded,) = fold_nodes(pair, CHECKS)
     assert folded["readings"]["ping"]["at"] == "2026-11-23T20:16:30.000Z"
     pair[1]["readings"]["ping"]["at"] = None
-    assert fold_nodes(pair)[0]["readings"]["ping"]["at"] is None
+    assert fold_nodes(pair, CHECKS)[0]["readings"]["ping"]["at"] is None
 
 
 def test_the_nodes_themselves_stay_as_they_are() -> None:
     pair = [node("n1", ping=1), node("n2", ping=2)]
-    fold_nodes(pair)
+    fold_nodes(pair, CHECKS)
     assert pair == [node("n1", ping=1), node("n2", ping=2)]

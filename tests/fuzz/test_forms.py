@@ -18,7 +18,7 @@ from botd.display.cells import cell, fit, plain, short_value, width
 from botd.display.formats import MIME, Form, records_body, status_body, to_csv
 from botd.display.terminal import Column, Look, draw
 from botd.documents import Document, encode, iso, node_document, reading_document
-from botd.model import Reading, SlurmNode, State
+from botd.model import Check, Reading, SlurmNode, State
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import encoded, names, texts
 
@@ -74,11 +74,11 @@ def test_plain_text_holds_nothing_that_fools_a_terminal_or_a_reader(text: str) -
 
 
 @fuzz(150)
-@given(readings)
-def test_any_reading_fits_into_a_cell_on_one_line(reading: Reading) -> None:
-    shown = cell(reading_document(reading))
+@given(readings, st.sampled_from(list(SITE.values())))
+def test_any_reading_fits_into_a_cell_on_one_line(reading: Reading, check: Check) -> None:
+    shown = cell(reading_document(reading), check)
     assert UNSAFE.isdisjoint(map(unicodedata.category, shown))
-    assert isinstance(short_value(reading_document(reading)), str)
+    assert isinstance(short_value(reading_document(reading), check), str)
 
 
 @FUZZ

@@ -50,8 +50,9 @@ def test_a_cell_is_state_text_sort_number_and_time_in_the_order_of_the_checks(si
 
 def test_its_texts_are_those_of_the_other_forms(site: Site) -> None:
     site.reading("n0000.savio2", users=Reading(State.WARN, ["amy", "bob"]), df_tmp=Reading(State.SKIPPED))
-    readings = site.get("/api/v1/status")["nodes"][0]["readings"].values()
-    assert [text for _, text, _, _ in site.get("/api/v1/table")["rows"][0]["cells"]] == [cell(r) for r in readings]
+    readings = site.get("/api/v1/status")["nodes"][0]["readings"]
+    texts = [cell(reading, site.checks[name]) for name, reading in readings.items()]
+    assert [text for _, text, _, _ in site.get("/api/v1/table")["rows"][0]["cells"]] == texts
 
 
 def test_a_row_is_made_anew_when_its_readings_are(site: Site) -> None:

@@ -103,12 +103,12 @@ def words_of(text: str) -> Counter[str]:
     return Counter(re.findall(r"[^\s\-._/]+", text))
 
 
-def test_every_value_of_every_node_stands_in_160_columns(dump: Dump, program: DemoProgram) -> None:
+def test_every_value_of_every_node_stands_in_160_columns(dump: Dump, program: DemoProgram, checks: Checks) -> None:
     nodes = every_node(program, "sinfo")
     found = rows(section(dump("/", 160), "Every reading", "Groups"), [node["node"] for node in nodes])
     assert list(found) == [node["node"] for node in nodes]
     for node in nodes:
-        values = " ".join(cell(reading) for reading in node["readings"].values())
+        values = " ".join(cell(reading, checks[name]) for name, reading in node["readings"].items())
         assert words_of(" ".join(found[node["node"]])) == words_of(f"{node['node']} {values}")
 
 
@@ -137,7 +137,7 @@ def test_the_page_of_a_node_has_every_reading_whole(
     wanted = Counter[str]()
     for name, reading in node["readings"].items():
         detail = "" if reading["detail"] == reading["value"] else reading["detail"]
-        wanted += words_of(f"{checks[name].title} {reading['state']} {cell(reading)} {detail}")
+        wanted += words_of(f"{checks[name].title} {reading['state']} {cell(reading, checks[name])} {detail}")
     assert wanted - words_of(text) == Counter()
 
 
