@@ -38,6 +38,9 @@ _RMCP = b"\x06\x00\xff\x07"
 _SESSIONLESS = bytes(9)  # no authentication, session sequence number 0, session id 0
 _RESPONSE_NETFN = 0x07
 _COMMAND = 0x38
+_RMCP_PLUS = b"\x06"
+_HEADER, _RMCP_PLUS_HEADER = 14, 16
+"""Bytes before the message, by the authentication type in byte 4 (IPMI v2.0 rev. 1.1, table 13-8)."""
 
 
 def find_present(targets: Mapping[str, str | None], *, port: int, timeout_s: float, on_answer: OnAnswer) -> None:
@@ -59,14 +62,17 @@ def request_packet(sequence: int) -> bytes:
 
 
 def read_answer(packet: bytes) -> PresenceAnswer | None:
-    """What a datagram says, None when it is no answer to the request. Any completion code proves a BMC."""
+    """What a datagram says, None when it is no answer to the request. Any completion code proves a BMC.
+
+    No stricter than ipmitool 1.8.19, which lets the sums, the length, the addresses and the session of an answer
+    without one be what they are: Supermicro X9 boards compute the sums wrongly (FreeIPMI's nochecksumcheck), others
+    fill up the packet. The network function tells an answer from an echo of the request.
+    """
     # 06 00 ff 07 | 00 | 00000000 | 00000000 | 10 | 81 1c 63 | 20 00 38 00 | 01 17 05 00 00 00 00 00 | 8b
-    message = packet[14:]
-    if len(message) < 8 or packet[0] != 0x06 or packet[3] != 0x07 or packet[4:13] != _SESSIONLESS:
+    message = packet[_RMCP_PLUS_HEADER if packet[4:5] == _RMCP_PLUS else _HEADER :]
+    if len(message) < 7 or packet[3] != _RMCP[3]:
         return None
-    if packet[13] != len(message) or message[1] >> 2 != _RESPONSE_NETFN or message[5] != _COMMAND:
-        return None
-    if sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
+    if message[1] >> 2 != _RESPONSE_NETFN or message[5] != _COMMAND:
         return None
     code = message[6]
     return PresenceAnswer(True, f"the BMC answers with completion code 0x{code:02x}" if code else "")

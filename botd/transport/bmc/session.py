@@ -79,8 +79,8 @@ class Exchange(session.Session):  # type: ignore[misc]
 
     def feed(self, packet: bytes) -> None:
         """Takes one datagram from this BMC; what is not IPMI is left out."""
-        if packet[:1] == b"\x06" and packet[3:4] == bytes((_RMCP_CLASS_IPMI,)):
-            self._handle_ipmi_packet(bytearray(packet), sockaddr=self._peer, qent=(None, None, None))
+        if packet[3:4] == bytes((_RMCP_CLASS_IPMI,)):
+            self._handle_ipmi_packet(bytearray(_plain(packet)), sockaddr=self._peer, qent=(None, None, None))
         if self._login_done:
             self._login_done = False
             self.onlogon({"success": True})
@@ -177,6 +177,20 @@ class PowerQuery(Exchange):
         else:
             is_on = response["data"][0] & _POWER_IS_ON
             self.answer = PowerAnswer(PowerState.ON if is_on else PowerState.OFF)
+
+
+def _plain(packet: bytes) -> bytes:
+    """The datagram; an answer of no session as IPMI 1.5 with the number and the id 0, which pyghmi insists on.
+
+    ipmitool 1.8.19 takes one with any number and id, and one in the form of RMCP+ (IPMI v2.0 rev. 1.1, table 13-8).
+    """
+    # 06 00 ff 07 | 00 | 00000000 | 00000000 | 10 | 81 1c 63 ...
+    # 06 00 ff 07 | 06 00 | 00000000 | 00000000 | 10 00 | 81 1c 63 ...
+    if packet[4:5] == b"\x00":
+        return packet[:5] + bytes(8) + packet[13:]
+    if packet[4:10] == b"\x06" + bytes(5):
+        return packet[:4] + bytes(9) + packet[14:15] + packet[16:]
+    return packet
 
 
 def _login_failure(error: str) -> str:
