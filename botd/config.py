@@ -16,6 +16,7 @@ from typing import Any
 
 from botd.errors import ConfigError, did_you_mean
 from botd.settings import SECTIONS, Config, CustomCheck, default_of
+from botd.text import is_number
 
 
 def load_config(path: str | None = None) -> Config:
@@ -92,7 +93,7 @@ def typed(where: str, default: Any, kind: str, value: Any) -> Any:
 
     A whole number is taken where a fraction is asked for; nothing else is converted.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and kind.startswith("float") and abs(value) < 2**53:
+    if isinstance(value, int) and is_number(value) and kind.startswith("float") and abs(value) < 2**53:
         return float(value)
     if isinstance(value, list) and kind.startswith("tuple"):
         if all(isinstance(item, str) for item in value):
@@ -141,7 +142,7 @@ def _check_ranges(config: Config) -> None:
     """Values that would make the program do nothing, or too much, are refused at the start."""
     for section in SECTIONS:
         for name, value in vars(getattr(config, section)).items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if is_number(value):
                 _check_number(section, name, value)
     for section, name in _COMMANDS:
         _check_command(f"[{section}] {name}", getattr(getattr(config, section), name))

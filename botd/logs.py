@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from botd.text import escaped
+
 LEVELS = ("debug", "info", "warning", "error")
 
 DAY_S = 86_400.0
@@ -26,7 +28,7 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line. The lines of a traceback are joined by " | "."""
         lines = super().format(record).splitlines()
-        return " | ".join("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line) for line in lines)
+        return " | ".join(escaped(line) for line in lines)
 
 
 class Faults:

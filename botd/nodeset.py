@@ -13,6 +13,7 @@ from functools import lru_cache
 import hostlist
 
 from botd.errors import BadNodeset
+from botd.text import shown
 
 MAX_TEXT = 1_000_000
 """Characters of one list. 10,000 full names take about 200,000."""
@@ -41,7 +42,7 @@ def expand(text: str, *, max_nodes: int = MAX_NODES) -> list[str]:
     for part in split(text):
         spanned += _span(part)
         if spanned > max_nodes:
-            raise BadNodeset(f'the node list spans more than {max_nodes} nodes at "{_shown(part)}"; ask for fewer')
+            raise BadNodeset(f'the node list spans more than {max_nodes} nodes at "{shown(part)}"; ask for fewer')
         names.update(dict.fromkeys(_expand_part(part)))
     return list(names)
 
@@ -67,7 +68,7 @@ def check_name(name: str) -> str:
     """The name itself. Raises BadNodeset when it is not a plain node or group name."""
     if not _NAME.fullmatch(name):
         raise BadNodeset(
-            f'"{_shown(name)}" is not a name: use letters, digits, ".", "-" and "_", not starting with "-" or "."'
+            f'"{shown(name)}" is not a name: use letters, digits, ".", "-" and "_", not starting with "-" or "."'
         )
     return name
 
@@ -102,7 +103,7 @@ def _expand_part(part: str) -> list[str]:
     try:
         names: list[str] = hostlist.expand_hostlist(part)
     except (hostlist.BadHostlist, ValueError) as error:
-        raise BadNodeset(f'cannot read the node list at "{_shown(part)}": {error}') from error
+        raise BadNodeset(f'cannot read the node list at "{shown(part)}": {error}') from error
     return [check_name(name) for name in names]
 
 
@@ -110,7 +111,7 @@ def _span(part: str) -> int:
     """How many names a part holds, counted without making them. Raises BadNodeset for a malformed range."""
     span = 1
     if part.count("[") > MAX_BRACKETS:
-        raise BadNodeset(f'more than {MAX_BRACKETS} brackets in "{_shown(part)}"; write several nodesets')
+        raise BadNodeset(f'more than {MAX_BRACKETS} brackets in "{shown(part)}"; write several nodesets')
     for brackets in _BRACKETS.findall(part):
         span *= sum(_range_size(piece, part) for piece in brackets.split(","))
     return span
@@ -119,14 +120,8 @@ def _span(part: str) -> int:
 def _range_size(piece: str, part: str) -> int:
     match = _RANGE.fullmatch(piece)
     if not match:
-        raise BadNodeset(f'cannot read the range "{_shown(piece)}" in "{_shown(part)}": write it as in n[00-17,20]')
+        raise BadNodeset(f'cannot read the range "{shown(piece)}" in "{shown(part)}": write it as in n[00-17,20]')
     low, high = int(match[1]), int(match[2] or match[1])
     if high < low:
-        raise BadNodeset(f'the range "{piece}" in "{_shown(part)}" runs backwards: write the lower number first')
+        raise BadNodeset(f'the range "{piece}" in "{shown(part)}" runs backwards: write the lower number first')
     return high - low + 1
-
-
-def _shown(text: str) -> str:
-    """A piece of outside text as an error message may repeat it: short, with nothing unprintable."""
-    cut = text if len(text) <= 60 else text[:57] + "..."
-    return "".join(char if char.isprintable() else "?" for char in cut)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,9 +18,9 @@ from dataclasses import dataclass, field
 
 from botd.answers import Answer, Deliver, Delivery, Job, Output, SlurmAnswer, Source
 from botd.checks import Checks, with_needs
-from botd.checks.text import clean, clean_value, without_loader_errors
 from botd.errors import BotdError
 from botd.model import Check, Clock, Facts, Finding, Reading, SlurmNode, State
+from botd.text import clean, clean_value
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ MET = (State.OK, State.WARN)
 """States of a needed check under which the checks that need it mean something."""
 
 _SHOWN = 200  # characters of a refused output that a detail repeats
+
+_LOADER = re.compile(r"^ERROR: ld\.so: object .*? cannot be preloaded.*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,15 @@ def read_answer(check: Check, answer: Answer, facts: Facts) -> Finding:
     except (ValueError, LookupError, ArithmeticError):
         refused = answer.text if isinstance(answer, Output) else repr(answer)
         return Finding(State.UNKNOWN, None, f"cannot read: {clean(refused)[:_SHOWN] or 'an empty answer'}")
+
+
+def without_loader_errors(text: str) -> str:
+    """The output without what ld.so says, before each program, of a library that it cannot preload.
+
+    A stale /etc/ld.so.preload or LD_PRELOAD makes every program print it (ld.so(8)), and hides the answer.
+    """
+    # ERROR: ld.so: object '/opt/xalt/lib64/libxalt_init.so' from LD_PRELOAD cannot be preloaded (cannot open ...
+    return _LOADER.sub("", text) if "ld.so" in text else text
 
 
 def _missing(check: Check, output: Output) -> str:

@@ -11,6 +11,7 @@ from botd.checks import Checks
 from botd.errors import StoreUnavailable
 from botd.model import Clock, Reading
 from botd.store import Store
+from botd.text import is_number
 
 SAMPLE_S = 60.0
 """The least time between two moments on record, however often somebody asks for fresh readings."""
@@ -60,4 +61,4 @@ def _number(value: object, key: str) -> float | None:
     """The number of a value: itself, or the one under `key` of an object."""
     if isinstance(value, Mapping):
         value = value.get(key)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return float(value) if is_number(value) else None

@@ -8,10 +8,10 @@ from functools import partial
 
 from botd.answers import Output, Source
 from botd.checks.limits import CANNOT_RUN, judge
-from botd.checks.text import clean
 from botd.errors import ConfigError
 from botd.model import Check, Facts, Finding, State
 from botd.settings import CustomCheck
+from botd.text import clean
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")

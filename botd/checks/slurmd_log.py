@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from botd.answers import Output, Source
-from botd.checks.text import WIDTH, clean
 from botd.model import Check, Facts, Finding, Option, State
+from botd.text import WIDTH, clean
 
 _LINES = 5
 

@@ -13,6 +13,7 @@ from botd.checks.limits import human_bytes, human_seconds
 from botd.checks.ranges import is_range, show_each
 from botd.documents import Document
 from botd.model import Check
+from botd.text import plain
 
 MARKS = {"ok": "", "warn": "!", "fail": "!!", "unknown": "?", "skipped": "-"}
 """What stands before a value, so that nobody needs colours to see what is wrong."""
@@ -20,8 +21,6 @@ MARKS = {"ok": "", "warn": "!", "fail": "!!", "unknown": "?", "skipped": "-"}
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-
-_BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def cell(reading: Document, check: Check) -> str:
@@ -60,13 +59,6 @@ def age(at: str | None, now: datetime) -> str:
 def with_ages(text: str, now: datetime) -> str:
     """The sentence with its age behind every time in it: `last seen at 2026-11-23T21:54:45.272Z (3 min ago)`."""
     return _TIME.sub(lambda match: f"{match[0]} ({age(match[0], now)} ago)", text)
-
-
-def plain(text: str) -> str:
-    """The text on one line with nothing that a terminal or a reader could be fooled by: no controls, no bidi marks."""
-    if text.isprintable():  # then it holds no bidi mark either: those are of category Cf
-        return text
-    return "".join(char if char.isprintable() else " " for char in _BIDI.sub("", text))
 
 
 def width(text: str) -> int:

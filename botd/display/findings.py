@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from botd.checks import Checks
-from botd.display.cells import age, plain, short_value
+from botd.display.cells import age, short_value
 from botd.documents import Document
+from botd.text import plain
 
 UNREAD = "unread"
 

@@ -8,6 +8,7 @@ from typing import Any
 from botd import nodeset
 from botd.checks import Checks
 from botd.documents import Document
+from botd.text import is_number
 
 
 def fold_nodes(nodes: Iterable[Document], checks: Checks) -> list[Document]:
@@ -34,7 +35,7 @@ def _telling(node: Document, checks: Checks) -> tuple[Any, ...]:
 
 def _part_of(value: Any, tells: Collection[str]) -> Any:
     """The part of a value in which nodes must agree."""
-    if _is_number(value):
+    if is_number(value):
         return 0.0
     if isinstance(value, Mapping):
         items = value.items()
@@ -77,14 +78,10 @@ def _value(values: Sequence[Any]) -> Any:
     if isinstance(first, Mapping):
         found = {key: _value([value.get(key) for value in values]) for key in first}
         return {key: value for key, value in found.items() if value is not None or first[key] is None}
-    return {"low": min(values), "high": max(values)} if all(map(_is_number, values)) else None
+    return {"low": min(values), "high": max(values)} if all(map(is_number, values)) else None
 
 
 def _common(documents: Sequence[Document]) -> Document:
     """What Slurm says of several nodes, with null for what it does not say of all of them."""
     first = documents[0]
     return {key: item if all(other[key] == item for other in documents) else None for key, item in first.items()}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import orjson
 
 from botd.checks import Checks
-from botd.display.cells import cell, plain
+from botd.display.cells import cell
 from botd.display.fold import fold_nodes
 from botd.display.terminal import WIDE, Column, Drawn, Look, draw, notes
 from botd.documents import Document, encode
 from botd.model import Check
+from botd.text import is_number, unformulated
 
 MIME = {
     "json": "application/json",
@@ -23,9 +24,6 @@ MIME = {
     "table": "text/plain; charset=utf-8",
 }
 """The forms by the word in `format=`, with the media type that asks for them in Accept."""
-
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet read a text as a formula, also in full width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,24 +145,19 @@ def _csv_row(node: Document, checks: Iterable[str]) -> list[object]:
 
 def _raw(value: object) -> object:
     """A value as one CSV cell: numbers stay numbers, lists and objects are JSON."""
-    if value is None or isinstance(value, str) or _is_number(value):
+    if value is None or isinstance(value, str) or is_number(value):
         return value
     return orjson.dumps(value).decode()
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _safe(value: object) -> object:
-    if not isinstance(value, str):
-        return "" if value is None else value
-    text = plain(value)
-    return "'" + text if text.lstrip().startswith(_FORMULA) else text
+    if isinstance(value, str):
+        return unformulated(value)
+    return "" if value is None else value
 
 
 def _flat_cell(value: object) -> object:
-    return value if _is_number(value) else _flat(value)
+    return value if is_number(value) else _flat(value)
 
 
 def _flat(value: object) -> str:

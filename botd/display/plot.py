@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 import drawsvg
 
 from botd.checks.limits import human_bytes
-from botd.display.cells import age, plain
+from botd.display.cells import age
 from botd.history.bands import Band
 from botd.history.changes import IN_SERVICE, NOT_LISTED
+from botd.text import plain
 
 WIDTH, LABEL, ROW, LINE, TOP = 760, 130, 18, 64, 18
 TEXT = "#7a7f87"

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from botd.checks import Checks
-from botd.display.cells import cell, plain
+from botd.display.cells import cell
 from botd.documents import Document
 from botd.model import Check
+from botd.text import is_number, plain
 
 
 def row_document(node: Document, checks: Checks) -> Document:
@@ -38,7 +39,7 @@ def sort_key(value: Any, check: Check) -> float | None:
 
     None where there is none: such cells sort by their state and their words.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         return value
     if isinstance(value, list):
         return len(value)

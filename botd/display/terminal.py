@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from botd.display.cells import fit, plain, width
+from botd.display.cells import fit, width
+from botd.text import plain
 
 _GAP = "  "
 _MAX_CELL = 40

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from botd.config import command_words
 from botd.errors import SlurmFailed, SlurmTimeout
 from botd.settings import SlurmSettings
+from botd.text import shown
 from botd.transport.local import CommandMissing, CommandTimeout, Completed, LocalCommandError, run_command
 
 SEE_SLURMCTLD = "see whether slurmctld answers `scontrol ping`"
@@ -51,21 +52,10 @@ def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> byt
         step = SEE_SLURMDBD if tool == "sacct" else SEE_SLURMCTLD
         raise SlurmTimeout(f'"{command}" did not end within {limit}; {step}') from error
     except (LocalCommandError, ValueError) as error:
-        raise SlurmFailed(f'cannot run "{command}": {printable(str(error))}; check [slurm] {tool}') from error
+        raise SlurmFailed(f'cannot run "{command}": {shown(str(error), 200)}; check [slurm] {tool}') from error
     if completed.status != 0:
         raise SlurmFailed(f'"{command}" {_ending(completed)}; run it by hand as the user of the agent')
     return completed.stdout
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """Outside text as a message may repeat it: at most `limit` characters, nothing unprintable."""
-    cut = text if len(text) <= limit else text[: limit - 3] + "..."
-    return "".join(char if char.isprintable() else "?" for char in cut)
-
-
-def clean(text: str) -> str:
-    r"""The text without lone surrogates, which JSON may hold (`"\ud800"`) and UTF-8 may not."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def token_rows(text: str, token: str, tool: str) -> list[str]:
@@ -88,7 +78,7 @@ def token_rows(text: str, token: str, tool: str) -> list[str]:
 
 def unreadable(tool: str, what: str) -> SlurmFailed:
     """The error to raise for output that cannot be read, showing its beginning."""
-    return SlurmFailed(f'{tool} printed what cannot be read: "{printable(what, 80)}"; run it by hand')
+    return SlurmFailed(f'{tool} printed what cannot be read: "{shown(what, 80)}"; run it by hand')
 
 
 def _ending(completed: Completed) -> str:
@@ -97,4 +87,4 @@ def _ending(completed: Completed) -> str:
     said = next((line.strip() for line in lines if ADVICE not in line), "")
     status = completed.status
     how = f"failed with status {status}" if status > 0 else f"died of signal {-status}"
-    return f"{how}: {printable(said)}" if said else how
+    return f"{how}: {shown(said, 200)}" if said else how

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from botd.errors import BadNodeset, UnknownGroup, UnknownNode, did_you_mean, nearest
 from botd.nodeset import cluster, expand, natural_key, short, split
+from botd.text import shown
 
 if TYPE_CHECKING:
     from botd.inventory import Inventory
@@ -70,7 +71,7 @@ def _check_size(found: set[str], max_nodes: int) -> None:
 def _part_nodes(terms: _Terms, part: str) -> Collection[str]:
     words = [word.strip() for word in part.split("/")]
     if "" in words:
-        raise BadNodeset(f'"{_shown(part)}" has nothing on one side of "/"; write A/B for the nodes in both')
+        raise BadNodeset(f'"{shown(part)}" has nothing on one side of "/"; write A/B for the nodes in both')
     if len(words) == 1:
         return terms.nodes(words[0], _named_nodes)
     common: set[str] | None = None
@@ -111,7 +112,7 @@ def _group_nodes(known: Inventory, term: str) -> Collection[str] | None:
         partitions = known.partitions()
         if term[1:] not in partitions:
             near = did_you_mean(term[1:61], partitions) or "; @NAME is a Slurm partition"
-            raise BadNodeset(f'there is no partition "{_shown(term[1:])}"{near}')
+            raise BadNodeset(f'there is no partition "{shown(term[1:])}"{near}')
         return partitions[term[1:]]
     if term == "all":
         return known.names()
@@ -142,7 +143,7 @@ def _check_word(known: Inventory, term: str, names: list[str]) -> None:
     if plain and not known.is_known(names[0]) and not known.named_in_short(names[0]):
         near = nearest(term, (*RESERVED, *known.group_names()))
         hint = did_you_mean(term, near) or "; /api/v1/group-list has them all"
-        raise UnknownGroup(f'there is no group "{_shown(term)}"{hint}', near)
+        raise UnknownGroup(f'there is no group "{shown(term)}"{hint}', near)
 
 
 def _full_name(known: Inventory, name: str) -> str:
@@ -157,7 +158,7 @@ def _full_name(known: Inventory, name: str) -> str:
         raise UnknownNode(f'"{name}" may be {", ".join(meant[:SHOWN])}{more}; write the full name', meant[:SHOWN])
     near = nearest(name, (*known.group_names(), *_alike(known, name)))
     hint = did_you_mean(name, near) or "; groups=all lists every node"
-    raise UnknownNode(f'there is no node and no group "{_shown(name)}"{hint}', near)
+    raise UnknownNode(f'there is no node and no group "{shown(name)}"{hint}', near)
 
 
 def _alike(known: Inventory, name: str) -> Iterable[str]:
@@ -165,8 +166,3 @@ def _alike(known: Inventory, name: str) -> Iterable[str]:
     if "." not in name:
         return {short(node) for node in known.names()}
     return known.named_in_short(short(name)) or [node for node in known.names() if cluster(node) == cluster(name)]
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= 60 else text[:57] + "..."
-    return "".join(char if char.isprintable() else "?" for char in cut)

@@ -19,12 +19,13 @@ from typing import Any
 
 from botd.errors import BadNodeset, SlurmFailed, SlurmTimeout
 from botd.inventory import states
-from botd.inventory.command import SEE_SLURMCTLD, clean, printable, run_slurm, token_rows, unreadable
+from botd.inventory.command import SEE_SLURMCTLD, run_slurm, token_rows, unreadable
 from botd.inventory.problems import Problems
 from botd.inventory.saved import parse_saved, parse_time
 from botd.model import SlurmNode
 from botd.nodeset import check_name, natural_key
 from botd.settings import SlurmSettings
+from botd.text import is_number, shown, whole
 
 MAX_SAVED = 64 * 1024 * 1024
 """Bytes of a saved `sinfo -R` output; more is not one."""
@@ -156,7 +157,7 @@ def _first_error(document: Mapping[str, Any]) -> str:
     errors = document.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     words = _text(first, "error") or _text(first, "description") if isinstance(first, dict) else ""
-    return f": {printable(words)}" if words else ""
+    return f": {shown(words, 200)}" if words else ""
 
 
 def _node(entry: Mapping[str, Any]) -> SlurmNode:
@@ -189,21 +190,21 @@ def _state(entry: Mapping[str, Any]) -> states.NodeState:
 
 def _text(entry: Mapping[str, Any], key: str) -> str:
     value = entry.get(key)
-    return clean(value) if isinstance(value, str) else ""
+    return whole(value) if isinstance(value, str) else ""
 
 
 def _words(value: Any) -> tuple[str, ...]:
     """A list of words, which 22.05 writes with commas in places: `"features": "a,b"`."""
     items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    return tuple(clean(item) for item in items if isinstance(item, str) and item)
+    return tuple(whole(item) for item in items if isinstance(item, str) and item)
 
 
 def _number(value: Any) -> int | None:
     """22.05 writes `500`, newer ones `{"set": true, "infinite": false, "number": 500}` in places."""
     if isinstance(value, dict):
         value = value.get("number") if value.get("set") and not value.get("infinite") else None
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return int(value) if is_number and -(2**63) <= value < 2**63 else None  # beyond it JSON cannot carry it on
+    is_whole = isinstance(value, int) and is_number(value)
+    return int(value) if is_whole and -(2**63) <= value < 2**63 else None  # beyond it JSON cannot carry it on
 
 
 def _time(value: Any) -> datetime | None:

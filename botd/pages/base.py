@@ -10,8 +10,9 @@ from flask import Response, current_app, render_template, request, url_for
 from markupsafe import Markup, escape
 
 from botd.board.answer import StatusAnswer
-from botd.display.cells import age, cell, plain, with_ages
+from botd.display.cells import age, cell, with_ages
 from botd.display.formats import Form
+from botd.text import plain
 from botd.web.here import board
 from botd.web.params import chosen_format
 from botd.web.replies import survey_of

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from flask import Response, url_for
 
-from botd.display.cells import cell, fit, plain, width
+from botd.display.cells import cell, fit, width
 from botd.display.findings import verdict
 from botd.display.fold import fold_nodes
 from botd.documents import Document
 from botd.inventory import listed_groups
 from botd.model import Check
 from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
+from botd.text import plain
 from botd.web.here import board
 from botd.web.params import DashboardQuery, query
 from botd.web.questions import status_question

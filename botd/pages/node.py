@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from botd.board.answer import StatusAnswer
-from botd.display.cells import age, cell, fit, plain, width, with_ages
+from botd.display.cells import age, cell, fit, width, with_ages
 from botd.display.findings import verdict
 from botd.display.formats import table_text
 from botd.display.terminal import Column, Look, notes
@@ -14,6 +14,7 @@ from botd.errors import UnknownNode
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, patience, render
 from botd.pages.history import timeline
+from botd.text import plain
 from botd.web.here import board
 from botd.web.params import NodePageQuery, query
 from botd.web.questions import status_question

@@ -16,6 +16,7 @@ from functools import partial
 from botd.answers import Deliver, Delivery, PingAnswer, Source
 from botd.config import command_words
 from botd.settings import PingSettings
+from botd.text import shown
 from botd.transport.local import CommandMissing, Completed, LocalCommandError, run_command
 
 PERIOD_MS = 100
@@ -172,4 +173,4 @@ def _first_line(done: Completed) -> str:
     """The first line that a program printed, errors first: printable, at most 120 characters."""
     text = (done.stderr.strip() or done.stdout.strip()).decode("utf-8", "replace")
     line = text.splitlines()[0] if text else "it printed nothing"
-    return "".join(char if char.isprintable() else "?" for char in line[:120])
+    return shown(line, 120)

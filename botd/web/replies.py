@@ -11,13 +11,13 @@ from werkzeug.exceptions import HTTPException
 
 from botd.board.answer import Question, StatusAnswer
 from botd.board.timeline import Page, Span
-from botd.display.cells import plain
 from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Form, records_body, status_body
 from botd.display.terminal import notes
 from botd.documents import Document, change_document, encode, iso
 from botd.errors import BotdError
 from botd.history.incidents import Offender
+from botd.text import plain
 from botd.web.here import board
 from botd.web.repeats import may_repeat
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from botd.display.cells import plain
 from botd.model import Reading, State
+from botd.text import plain
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import Served, Tab, served
 from tests.conftest import Site, drained

@@ -157,7 +157,7 @@ def ping_in_namespace(command: str) -> dict[str, dict[str, float]]:
     prepare = " && ".join(["ip link set lo up", *(f"iptables -A INPUT {rule}" for rule in rules)])
     code = f"""
 import dataclasses, json
-from botd.config import PingSettings
+from botd.settings import PingSettings
 from botd.transport.ping import ping_nodes
 targets = dict(up="127.0.0.2", down="127.8.0.1", lossy="127.7.0.1", unreachable="127.6.0.1")
 answers = {{}}

@@ -19,6 +19,7 @@ from pyghmi.ipmi.private import session
 from pyghmi.ipmi.private.util import _monotonic_time
 
 from botd.answers import PowerAnswer, PowerState
+from botd.text import shown
 from botd.transport.addresses import SocketAddress
 
 USER = 2
@@ -198,4 +199,4 @@ def _login_failure(error: str) -> str:
         return REFUSED
     if error == "timeout":
         return "the BMC did not finish the login"
-    return f"the BMC refused the session: {''.join(c if c.isprintable() else '?' for c in error[:120])}"
+    return f"the BMC refused the session: {shown(error, 120)}"

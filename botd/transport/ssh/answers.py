@@ -8,6 +8,7 @@ import paramiko
 from paramiko.ssh_exception import PartialAuthentication
 
 from botd.answers import LoginAnswer, SshState
+from botd.text import one_line
 
 
 class LoginFailed(Exception):
@@ -22,13 +23,13 @@ def connect_answer(error: OSError) -> LoginAnswer:
     """What a failed connect(2) says of the node: refused where something answered, else timeout."""
     answered = isinstance(error, ConnectionError)
     state = SshState.REFUSED if answered else SshState.TIMEOUT
-    return LoginAnswer(state, printable(error.strerror or str(error)).lower())
+    return LoginAnswer(state, one_line(error.strerror or str(error)).lower())
 
 
 def login_ended(transport: paramiko.Transport, when: str) -> LoginFailed:
     """How a login ended in which the connection did."""
     error = transport.get_exception()
-    text = printable(str(error or ""))
+    text = one_line(str(error or ""))
     if isinstance(error, paramiko.AuthenticationException):
         return LoginFailed(SshState.AUTH, f"{text} {when}")
     if "Signature verification" in text:
@@ -47,11 +48,5 @@ def keys_refused(user: str, offered: Sequence[str], wanted: str) -> LoginFailed:
 def wanted_instead(error: Exception | None) -> str:
     """What sshd wants besides or instead of a key: `password, keyboard-interactive`. Empty when it does not say."""
     if isinstance(error, (paramiko.BadAuthenticationType, PartialAuthentication)):
-        return printable(", ".join(error.allowed_types), 80)
+        return one_line(", ".join(error.allowed_types), 80)
     return ""
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """Text from outside as a detail may repeat it: one line, cut short, with nothing unprintable."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * limit]).split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."

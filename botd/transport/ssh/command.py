@@ -14,8 +14,8 @@ import paramiko
 from paramiko.buffered_pipe import BufferedPipe
 
 from botd.answers import Output, SshState
+from botd.text import one_line
 from botd.transport.ssh import script
-from botd.transport.ssh.answers import printable
 from botd.transport.ssh.session import LOST, WINDOW, Session
 from botd.transport.ssh.visit import Visit
 
@@ -114,4 +114,4 @@ def _last_words(channel: paramiko.Channel, said: bytes) -> str:
     """What the node said instead of running the script: `This account is currently not available.`"""
     errors = channel.recv_stderr(1000) if channel.recv_stderr_ready() else b""
     words = (errors or said).decode("utf-8", "replace").partition("\x1e")[0]
-    return f': "{printable(words)}"' if words.strip() else ""
+    return f': "{one_line(words)}"' if words.strip() else ""

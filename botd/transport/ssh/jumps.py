@@ -10,7 +10,8 @@ from concurrent.futures import Future
 import paramiko
 
 from botd.answers import SshState
-from botd.transport.ssh.answers import LoginFailed, connect_answer, printable
+from botd.text import one_line
+from botd.transport.ssh.answers import LoginFailed, connect_answer
 from botd.transport.ssh.login import Logins
 from botd.transport.ssh.routes import Route, Routes
 from botd.transport.ssh.session import LOST, Session
@@ -81,7 +82,7 @@ class Jumps:
     def _dial(self, route: Route) -> tuple[socket.socket, str]:
         address = self._resolve(route.hostname)
         if address is None:
-            raise LoginFailed(SshState.UNRESOLVED, f'"{printable(route.hostname)}" has no address')
+            raise LoginFailed(SshState.UNRESOLVED, f'"{one_line(route.hostname)}" has no address')
         try:
             return socket.create_connection((address, route.port), self._timeout_s), address
         except OSError as error:

@@ -20,7 +20,8 @@ from pathlib import Path
 from botd.answers import Deliver, Delivery, LoginAnswer, Source, SshState
 from botd.config import resolve_path
 from botd.settings import Config, SshSettings
-from botd.transport.ssh.answers import LoginFailed, printable
+from botd.text import one_line
+from botd.transport.ssh.answers import LoginFailed
 from botd.transport.ssh.command import run_fragments, window_for
 from botd.transport.ssh.jumps import Jumps
 from botd.transport.ssh.keys import Keys
@@ -141,7 +142,7 @@ class _Run:
                 direct = not route.jumps
                 yield Visit(node, address, route.port, fragments(node), self._pass_on, direct=direct)
             else:
-                detail = route.refusal or f'"{printable(route.hostname)}" has no address'
+                detail = route.refusal or f'"{one_line(route.hostname)}" has no address'
                 self._pass_on(Delivery(node, Source.LOGIN, LoginAnswer(SshState.UNRESOLVED, detail)))
 
     def work(self, visit: Visit) -> None:

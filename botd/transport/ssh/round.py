@@ -21,7 +21,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from botd.answers import LoginAnswer, Output, SshState
-from botd.transport.ssh.answers import connect_answer, printable
+from botd.text import one_line
+from botd.transport.ssh.answers import connect_answer
 from botd.transport.ssh.places import Places, spare_files
 from botd.transport.ssh.visit import Over, Visit
 
@@ -112,7 +113,7 @@ class Round:
         try:
             version = ipaddress.ip_address(visit.address).version
         except ValueError:
-            self._fail(visit, LoginAnswer(SshState.UNRESOLVED, f'"{printable(visit.address)}" is not an address'))
+            self._fail(visit, LoginAnswer(SshState.UNRESOLVED, f'"{one_line(visit.address)}" is not an address'))
             return
         try:
             visit.sock = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_STREAM)
