@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.display.rows import sort_key
+from botd.display.rows import row_document, sort_key
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
 DISK = {"size": 2**40, "used_percent": 61.0, "mounted": True, "hung": False}
@@ -33,3 +36,46 @@ DISK = {"size": 2**40, "used_percent": 61.0, "mounted": True, "hung": False}
 )
 def test_a_cell_sorts_by_the_number_in_its_value(check: str, value: object, key: float | None) -> None:
     assert sort_key(value, CHECKS[check]) == key
+
+
+def node(slurm: dict[str, Any] | None = None, **readings: Any) -> dict[str, Any]:
+    return {"node": "n1", "groups": ["rack1"], "slurm": slurm, "readings": readings}
+
+
+def reading(state: str, value: Any, at: str | None = "2026-11-23T08:00:01.500Z") -> dict[str, Any]:
+    return {"state": state, "value": value, "unit": None, "at": at, "took_s": 0.1, "detail": "left out"}
+
+
+def test_a_row_says_what_stands_on_the_screen_and_no_more() -> None:
+    slurm = {"state": "drained", "reason": "no IB", "reason_by": "root", "reason_at": "2026-11-23T08:00:00.000Z"}
+    seconds = int(datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp())
+    assert row_document(node({**slurm, "flags": ["DRAIN"]}, users=reading("ok", ["amy", "bob"])), CHECKS) == {
+        "node": "n1",
+        "groups": ["rack1"],
+        "state": "drained",
+        "reason": "no IB",
+        "reason_by": "root",
+        "reason_at": seconds,
+        "cells": [["ok", "amy, bob", 2, seconds + 1]],
+    }
+
+
+def test_a_row_of_a_node_that_slurm_does_not_know_has_no_state_and_no_reason() -> None:
+    row = row_document(node(), CHECKS)
+    assert [row[key] for key in ("state", "reason", "reason_by", "reason_at")] == [None, "", "", None]
+
+
+def test_cells_stand_in_the_order_of_the_readings_and_a_reading_never_taken_has_no_time() -> None:
+    readings = {"ping": reading("unknown", None, at=None), "load": reading("warn", 2.5)}
+    assert row_document(node(**readings), CHECKS)["cells"] == [
+        ["unknown", "? unknown", None, None],
+        ["warn", "! 2.50", 2.5, int(datetime(2026, 11, 23, 8, 0, 1, tzinfo=UTC).timestamp())],
+    ]
+
+
+def test_what_slurm_and_nodes_say_is_plain_in_a_row() -> None:
+    hostile = "a\x1b[31m\nb\u202e"
+    row = row_document(node({"reason": hostile, "reason_by": hostile}, ssh=reading("warn", hostile)), CHECKS)
+    for text in (row["reason"], row["reason_by"], row["cells"][0][1]):
+        assert text.isprintable()
+        assert "\u202e" not in text

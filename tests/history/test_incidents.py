@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from botd.history.incidents import Offender, offenders
 from botd.model import Change
 
@@ -37,3 +39,29 @@ def test_what_was_ill_already_and_is_ill_in_another_way_is_no_new_incident() -> 
     drained_then = replace(bad("n1", 120, "slurm", "drained"), old="down*")
     refused_then = replace(bad("n1", 240, "ssh", "fail: refused"), old="fail: timeout")
     assert [(found.node, found.incidents) for found in offenders([down, drained_then, refused_then])] == [("n1", 1)]
+
+
+@pytest.mark.parametrize("old", ["", "in service", "in service, not responding", "not in Slurm"])
+def test_a_node_that_slurm_takes_out_of_service_has_an_incident(old: str) -> None:
+    assert offenders([replace(bad("n1", 0, "slurm", "down*"), old=old)])[0].last == "slurm down*"
+
+
+@pytest.mark.parametrize("old", ["", "ok", "warn", "unknown"])
+def test_a_login_that_begins_to_fail_is_an_incident(old: str) -> None:
+    assert offenders([replace(bad("n1", 0), old=old)])[0].incidents == 1
+
+
+def test_incidents_are_told_apart_by_when_they_began_in_whatever_order_they_come() -> None:
+    changes = [bad("n1", minutes) for minutes in (119, 0, 60, 59)]
+    assert [(found.incidents, found.last_at) for found in offenders(changes)] == [(2, NOW + HOUR)]
+
+
+def test_of_nodes_with_as_many_incidents_the_latest_is_first_and_then_it_goes_by_name() -> None:
+    changes = [bad("n3", 0), bad("n2", 0), bad("n4", 5), bad("n1", 0), bad("n1", 90)]
+    assert [found.node for found in offenders(changes)] == ["n1", "n4", "n2", "n3"]
+
+
+def test_the_last_incident_is_told_with_its_reason() -> None:
+    changes = [bad("n1", 0, why="first"), bad("n1", 90, "slurm", "drained", "bad GPU 3")]
+    assert offenders(changes)[0].last == "slurm drained: bad GPU 3"
+    assert offenders([]) == []
