@@ -128,8 +128,9 @@ def _measure(folder: Path, count: int, days: int) -> list[Figure]:
 def write_sweeps(config: Config, store: Store, world: World) -> Costs:
     """What a sweep costs: the medians of some sweeps."""
     numbers.SAMPLE_S = 0.0  # here five minutes pass in a moment
-    latest = LatestReadings(store, lambda: world.now)
-    collector = NumberCollector(site_checks(config), store, lambda: world.now)
+    checks = site_checks(config)
+    latest = LatestReadings(checks, store, lambda: world.now)
+    collector = NumberCollector(checks, store, lambda: world.now)
     reader, found = Store(config), list[Costs]()
     for _ in range(SWEEPS):
         sweep, revision = list(world.sweep()), reader.pulse().revision

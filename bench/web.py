@@ -93,7 +93,8 @@ def filled_site(count: int) -> Iterator[Config]:
         groups = {name: Group(name, "/etc/pdsh/group/" + name, members) for name, members in racks.items()}
         inventory = build(map(_slurm_node, range(count)), groups, utc_now())
         store.write_node_list(encode(to_document(inventory)), as_of=utc_now(), error=None, now=utc_now())
-        _write(LatestReadings(store, utc_now), site_checks(config), range(count), turn=0)
+        checks = site_checks(config)
+        _write(LatestReadings(checks, store, utc_now), checks, range(count), turn=0)
         store.close()
         yield config
 
@@ -130,7 +131,7 @@ def running_web(config: Config, application: str = "wsgi:app", env: Mapping[str,
 def write_one(config: Config, turn: int) -> None:
     """Writes a new reading of one node, as the agent does."""
     store = Store(config)
-    latest = LatestReadings(store, utc_now)
+    latest = LatestReadings(site_checks(config), store, utc_now)
     latest.load()
     latest.put(node_name(0), {"ping": reading_of("ping", 0, turn)})
     latest.flush()
@@ -159,7 +160,8 @@ def _agent(config_path: str, count: int, sweeping: Event, over: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C ends this by `over`
     config = load_config(config_path)
     store, turn = Store(config), 0
-    latest, checks = LatestReadings(store, utc_now), site_checks(config)
+    checks = site_checks(config)
+    latest = LatestReadings(checks, store, utc_now)
     latest.load()
     store.claim(os.getpid(), "bench", utc_now(), lambda _: True)
     step = max(1, round(count * TICK_S / SWEEP_S))

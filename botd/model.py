@@ -125,7 +125,10 @@ class Check:
     not be reached.
 
     **What is kept of it.** `plotted` names the number that is kept over time: a key of an object, or `value` for a
-    value that is a number itself; empty keeps none.
+    value that is a number itself; empty keeps none. The value `says_how` it is where it is a word of its own, which
+    stands in the history behind the state: a login that was refused is not one that timed out. With `opens_incident`
+    a change for the worse may begin an incident. What is `always_drawn` has its band in the picture of a node even
+    when nothing changed in it.
     """
 
     name: str
@@ -153,6 +156,9 @@ class Check:
     silent: tuple[str, str] | None = None
 
     plotted: str = ""
+    says_how: bool = False
+    opens_incident: bool = False
+    always_drawn: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -203,9 +209,13 @@ class Sweep:
         return self.requested_at - timedelta(seconds=self.max_age_s)
 
 
+SLURM, REASON = "slurm", "reason"
+"""The subjects of the history that are no checks, and whose names no check may have: what Slurm says, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became different about a node: the state of one check, Slurm's state (`slurm`) or its `reason`.
+    """What became different about a node: the state of one check, or what Slurm says (SLURM, REASON).
 
     `old` is empty where nothing was known before. `is_bad` says that the new is worse than well. `id` grows with
     every change that is recorded; None before that.

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from botd.checks import Checks
 from botd.documents import reading_document, stale_nodes
 from botd.errors import StoreUnavailable
 from botd.history.changes import Words, reading_changes, word
@@ -24,7 +25,8 @@ class LatestReadings:
     changes is written with it, so that neither is ever there without the other.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, checks: Checks, store: Store, clock: Clock) -> None:
+        self._checks = checks
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
@@ -37,17 +39,19 @@ class LatestReadings:
         """Takes up what an earlier agent left in the store."""
         self._documents = self._store.readings.since(0)
         for (node, subject), last in self._store.changes.last_words().items():
-            self._words.setdefault(node, {})[subject] = last
+            if subject in self._checks:
+                self._words.setdefault(node, {})[subject] = last
         for node, readings in self._documents.items():
-            known = {name: said for name, reading in readings.items() if (said := word(name, reading))}
-            self._words.setdefault(node, {}).update(known)
+            of_checks = {name: word(self._checks[name], readings[name]) for name in readings if name in self._checks}
+            self._words.setdefault(node, {}).update({name: said for name, said in of_checks.items() if said})
 
     def put(self, node: str, readings: Mapping[str, Reading]) -> None:
         """Replaces these readings of a node; its other checks keep theirs."""
         new = {name: reading_document(reading) for name, reading in readings.items()}
         with self._lock:
             self._documents[node] = self._unwritten[node] = {**self._documents.get(node, {}), **new}
-            self._changes += reading_changes(node, self._words.setdefault(node, {}), new, self._clock())
+            words = self._words.setdefault(node, {})
+            self._changes += reading_changes(node, words, new, self._checks, self._clock())
             del self._changes[:-MAX_UNWRITTEN]
 
     def flush(self) -> None:

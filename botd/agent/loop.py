@@ -43,7 +43,7 @@ class Agent:
         self._store = Store(config)
         self._store.create()
         self._claim()
-        self._latest = LatestReadings(self._store, clock)
+        self._latest = LatestReadings(self._checks, self._store, clock)
         self._list = NodeList(config, self._store, clock)
         self._numbers = NumberCollector(self._checks, self._store, clock)
         self._housekeeping = Housekeeping(config.history, self._store, clock)

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from botd.history.incidents import INCIDENT_SUBJECTS, Offender, offenders
+from botd.checks import Checks
+from botd.history.incidents import Offender, incident_subjects, offenders
 from botd.model import Change
 from botd.store import Store
 
@@ -41,7 +42,7 @@ def read_page(
     return Page(found[:limit], found[limit - 1].id if more else None)
 
 
-def read_offenders(store: Store, nodes: Collection[str] | None, since: datetime) -> list[Offender]:
+def read_offenders(store: Store, checks: Checks, nodes: Collection[str] | None, since: datetime) -> list[Offender]:
     """The nodes with incidents since then, most first. Raises StoreUnavailable."""
-    changes = store.changes.bad_since(since, INCIDENT_SUBJECTS)
+    changes = store.changes.bad_since(since, incident_subjects(checks))
     return offenders(change for change in changes if nodes is None or change.node in nodes)

@@ -29,4 +29,5 @@ CHECK = Check(
     needs=("ipmi_reachable",),
     parent="ipmi",
     parse=ipmi_state,
+    says_how=True,
 )

@@ -27,4 +27,5 @@ CHECK = Check(
     parse=check_ping,
     silent=("1 node does not answer ping", "{} nodes do not answer ping"),
     plotted="value",
+    always_drawn=True,
 )

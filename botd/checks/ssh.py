@@ -29,5 +29,8 @@ CHECK = Check(
     help="How a login ends: up, refused, timeout, hung, auth, host-key or unresolved.",
     source=Source.LOGIN,
     parse=check_ssh,
+    says_how=True,
+    opens_incident=True,
+    always_drawn=True,
     silent=("1 node takes no ssh login", "{} nodes take no ssh login"),
 )

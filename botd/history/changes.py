@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from botd.checks import Checks
 from botd.documents import Document, iso
 from botd.inventory.states import is_out
-from botd.model import Change, SlurmNode, State
-
-SLURM = "slurm"
-REASON = "reason"
+from botd.model import REASON, SLURM, Change, Check, SlurmNode, State
 
 IN_SERVICE = "in service"
 NOT_LISTED = "not in Slurm"
@@ -23,36 +21,35 @@ NOT_LISTED = "not in Slurm"
 NOTED = ("NOT_RESPONDING", "REBOOT_REQUESTED", "REBOOT_ISSUED", "MAINTENANCE")
 """The flags that belong to the history of a node that is in service."""
 
-VALUED = ("ssh", "ipmi_state")
-"""The checks whose value is a word of its own: a login that was refused is not one that timed out."""
-
-
 Words = dict[str, str]
 """The word of each check of a node, as it was last known."""
 
 
-def word(check: str, reading: Document) -> str:
+def word(check: Check, reading: Document) -> str:
     """A reading in a word, such as `ok`, `warn`, `fail: timeout`; empty where it was skipped or never taken."""
     state = reading["state"]
     if state == State.SKIPPED or reading["at"] is None:
         return ""
-    return f"{state}: {reading['value']}" if state != State.OK and check in VALUED and reading["value"] else str(state)
+    says_how = check.says_how and state != State.OK and reading["value"]
+    return f"{state}: {reading['value']}" if says_how else str(state)
 
 
-def reading_changes(node: str, words: Words, readings: Mapping[str, Document], now: datetime) -> Iterator[Change]:
+def reading_changes(
+    node: str, words: Words, readings: Mapping[str, Document], checks: Checks, now: datetime
+) -> Iterator[Change]:
     """What these new readings of a node change, given the words that are known of it; they are brought up to date.
 
     The first reading of a check is a change only when it is not ok.
     """
-    for check, reading in readings.items():
-        new, old = word(check, reading), words.get(check, "")
+    for name, reading in readings.items():
+        new, old = word(checks[name], reading), words.get(name, "")
         if not new:
             continue
-        words[check] = new
+        words[name] = new
         if new != old and (old or new != State.OK):
             at = datetime.fromisoformat(reading["at"])
             is_bad = reading["state"] in (State.FAIL, State.WARN)
-            yield Change(node, check, old, new, min(at, now), reading["detail"], is_bad)
+            yield Change(node, name, old, new, min(at, now), reading["detail"], is_bad)
 
 
 def list_changes(old: Mapping[str, SlurmNode], new: Mapping[str, SlurmNode], at: datetime) -> list[Change]:

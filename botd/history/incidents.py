@@ -6,13 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from botd.history.changes import IN_SERVICE, NOT_LISTED, SLURM
-from botd.model import Change, State
+from botd.checks import Checks
+from botd.history.changes import IN_SERVICE, NOT_LISTED
+from botd.model import SLURM, Change, State
 
 SAME_INCIDENT = timedelta(hours=1)
 
 
-INCIDENT_SUBJECTS = (SLURM, "ssh")
+def incident_subjects(checks: Checks) -> tuple[str, ...]:
+    """What an incident may begin with: Slurm, and the checks that say so."""
+    return (SLURM, *(name for name, check in checks.items() if check.opens_incident))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from botd.board.timeline import PAGE, Span, read_page
 from botd.display.plot import Line, Plot, Row, draw, level
 from botd.documents import Document, change_document
 from botd.history.bands import bands
-from botd.history.changes import REASON, SLURM, standing, word
-from botd.model import Change, Check
+from botd.history.changes import standing, word
+from botd.model import REASON, SLURM, Change, Check
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
 from botd.web.here import board, store
@@ -28,9 +28,6 @@ SHORTEST = timedelta(minutes=10)
 
 MAX_PLOTTED = 1000
 """Changes that the picture of a node is made from."""
-
-ALWAYS = (SLURM, "ping", "ssh")
-"""The rows of the picture that are there even when nothing changed in them."""
 
 
 def changes() -> Response:
@@ -100,10 +97,11 @@ def node_plot(node: str, since: datetime) -> Plot:
     begun_at = store().pulse().history_since or since
     since = max(since, min(begun_at, now - SHORTEST))
     words, known_since = _words_now(node), max(since, begun_at)
+    always = {SLURM, *(name for name, check in here.checks.items() if check.always_drawn)}
     rows = [
         Row(_title(subject), bands(happened, said, known_since, now))
         for subject, said in words.items()
-        if (happened := by_subject.get(subject, [])) or subject in ALWAYS or said != "ok"
+        if (happened := by_subject.get(subject, [])) or subject in always or said != "ok"
     ]
     numbers = store().samples.of_node(node, since, now)
     lines = [
@@ -122,7 +120,7 @@ def _rows(found: Sequence[Change]) -> list[Document]:
 def _title(subject: str) -> str:
     """The name of a subject for a person."""
     known = board().checks.get(subject)
-    return known.title if known else {SLURM: "Slurm", REASON: "Reason"}.get(subject, subject)
+    return {SLURM: "Slurm", REASON: "Reason"}.get(subject) or (known.title if known else subject)
 
 
 def _line_title(check: Check) -> str:
@@ -134,6 +132,6 @@ def _words_now(node: str) -> Mapping[str, str]:
     """The word of Slurm and of each check, as they are now."""
     view = board().known()
     readings = view.readings.get(node, {})
-    said = {name: word(name, readings[name]) for name in board().checks if name in readings}
+    said = {name: word(check, readings[name]) for name, check in board().checks.items() if name in readings}
     slurm = {SLURM: standing(view.inventory.nodes.get(node))}
     return slurm | {name: known for name, known in said.items() if known}

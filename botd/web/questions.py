@@ -72,7 +72,8 @@ def _place(args: Mapping[str, Any]) -> dict[str, Any]:
 def offender_records(args: Mapping[str, Any]) -> tuple[datetime, list[Document]]:
     """Since when, and the nodes with incidents since then."""
     since = moment("since", args.get("since"), board().now()) or board().now() - WINDOW
-    return since, [offender_document(found) for found in read_offenders(store(), chosen_nodes(args), since)]
+    found = read_offenders(store(), board().checks, chosen_nodes(args), since)
+    return since, list(map(offender_document, found))
 
 
 def status_question(

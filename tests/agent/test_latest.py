@@ -20,7 +20,7 @@ NODE, OTHER = "n0000.savio2", "n0001.savio2"
 
 @pytest.fixture
 def latest(site: Site) -> LatestReadings:
-    made = LatestReadings(site.store, lambda: site.now)
+    made = LatestReadings(site.checks, site.store, lambda: site.now)
     made.load()
     return made
 
@@ -100,14 +100,14 @@ def test_readings_of_a_time_to_come_are_read_again(site: Site) -> None:
     site.beat()
     body = site.get("/api/v1/status?groups=all&max_age=7200&wait=0")
     assert (body["complete"], body["sweep"]) == (False, 1)
-    latest = LatestReadings(site.store, lambda: site.now)
+    latest = LatestReadings(site.checks, site.store, lambda: site.now)
     latest.load()
     assert latest.stale(["n0000.savio2"], ["ping"], site.now - 2 * DAY) == ["n0000.savio2"]
 
 
 def test_what_was_skipped_when_the_agent_ended_is_known_again_when_it_starts(site: Site) -> None:
     def agent() -> LatestReadings:
-        latest = LatestReadings(site.store, lambda: site.now)
+        latest = LatestReadings(site.checks, site.store, lambda: site.now)
         latest.load()
         return latest
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from botd.checks import site_checks
+from botd.config import parse_config
 from botd.documents import Document, iso
 from botd.history.changes import list_changes, reading_changes, standing, word
 from botd.model import SlurmNode
@@ -15,6 +17,7 @@ from tests.conftest import drained, idle
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}, "check": [{"name": "nhc", "command": "nhc"}]}))
 
 
 def reading(state: str = "ok", value: Any = None, detail: str = "", at: datetime | None = NOW) -> Document:
@@ -22,7 +25,7 @@ def reading(state: str = "ok", value: Any = None, detail: str = "", at: datetime
 
 
 def changes(words: dict[str, str], **readings: Document) -> list[tuple[str, str, str, bool]]:
-    found = reading_changes("n1", words, readings, NOW)
+    found = reading_changes("n1", words, readings, CHECKS, NOW)
     return [(change.subject, change.old, change.new, change.is_bad) for change in found]
 
 
@@ -57,8 +60,8 @@ def test_a_reading_that_was_skipped_or_never_taken_changes_nothing() -> None:
 
 def test_a_change_is_as_old_as_its_reading_and_never_of_a_time_to_come() -> None:
     past, future = reading("fail", at=NOW - HOUR, detail="lost"), reading("fail", at=NOW + HOUR)
-    assert [(c.at, c.why) for c in reading_changes("n1", {}, {"ping": past}, NOW)] == [(NOW - HOUR, "lost")]
-    assert [c.at for c in reading_changes("n1", {}, {"ping": future}, NOW)] == [NOW]
+    assert [(c.at, c.why) for c in reading_changes("n1", {}, {"ping": past}, CHECKS, NOW)] == [(NOW - HOUR, "lost")]
+    assert [c.at for c in reading_changes("n1", {}, {"ping": future}, CHECKS, NOW)] == [NOW]
 
 
 def test_a_drain_says_the_state_the_reason_and_who_set_it_and_so_does_its_end() -> None:
@@ -103,6 +106,6 @@ def test_what_slurm_thinks_of_a_node_in_words(base: str, flags: tuple[str, ...],
 
 
 def test_a_word_has_a_value_only_where_that_is_a_word_of_its_own() -> None:
-    assert word("ssh", reading("ok", "up")) == "ok"
-    assert word("ipmi_state", reading("fail", "off")) == "fail: off"
-    assert word("nhc", reading("fail", "a text that is another one every time")) == "fail"
+    assert word(CHECKS["ssh"], reading("ok", "up")) == "ok"
+    assert word(CHECKS["ipmi_state"], reading("fail", "off")) == "fail: off"
+    assert word(CHECKS["nhc"], reading("fail", "a text that is another one every time")) == "fail"

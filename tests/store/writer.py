@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from botd.agent.latest import LatestReadings
+from botd.checks import site_checks
 from botd.config import parse_config
 from botd.model import Reading, State, utc_now
 from botd.store import Store
@@ -14,9 +15,10 @@ NODES = [f"n{number:04}" for number in range(60)]
 
 def main(url: str) -> None:
     """Turns the reading of every node over and over, each time as one sweep's end would."""
-    store = Store(parse_config({"store": {"url": url}}))
+    config = parse_config({"store": {"url": url}})
+    store = Store(config)
     store.create()
-    latest = LatestReadings(store, utc_now)
+    latest = LatestReadings(site_checks(config), store, utc_now)
     latest.load()
     states = (State.FAIL, State.OK, State.WARN)
     for turn in range(1_000_000):
