@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from botd.inventory.groups import MAX_FILE, read_groups
 from botd.model import Group
 from botd.settings import GroupSettings
+from tests.conftest import leave_out
 
 
 def of_directory(directory: Path) -> tuple[dict[str, Group], list[str]]:
@@ -65,12 +66,86 @@ def test_groups_that_include_each_other_have_the_same_nodes(tmp_path: Path) -> N
     assert groups["a"].nodes == groups["b"].nodes == ("n1", "n2")
 
 
-def test_an_include_leads_only_to_the_same_directory(tmp_path: Path) -> None:
-    directory = write(tmp_path / "group", a="#include ../secret\n#include none\nn1\n")
+def test_an_included_name_is_looked_for_in_all_directories_in_their_order(tmp_path: Path) -> None:
+    first = write(tmp_path / "1", a="#include b\n#include c\nn1\n", c="n3\n")
+    second = write(tmp_path / "2", b="#include c\nn2\n", c="n4\n")
+    groups, _ = read_groups(GroupSettings(directories=(str(first), str(second))), Path)
+    assert groups["a"].nodes == ("n1", "n2", "n3")
+    assert groups["b"].nodes == ("n2", "n3")
+
+
+def test_an_include_may_be_a_full_path(tmp_path: Path) -> None:
+    directory = write(tmp_path / "group", a=f"#include {tmp_path}/group/../elsewhere/rack\nn1\n")
+    write(tmp_path / "elsewhere", rack="n[2-3]\n")
+    groups, problems = of_directory(directory)
+    assert problems == []
+    assert groups["a"].nodes == ("n1", "n2", "n3")
+
+
+def test_an_include_of_no_file_is_told_and_opens_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
     (tmp_path / "secret").write_text("n9\n")
+    names = (
+        "../secret",
+        "./a",
+        "none",
+        f"{tmp_path}/none",
+        f"{tmp_path}/fifo",
+        "/dev/zero",
+        "/",
+        "/x\0",
+        "/" + "x" * 999,
+    )
+    directory = write(tmp_path / "group", a="".join(f"#include {name}\n" for name in names) + "n1\n")
     groups, problems = of_directory(directory)
     assert groups["a"].nodes == ("n1",)
-    assert [problem.partition(": ")[0] for problem in problems] == [f"{directory / 'a'}:1", f"{directory / 'a'}:2"]
+    assert [problem.partition(": ")[0] for problem in problems] == [f"{directory}/a:{i + 1}" for i in range(len(names))]
+    assert all(problem.isprintable() and len(problem) < 500 for problem in problems)
+
+
+def test_an_include_that_may_not_be_looked_at_costs_its_own_line(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        leave_out("only root can be another user: run `make test` as root")
+    closed = write(tmp_path / "closed", rack="n9\n")
+    directory = write(tmp_path / "group", a=f"#include {closed}/rack\nn1\n", b="n2\n")
+    (directory / "c").symlink_to(closed / "rack")
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    closed.chmod(0)
+    try:
+        os.seteuid(65533)
+        groups, problems = of_directory(directory)
+    finally:
+        os.seteuid(0)
+    assert {name: group.nodes for name, group in groups.items()} == {"a": ("n1",), "b": ("n2",)}
+    assert len(problems) == 1
+
+
+# As pdsh's own t0003-wcoll.sh has them.
+@pytest.mark.parametrize("line", ["#include", "#include ", "#include b garbage", "#included b", " #include b"])
+def test_a_line_that_begins_as_an_include_and_is_none_is_told(tmp_path: Path, line: str) -> None:
+    groups, problems = of_directory(write(tmp_path, a=f"{line}\nn1\n", b="n2\n"))
+    assert groups["a"].nodes == ("n1",)
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{tmp_path / 'a'}:1: no include")
+
+
+def test_a_hash_before_other_words_is_a_comment(tmp_path: Path) -> None:
+    assert of_directory(write(tmp_path, a="# include b\n#rack b\nn1 #include b\n"))[1] == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_that_was_saved_on_windows_is_read(tmp_path: Path, encoding: str) -> None:
+    write(tmp_path / "group", b="n3\n")
+    (tmp_path / "group" / "a").write_bytes("n1\r\nn2\r\n#include b\r\n".encode(encoding))
+    for groups, problems in (of_directory(tmp_path / "group"), of_file(tmp_path / "group" / "a")):
+        assert problems == []
+        assert groups["a"].nodes == ("n1", "n2", "n3")
+
+
+def test_the_faults_of_a_file_are_told_once_however_often_it_is_included(tmp_path: Path) -> None:
+    _, problems = of_directory(write(tmp_path, a="#include c\n", b="#include c\n", c="n[1-\n"))
+    assert len(problems) == 1
 
 
 def test_a_bad_line_is_named_and_the_rest_is_used(tmp_path: Path) -> None:
@@ -79,11 +154,20 @@ def test_a_bad_line_is_named_and_the_rest_is_used(tmp_path: Path) -> None:
     assert [problem.partition(": ")[0] for problem in problems] == [f"{tmp_path / 'a'}:{i}" for i in (2, 3, 4, 5)]
 
 
-@pytest.mark.parametrize("name", ["all", "sinfo"])
-def test_a_reserved_name_is_a_problem(tmp_path: Path, name: str) -> None:
-    groups, problems = of_directory(write(tmp_path, **{name: "n1\n"}))
+def test_a_name_with_a_meaning_of_its_own_is_a_problem(tmp_path: Path) -> None:
+    groups, problems = of_directory(write(tmp_path, sinfo="n1\n"))
     assert groups == {}
     assert "has a meaning of its own" in problems[0]
+
+
+def test_a_file_of_all_nodes_is_no_group_and_no_problem(tmp_path: Path) -> None:
+    """Debian's dsh and most sites have one; `all` is every node anyway."""
+    groups, problems = of_directory(write(tmp_path, all="n1\nuser@n2\n", a="#include all\n"))
+    assert set(groups) == {"a"}
+    assert [problem.partition(": ")[0] for problem in problems] == [f"{tmp_path / 'all'}:2"]
+    (tmp_path / "a").unlink()
+    for found in (of_directory(tmp_path), of_file(write(tmp_path / "lists", hosts="all: n1\n") / "hosts")):
+        assert found == ({}, [])
 
 
 def test_a_bad_group_name_is_a_problem(tmp_path: Path) -> None:
@@ -115,6 +199,13 @@ def test_a_hostlist_file_is_one_group_named_after_it(tmp_path: Path) -> None:
     groups, problems = of_file(path)
     assert problems == []
     assert groups == {"rack7": Group("rack7", str(path), ("n0", "n1", "n3"))}
+
+
+def test_a_hostlist_file_may_include_others_of_its_directory(tmp_path: Path) -> None:
+    directory = write(tmp_path / "lists", hosts="n1\n#include b\n", b="n2\n#include hosts\n")
+    groups, problems = of_file(directory / "hosts")
+    assert problems == []
+    assert groups == {"hosts": Group("hosts", str(directory / "hosts"), ("n1", "n2"))}
 
 
 def test_a_hostlist_file_may_name_its_groups(tmp_path: Path) -> None:
