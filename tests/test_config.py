@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botd.checks import site_checks
+from botd.checks import CHECKS, custom, df, parents, replaced, select, site_checks
 from botd.config import load_config, parse_config, read_secret, resolve_path, typed
 from botd.errors import ConfigError
 from botd.settings import SECTIONS, SETTINGS, Config
@@ -204,7 +205,6 @@ def test_a_check_of_the_site_stands_beside_the_others() -> None:
         ({"name": "Nhc"}, "lower-case"),
         ({"name": "df_x"}, "taken"),
         ({"name": "ipmi"}, "taken"),
-        ({"name": "ping"}, 'two checks named "ping"'),
         ({"command": " "}, "needs a command"),
         ({"command": "a\0b"}, "needs a command"),
         ({"value": "number of links"}, "value must be one of exit, number, text"),
@@ -221,6 +221,39 @@ def test_a_check_of_the_site_that_cannot_work_is_refused(changes: dict[str, obje
 
 def test_two_checks_of_one_name_are_refused() -> None:
     assert 'two checks named "nhc"' in refusal({"check": own()["check"] * 2})
+
+
+@pytest.mark.parametrize("name", [*custom.TAKEN, "df_tmp"])
+def test_a_name_that_says_something_else_already_is_refused(name: str) -> None:
+    assert f'[[check]] name "{name}" is taken' in refusal(own(name=name))
+
+
+def test_no_built_in_check_has_a_name_that_is_taken_or_that_a_mount_may_have() -> None:
+    names = [check.name for check in CHECKS if check is not df.CHECK]
+    assert set(names).isdisjoint({*custom.TAKEN, *parents({})} - {"ssh", "jobs"})
+    assert not [name for name in names if name.startswith("df_")]
+
+
+def test_a_site_keeps_its_check_when_an_upgrade_brings_one_of_its_name() -> None:
+    config = parse_config(own(name="last_job"))
+    checks = site_checks(config)
+    assert (checks["last_job"].command, list(checks)[-1]) == ("/usr/sbin/nhc", "last_job")
+    assert replaced(config) == ['[[check]] "last_job" takes the place of the built-in check of that name']
+    assert replaced(parse_config(own())) == []
+
+
+def test_what_needs_a_built_in_check_goes_with_it() -> None:
+    config = parse_config(own(name="ipmi_reachable"))
+    assert "ipmi_state" not in site_checks(config)
+    (note,) = replaced(config)
+    assert note.endswith("; what needs that one is left out: ipmi_state")
+
+
+def test_a_name_for_several_checks_that_an_upgrade_brings_takes_no_check_of_a_site() -> None:
+    own_ipmi = replace(CHECKS[0], name="ipmi")
+    checks = site_checks(parse_config({})) | {"ipmi": own_ipmi}
+    assert list(parents(checks)) == ["df"]
+    assert select(checks, ["ipmi"]) == ["ipmi"]
 
 
 def test_sudo_runs_the_words_and_no_shell() -> None:

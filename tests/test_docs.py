@@ -30,7 +30,7 @@ from botd.commands.serve import ONE_ARENA
 from botd.config import load_config, parse_config
 from botd.display.formats import MIME
 from botd.model import Change, Check, Facts, Option, Reading, State, SweepState
-from botd.settings import SECTIONS, SETTINGS, CustomCheck
+from botd.settings import SECTIONS, SETTINGS
 from botd.web.params import (
     ChangesQuery,
     CheckQuery,
@@ -170,10 +170,6 @@ def error_classes(cls: type[errors.BotdError] = errors.BotdError) -> Iterator[ty
         yield from error_classes(child)
 
 
-def all_checks() -> list[Check]:
-    return [*CHECKS, df.check_mount("<name>", "/path")]
-
-
 def toml(value: object) -> str:
     """A default as it would stand in the file."""
     if isinstance(value, tuple):
@@ -282,7 +278,7 @@ def test_every_section_stands_in_the_readme() -> None:
 
 def options() -> list[tuple[Check, Option]]:
     """Every option, with its check; those of a mount under all the names that its tables may have."""
-    return [(check, option) for check in all_checks() for option in check.options]
+    return [(check, option) for check in CHECKS for option in check.options]
 
 
 def check_sections() -> dict[str, Any]:
@@ -293,16 +289,15 @@ def check_sections() -> dict[str, Any]:
 
 
 def test_every_check_has_its_section_and_no_other_has_one() -> None:
-    assert set(check_sections()) == {check.name for check in CHECKS} | {"df_<name>"}
+    assert set(check_sections()) == {check.name for check in CHECKS}
     assert set(first_column("README.rst", "Check", "Question")) == set(check_sections())
 
 
-@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.name)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_a_section_says_what_the_check_is(check: Check) -> None:
-    is_mount = check.parent == "df"
-    section = check_sections()["df_<name>" if is_mount else check.name]
+    section = check_sections()[check.name]
     fields = {field[0].astext(): field[1].astext() for field in section.findall(docutils.nodes.field)}
-    assert fields["Title"] == ("the path" if is_mount else check.title)
+    assert fields["Title"] == check.title
     assert fields["Kind"] == check.kind
     assert fields["Unit"] == (check.unit or "none")
     assert fields["Needs"] == (", ".join(check.needs) or "nothing")
@@ -323,10 +318,8 @@ def test_every_option_of_a_check_stands_there_with_its_type_and_default() -> Non
 
 def test_every_table_of_options_names_the_section_of_the_file() -> None:
     titles = [t.title for t in tables("docs/checks.rst") if t.header[0] == "Option"]
-    expected = [f"[checks.{check.name}]" for check in all_checks() if check.options]
-    assert sorted(title.partition(" ")[0] for title in titles) == sorted(
-        name.replace("df_<name>", "df") for name in expected
-    )
+    expected = [f"[checks.{check.name}]" for check in CHECKS if check.options]
+    assert sorted(title.partition(" ")[0] for title in titles) == sorted(n.replace("df_<name>", "df") for n in expected)
 
 
 def test_every_end_of_a_login_stands_in_the_checks() -> None:
@@ -337,10 +330,10 @@ def test_every_state_of_a_reading_stands_in_the_checks() -> None:
     assert first_column("docs/checks.rst", "State", "Mark", "Meaning") == [state.value for state in State]
 
 
-@pytest.mark.parametrize("name", ["all", "ipmi", "cmd", "df", "df_x"])
-def test_a_name_that_is_said_to_be_taken_is_refused(name: str) -> None:
-    with pytest.raises(errors.ConfigError):
-        custom.check_command(CustomCheck(name=name, command="true"))
+def test_every_name_that_a_check_of_a_site_may_not_have_stands_in_the_checks() -> None:
+    (taken,) = [p for p in found("docs/checks.rst", docutils.nodes.paragraph) if p.astext().startswith("Names: ")]
+    named = {literal.astext() for literal in taken.findall(docutils.nodes.literal)}
+    assert named - {"_", "df_..."} == set(custom.TAKEN)
 
 
 # ---- the interface ----

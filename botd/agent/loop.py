@@ -19,7 +19,7 @@ from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
 from botd.agent.sweeps import Sweeps
-from botd.checks import Checks, select, site_checks
+from botd.checks import Checks, replaced, select, site_checks
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
 from botd.model import Clock, utc_now
 from botd.settings import Config
@@ -40,6 +40,8 @@ class Agent:
         self._clock = clock
         self._checks: Checks = site_checks(config)
         select(self._checks, config.sweep.checks)  # a wrong name must show at the start
+        for note in replaced(config):
+            log.warning("%s", note)
         self._store = Store(config)
         self._store.create()
         self._claim()

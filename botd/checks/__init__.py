@@ -1,6 +1,6 @@
-"""The checks: one file each, and `CHECKS`, the literal table of those that are always there.
+"""The checks: one file each, and `CHECKS`, the literal table of them, in the order of the columns.
 
-`site_checks` adds what the configuration adds: a `df_<name>` for each mount and the site's own checks.
+`site_checks` makes a site's checks of it: a `df_<name>` for each mount, and at the end the checks of its own.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from shlex import quote
-from typing import Any
 
 from botd import nodeset
 from botd.checks import (
@@ -38,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     uptime.CHECK,
     load.CHECK,
     users.CHECK,
+    df.CHECK,  # stands for one `df_<name>` for each line of [mounts]
     memory.CHECK,
     slurmd.CHECK,
     slurmd_log.CHECK,
@@ -53,26 +53,35 @@ Checks = Mapping[str, Check]
 
 def site_checks(config: Config) -> Checks:
     """All checks of this site, with their settings. Raises ConfigError for a setting of no known check."""
-    mounts = [df.check_mount(name, path) for name, path in config.mounts.items()]
-    own = [custom.check_command(settings) for settings in config.check]
-    found: dict[str, Check] = {}
-    for check in (*CHECKS[:5], *mounts, *CHECKS[5:], *own):
-        if check.name in found:
-            raise ConfigError(f'there are two checks named "{check.name}"; give the one in [[check]] another name')
-        shared = config.checks.get(check.parent or "", {})
-        found[check.name] = _bind(check, {**shared, **config.checks.get(check.name, {})})
+    built_in, own = _built_in(config), _own(config)
+    gone = _replaced(built_in, own)
+    found = {name: check for name, check in built_in.items() if name not in gone} | own
     for name in config.checks:
         if name not in found and name not in parents(found):
             raise ConfigError(f"[checks.{name}] names no check{did_you_mean(name, found)}")
-    return found
+    return {name: _bind(check, config) for name, check in found.items()}
+
+
+def replaced(config: Config) -> list[str]:
+    """What a person must know of built-in checks that a site's own take the place of, a sentence each.
+
+    The site's own wins: it was there before an upgrade brought the other.
+    """
+    own = _own(config)
+    gone = _replaced(_built_in(config), own)
+    lost = ", ".join(name for name in gone if name not in own)
+    more = f"; what needs that one is left out: {lost}" if lost else ""
+    return [
+        f'[[check]] "{name}" takes the place of the built-in check of that name{more}' for name in own if name in gone
+    ]
 
 
 def parents(checks: Checks) -> dict[str, list[str]]:
     """The names that stand for several checks: `df` for every `df_*`, `ipmi` for both that ask the BMC."""
-    groups: dict[str, list[str]] = {"df": []}
+    groups: dict[str, list[str]] = {check.parent: [] for check in CHECKS if check.parent and check.parent not in checks}
     for check in checks.values():
-        if check.parent:
-            groups.setdefault(check.parent, []).append(check.name)
+        if check.parent in groups:
+            groups[check.parent].append(check.name)
     return groups
 
 
@@ -118,8 +127,30 @@ def command_for(check: Check, node: str, *, guarded: bool = False) -> str:
     return nodeset.fill_in(command, node)
 
 
-def _bind(check: Check, table: Mapping[str, Any]) -> Check:
-    """The check with the settings of its `[checks.<name>]` table over its defaults."""
+def _built_in(config: Config) -> Checks:
+    """The checks of the table, with one for each mount where it says so."""
+    mounts = [df.check_mount(name, path) for name, path in config.mounts.items()]
+    return {check.name: check for row in CHECKS for check in (mounts if row is df.CHECK else [row])}
+
+
+def _own(config: Config) -> dict[str, Check]:
+    """The checks that the site adds. Raises ConfigError for one that cannot work, and for two of one name."""
+    found: dict[str, Check] = {}
+    for check in map(custom.check_command, config.check):
+        if check.name in found:
+            raise ConfigError(f'there are two checks named "{check.name}"; give one [[check]] another name')
+        found[check.name] = check
+    return found
+
+
+def _replaced(built_in: Checks, own: Checks) -> list[str]:
+    """The names of the built-in checks that the site's own take the place of, and of those that need one of them."""
+    return [name for name in built_in if not own.keys().isdisjoint(with_needs(built_in, [name]))]
+
+
+def _bind(check: Check, config: Config) -> Check:
+    """The check with the settings of its table over those of its parent's and its defaults."""
+    table = {**config.checks.get(check.parent or "", {}), **config.checks.get(check.name, {})}
     known = {option.name: option for option in check.options}
     settings = {option.name: option.default for option in check.options}
     for key, value in table.items():

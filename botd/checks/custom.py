@@ -9,12 +9,21 @@ from functools import partial
 from botd.answers import Output, Source
 from botd.checks.limits import CANNOT_RUN, judge
 from botd.errors import ConfigError
-from botd.model import Check, Facts, Finding, State
+from botd.model import REASON, SLURM, Check, Facts, Finding, State
 from botd.settings import CustomCheck
 from botd.text import clean
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+TAKEN = (
+    *("all", "cmd", "df", "ipmi"),  # several checks, or part of a path
+    *(SLURM, REASON),  # in the history they are what Slurm says
+    *("ssh", "jobs"),  # what every check of a site needs, and what /hostinfo tells as Slurm's word
+    *("node", "nodeset", "count", "groups", "state", "slurm_state", "reason_by", "reason_at"),  # columns of a table
+    *("read", "by", "since"),  # and of the page
+)
+"""Names that no check of a site may have, nor those that begin with `df_`: they mean something else already."""
 
 MAX_TIMEOUT_S = 3600
 """As long as a command of the site may take; timeout(1) takes 0 as no limit at all."""
@@ -63,9 +72,11 @@ def parse_command(spec: CustomCheck, output: Output, facts: Facts) -> Finding:
 
 
 def _validate(spec: CustomCheck) -> None:
-    if not _NAME.fullmatch(spec.name) or spec.name in ("all", "df", "ipmi", "cmd") or spec.name.startswith("df_"):
+    if not _NAME.fullmatch(spec.name):
+        raise ConfigError(f'[[check]] name "{spec.name}": use lower-case letters, digits and "_"')
+    if spec.name in TAKEN or spec.name.startswith("df_"):
         raise ConfigError(
-            f'[[check]] name "{spec.name}": use lower-case letters, digits and "_"; all, df, ipmi and cmd are taken'
+            f'[[check]] name "{spec.name}" is taken: answers say something else by it; give it another name'
         )
     if not spec.command.strip() or "\0" in spec.command:
         raise ConfigError(f'[[check]] "{spec.name}" needs a command')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from shlex import quote
@@ -22,35 +23,18 @@ TIMED_OUT = 124
 BROKEN = ("shutdown", "emergency_ro")
 """Mount options of a file system that takes no writes since an error, where `ro` is not set: ext4, Linux 6.15."""
 
-OPTIONS = (
-    Option("warn", "float", 90.0, "Used space above this percentage is a warning."),
-    Option("fail", "float", 98.0, "Used space above this percentage is a failure."),
-    Option("writable", "bool", True, "A read-only mount is a failure; `false` where it is meant to be one."),
-    Option("mounted", "bool", True, "The path must be a mount point; `false` where a plain directory will do."),
-)
-
 
 def check_mount(name: str, path: str) -> Check:
     """The check `df_<name>` of the mount at `path`, which may end with a slash."""
     path = re.sub("/+", "/", path).rstrip("/") or "/"
-    return Check(
+    return dataclasses.replace(
+        CHECK,
         name=f"df_{name}",
         title=path,
+        short_title=name,
         help=f"The file system at {path}: mounted, writable, size, free space, hung.",
-        unit="B",
-        source=Source.COMMAND,
-        # A node that cannot even tell its uptime is slow, and its mounts are not to be blamed for that.
-        needs=("ssh", "uptime"),
-        parent="df",
         command=_command(path),
         guarded=_command(path, _guard(path)),
-        parse=parse_df,
-        reads_cut=True,
-        short_title=name,
-        show=show_df,
-        sort_key=lambda value: None if value["hung"] or value["mounted"] is False else value["used_percent"],
-        plotted="free",
-        options=OPTIONS,
     )
 
 
@@ -167,3 +151,27 @@ def _guard(path: str) -> str:
     is_ours = '[ -O "$p" ] && [ "$(tr "\\0" " " 2>/dev/null <"$p/cmdline")" = "$asked" ]'
     stuck = f"if {is_ours} && sleep 1 && {is_ours}; then exit {TIMED_OUT}; fi"
     return f"asked={quote(asked)}; {for_each_process('stat', stuck)}"
+
+
+CHECK = Check(
+    name="df_<name>",
+    title="the path",
+    help="A file system: mounted, writable, size, free space, hung.",
+    unit="B",
+    source=Source.COMMAND,
+    # A node that cannot even tell its uptime is slow, and its mounts are not to be blamed for that.
+    needs=("ssh", "uptime"),
+    parent="df",
+    parse=parse_df,
+    reads_cut=True,
+    show=show_df,
+    sort_key=lambda value: None if value["hung"] or value["mounted"] is False else value["used_percent"],
+    plotted="free",
+    options=(
+        Option("warn", "float", 90.0, "Used space above this percentage is a warning."),
+        Option("fail", "float", 98.0, "Used space above this percentage is a failure."),
+        Option("writable", "bool", True, "A read-only mount is a failure; `false` where it is meant to be one."),
+        Option("mounted", "bool", True, "The path must be a mount point; `false` where a plain directory will do."),
+    ),
+)
+"""What the checks of all mounts have in common; `check_mount` makes that of one."""

@@ -10,11 +10,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from botd import __version__
 from botd.board.view import View
+from botd.checks import replaced
 from botd.documents import Document, encode, iso
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
-from botd.web.here import board, store
+from botd.web.here import board, config, store
 from botd.web.params import JsonQuery, query
 from botd.web.replies import reply
 
@@ -37,7 +38,7 @@ class HealthResource(BotdResource):
             "status": "degraded" if problems else "ok",
             "version": __version__,
             "problems": problems,
-            "notes": [view.pulse.note] if view.pulse.note else [],
+            "notes": [*([view.pulse.note] if view.pulse.note else []), *replaced(config())],
             "agent": {"alive": alive, "pid": view.pulse.agent_pid, "beat_at": iso(view.pulse.agent_beat_at)},
             "last_sweep": _last_sweep(figures),
             "node_list": {"as_of": iso(view.pulse.list_as_of), "age_s": _age_s(view), "error": view.pulse.list_error},

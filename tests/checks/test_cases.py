@@ -33,6 +33,7 @@ from botd.model import Check, Facts, Finding, Reading, SlurmNode, State
 from botd.sweep import read_answer
 
 CASES = sorted(Path(__file__).parent.glob("*/*.json"))
+FOLDERS = [*(check.name.removesuffix("_<name>") for check in CHECKS), "custom"]
 NODE = "n0001.savio2"
 Case = dict[str, Any]
 
@@ -101,7 +102,7 @@ def test_the_check_finds_what_the_case_says(path: Path) -> None:
         assert (found["state"] == State.OK) is (kind == "good")
 
 
-@pytest.mark.parametrize("check", [*(check.name for check in CHECKS), "df", "custom"])
+@pytest.mark.parametrize("check", FOLDERS)
 @pytest.mark.parametrize("kind", ["good", "bad", "garbage"])
 def test_every_check_has_cases_of_each_kind(check: str, kind: str) -> None:
     found = [path.stem for path in CASES if path.parent.name == check]
@@ -109,4 +110,4 @@ def test_every_check_has_cases_of_each_kind(check: str, kind: str) -> None:
 
 
 def test_every_folder_of_cases_belongs_to_a_check() -> None:
-    assert {path.parent.name for path in CASES} == {*(check.name for check in CHECKS), "df", "custom"}
+    assert {path.parent.name for path in CASES} == set(FOLDERS)

@@ -30,7 +30,7 @@ from botd.answers import (
     Source,
     SshState,
 )
-from botd.checks import CHECKS, Checks, site_checks
+from botd.checks import Checks, site_checks
 from botd.config import parse_config
 from botd.documents import decode, encode, reading_document
 from botd.model import Check, Facts, Reading, SlurmNode, State
@@ -207,7 +207,7 @@ def test_no_number_is_too_odd_for_a_reading(check: Check, number: str) -> None:
 
 @fuzz(30)
 @given(st.data())
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", SITE.values(), ids=lambda check: check.name)
 def test_a_check_refuses_what_it_cannot_read_as_it_is_told_to(check: Check, data: st.DataObject) -> None:
     """`Check.parse`: ValueError or LookupError, and of Outputs only those with a status unless it reads cut ones."""
     answer = data.draw(ANSWERS[check.source])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from botd.model import Reading, State
-from tests.conftest import Site
+from tests.conftest import Site, idle
 
 
 def test_it_is_well_when_agent_and_node_list_are(site: Site) -> None:
@@ -37,6 +37,15 @@ def test_it_tells_what_became_of_a_damaged_database_and_is_well(site: Site) -> N
         database.execute("UPDATE pulse SET note = 'kept as x'")
     response = site.client.get("/healthz")
     assert (response.status_code, response.get_json()["notes"]) == (200, ["kept as x"])
+
+
+def test_it_tells_which_built_in_check_a_site_has_replaced_and_is_well(make_site) -> None:
+    site = make_site({"check": [{"name": "load", "command": "mpstat"}]})
+    site.nodes(idle("n1"))
+    site.beat()
+    response = site.client.get("/healthz")
+    notes = ['[[check]] "load" takes the place of the built-in check of that name']
+    assert (response.status_code, response.get_json()["notes"]) == (200, notes)
 
 
 def test_it_is_not_well_while_slurm_fails(site: Site) -> None:
