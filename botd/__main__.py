@@ -1,7 +1,5 @@
 """`python -m botd` is the command `botd`."""
 
-import sys
+from botd.cli import run
 
-from botd.cli import main
-
-sys.exit(main())
+run()

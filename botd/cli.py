@@ -7,10 +7,10 @@ import dataclasses
 import logging
 import os
 import resource
-import signal
 import sys
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from botd import __version__
 from botd.checks import select, site_checks
@@ -18,7 +18,21 @@ from botd.config import load_config
 from botd.errors import BotdError, ConfigError
 from botd.logs import LEVELS, set_up
 
+AGENT_STOP_S = 2.0
+"""What the agent has to write down its last readings."""
+
 log = logging.getLogger(__name__)
+
+
+def run() -> NoReturn:
+    """The program: `main`, and an end that no thread which still asks a node, and no command, holds up."""
+    from botd.transport.local import end_commands
+
+    status = main()
+    with suppress(OSError):
+        sys.stdout.flush()
+    end_commands()
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,12 +100,10 @@ def _serve(args: argparse.Namespace) -> int:
 
 def _agent(args: argparse.Namespace) -> int:
     from botd.agent.loop import Agent
+    from botd.commands.ending import stop_event
 
     _make_room()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    Agent(load_config(args.config)).run(stop)
+    Agent(load_config(args.config)).run(stop_event(within_s=AGENT_STOP_S))
     return 0
 
 

@@ -77,6 +77,16 @@ def command_words(command: str) -> list[str]:
     return shlex.split(command)
 
 
+def listen_address(listen: str) -> tuple[str, int]:
+    """Host, without brackets, and port of `address:port`. Raises ConfigError."""
+    host, colon, port = listen.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
+        raise ConfigError(
+            f'cannot listen on "{listen}": [server] listen and --listen take "address:port", with a port up to 65535'
+        )
+    return host.strip("[]"), int(port)
+
+
 def read_secret(config: Config, file_name: str, variable: str) -> str:
     """A secret from its file, else from the environment variable, else empty. Raises ConfigError, without it."""
     if not file_name:
@@ -149,9 +159,7 @@ def _check_ranges(config: Config) -> None:
     policy = config.ssh.host_key_policy
     if policy not in ("reject", "accept-new", "accept-any"):
         raise ConfigError(f'[ssh] host_key_policy must be "reject", "accept-new" or "accept-any", not "{policy}"')
-    host, colon, port = config.server.listen.rpartition(":")
-    if not (colon and host and port.isdecimal() and 0 < int(port) < 65536):
-        raise ConfigError(f'[server] listen must be "address:port", not "{config.server.listen}"')
+    listen_address(config.server.listen)
 
 
 def _check_number(section: str, name: str, value: float) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from botd.demo import DemoCluster
 
 
@@ -23,6 +25,14 @@ def wait_until(true: Callable[[], Any], seconds: float = 20) -> Any:
         assert time.monotonic() < ends_at, "it never came true"
         time.sleep(0.02)
     return result
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended, also one that nobody has waited for."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Program:

@@ -43,6 +43,14 @@ def test_a_wrong_configuration_is_one_line_that_names_the_mistake(tmp_path: Path
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_an_address_that_is_none_is_one_line(command: str) -> None:
+    done = botd(command, "--listen", "nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith('botd: cannot listen on "nonsense"')
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_sweep_says_what_is_wrong_with_its_words(tmp_path: Path) -> None:
     path = tmp_path / "botd.toml"
     path.write_text('[slurm]\nsinfo = "/nonexistent/sinfo"\n[groups]\ndirectories = ["."]\n')

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from botd.demo import DemoCluster
-from tests.program import DemoProgram, free_port, wait_until
+from tests.program import DemoProgram, free_port, is_gone, wait_until
 
 NODES = 48
 
@@ -180,17 +180,19 @@ def test_a_taken_port_is_a_clear_message(program: DemoProgram) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_stops_everything_that_the_demo_started() -> None:
+@pytest.mark.parametrize(("send", "number"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGKILL)])
+def test_whatever_ends_the_demo_everything_that_it_started_ends(send: Callable[[int, int], None], number: int) -> None:
     words = [sys.executable, "-m", "botd", "demo", "--nodes", "8", "--listen", f"127.0.0.1:{free_port()}"]
     demo = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+    directory = Path(read_until(demo, "8 simulated nodes").split()[-1])
     url = read_until(demo, "botd is at").split()[3]
     wait_until(lambda: answers(url + "healthz"), 60)
     family = [psutil.Process(demo.pid), *psutil.Process(demo.pid).children(recursive=True)]
     assert len(family) >= 5
-    os.killpg(demo.pid, signal.SIGINT)
+    send(demo.pid, number)
     demo.wait(30)
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
+    wait_until(lambda: all(map(is_gone, family)), 30)
+    wait_until(lambda: not directory.exists())
 
 
 def read_until(process: subprocess.Popen[str], words: str) -> str:

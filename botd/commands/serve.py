@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from botd.commands.ending import end_with, stop_event
+from botd.config import listen_address
 from botd.errors import ConfigError
 from botd.settings import Config
 
@@ -25,7 +26,9 @@ ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """glibc gives up to 16 of many threads an arena of their own, and what answers of megabytes leave behind in each is
 never used by another: 230 MB a web process where 135 MB do (mallopt(3), glibc 2.36)."""
 
-STOP_S = 10.0
+STOP_S = 2.5
+"""Until a child that was asked to end is made to."""
+
 MAX_PAUSE_S = 30.0
 
 
@@ -41,8 +44,14 @@ class Child:
         self._started = 0.0
 
     def start(self) -> None:
-        """Starts it. It shares the terminal, so Ctrl-C reaches it too."""
-        self._process = subprocess.Popen(self._words, env=self._environment, stdin=subprocess.DEVNULL)
+        """Starts it, to end when this process does. Ctrl-C in a terminal does not reach it: it is told by `stop`."""
+        self._process = subprocess.Popen(
+            self._words,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=partial(end_with, os.getpid()),  # safe here: the supervisor has no other thread
+        )
         self._started = time.monotonic()
         log.info("started process=%s pid=%d", self.name, self._process.pid)
 
@@ -61,13 +70,17 @@ class Child:
         """Whether it said that it cannot work at all, which starting it again will not mend."""
         return self._process is not None and self._process.poll() == 2
 
-    def stop(self) -> None:
-        """Ends it: asked first, then made to."""
-        if self._process is None or self._process.poll() is not None:
+    def ask_to_end(self) -> None:
+        """Tells it to end, and does not wait for that."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def stop(self, ends_at: float) -> None:
+        """Returns when it has ended; at `ends_at` (monotonic) it is made to."""
+        if self._process is None:
             return
-        self._process.terminate()
         try:
-            self._process.wait(STOP_S)
+            self._process.wait(max(0.0, ends_at - time.monotonic()))
         except subprocess.TimeoutExpired:
             log.error("does not stop process=%s pid=%d; killing it", self.name, self._process.pid)
             self._process.kill()
@@ -75,15 +88,16 @@ class Child:
 
 
 def serve(config: Config, log_level: str) -> int:
-    """Runs web and agent until SIGINT or SIGTERM; the exit status. Raises ConfigError where the port is taken."""
+    """Runs web and agent until SIGINT, SIGTERM or SIGHUP; the exit status.
+
+    Raises ConfigError where nobody can listen as asked.
+    """
     check_port(config.server.listen)
     children = [
         Child("agent", _agent_words(config, log_level), _environment(config)),
         Child("web", _web_words(config, log_level), _web_environment(config)),
     ]
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     try:
         for child in children:
             child.start()
@@ -93,22 +107,30 @@ def serve(config: Config, log_level: str) -> int:
             for child in children:
                 child.tend()
     finally:
-        for child in reversed(children):
-            child.stop()
+        _end(children)
     return 0
 
 
+def _end(children: Sequence[Child]) -> None:
+    for child in children:
+        child.ask_to_end()
+    ends_at = time.monotonic() + STOP_S
+    for child in children:
+        child.stop(ends_at)
+
+
 def check_port(listen: str) -> None:
-    """Raises ConfigError when nobody can listen there: the port is taken, or the address is not ours."""
-    host, _, port = listen.rpartition(":")
+    """Raises ConfigError when nobody can listen there: it is no address, the port is taken, or the host not ours."""
+    host, port = listen_address(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
+            probe.bind((host, port))
+        except (OSError, ValueError) as error:  # ValueError: no name can be written like that
+            why = error.strerror if isinstance(error, OSError) else str(error)
             raise ConfigError(
-                f"cannot listen on {listen}: {error.strerror}; choose another address in [server] listen, or --listen"
+                f"cannot listen on {listen}: {why}; choose another address in [server] listen, or --listen"
             ) from error
 
 
@@ -134,10 +156,10 @@ def _web_words(config: Config, log_level: str) -> list[str]:
     options = {
         "--bind": server.listen,
         "--workers": str(server.workers),
-        "--worker-class": "gthread",
+        "--worker-class": "botd.commands.worker.Worker",
         "--threads": str(server.threads),
         "--log-level": log_level,
-        "--graceful-timeout": "3",
+        "--graceful-timeout": "2",
     }
     words = [*(word for option in options.items() for word in option), "--no-control-socket"]
     return [sys.executable, "-m", "gunicorn", *words, "wsgi:app"]
