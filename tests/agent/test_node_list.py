@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from botd.agent.node_list import NodeList
 from botd.config import load_config
+from botd.documents import decode
+from botd.errors import StoreUnavailable
+from botd.inventory.document import from_document
 from botd.model import utc_now
 from botd.store import Store
 from tests.agent.conftest import SINFO, Lone, tried
@@ -83,3 +90,132 @@ def test_a_drain_while_no_agent_ran_is_not_missed(tmp_path: Path) -> None:
         agent.terminate()
         agent.wait(20)
     assert ("slurm", "", "drained") in slurm_words(lone, "n9")
+
+
+class Listed:
+    """A node list that an agent keeps of a saved sinfo output and a folder of groups, and its store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.saved, self.groups = folder / "sinfo.txt", folder / "groups"
+        self.groups.mkdir()
+        path = folder / "botd.toml"
+        path.write_text('[slurm]\nsinfo_file = "sinfo.txt"\n[groups]\ndirectories = ["groups"]\n')
+        self._config = load_config(str(path))
+        self.store = Store(self._config)
+        self.store.create()
+        self.now = utc_now()
+        self.started()
+
+    def started(self) -> None:
+        """Another agent begins, which knows what the store holds and no more."""
+        self.kept = NodeList(self._config, self.store, lambda: self.now)
+
+    def says(self, *lines: str) -> None:
+        """Slurm says this when it is asked a minute later."""
+        self.saved.write_text("\n".join(["NODELIST REASON", *lines]) + "\n")
+        self.now += timedelta(minutes=1)
+        self.kept.refresh()
+
+    def fails(self) -> None:
+        """Slurm does not answer a minute later."""
+        self.saved.unlink()
+        self.now += timedelta(minutes=1)
+        self.kept.refresh()
+
+    def stored(self) -> list[str]:
+        """The nodes in the store."""
+        return sorted(from_document(decode(self.store.node_list() or b"")).names())
+
+    def changes(self) -> list[tuple[str, str, str]]:
+        """What is on record of reasons, oldest first."""
+        found = reversed(self.store.changes.page(limit=99))
+        return [(change.node, change.old, change.new) for change in found if change.subject == "reason"]
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Iterator[Listed]:
+    made = Listed(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_nodes_of_slurm_and_of_groups_are_in_memory_and_in_the_store(listed: Listed) -> None:
+    assert (listed.kept.inventory.names(), listed.kept.tried_at) == ((), None)
+    (listed.groups / "rack1").write_text("n[2-3]\n")
+    listed.says("n1 no IB")
+    assert set(listed.stored()) == set(listed.kept.inventory.names()) == {"n1", "n2", "n3"}
+    pulse = listed.store.pulse()
+    assert pulse.list_as_of == pulse.list_tried_at == listed.kept.tried_at == listed.now
+    assert (pulse.list_status, pulse.list_error) == (None, None)
+
+
+def test_a_list_is_written_only_where_it_changed_and_its_age_always(listed: Listed) -> None:
+    listed.says("n1 no IB")
+    listed.says("n1 no IB")
+    pulse = listed.store.pulse()
+    assert (pulse.list_revision, pulse.list_as_of) == (1, listed.now)
+    (listed.groups / "rack1").write_text("n1\n")
+    listed.says("n1 no IB")
+    assert listed.store.pulse().list_revision == 2
+
+
+def test_while_slurm_fails_its_last_nodes_stay_with_their_age_and_the_fault(listed: Listed) -> None:
+    listed.says("n1 no IB")
+    as_of = listed.now
+    listed.fails()
+    assert listed.stored() == sorted(listed.kept.inventory.names()) == ["n1"]
+    pulse = listed.store.pulse()
+    assert (pulse.list_as_of, pulse.list_tried_at, pulse.list_status) == (as_of, listed.now, 502)
+    assert "sinfo.txt" in (pulse.list_error or "")
+    listed.says("n1 no IB")
+    assert listed.store.pulse().list_error is None
+
+
+def test_groups_are_read_while_slurm_fails(listed: Listed) -> None:
+    listed.says("n1 no IB")
+    (listed.groups / "rack1").write_text("n2\n")
+    listed.fails()
+    assert listed.stored() == ["n1", "n2"]
+
+
+def test_a_slurm_that_failed_changed_nothing_and_what_it_says_next_is_held_against_its_last_list(
+    listed: Listed,
+) -> None:
+    listed.says("n1 no IB")
+    listed.fails()
+    assert listed.changes() == [("n1", "", "no IB")]
+    listed.says("n1 bad GPU")
+    assert listed.changes()[1:] == [("n1", "no IB", "bad GPU")]
+
+
+def test_an_agent_that_starts_records_what_changed_since_the_last_one_and_nothing_twice(listed: Listed) -> None:
+    listed.says("n1 no IB")
+    listed.started()
+    listed.says("n1 no IB")
+    assert len(listed.changes()) == 1
+    listed.started()
+    listed.says("n2 bad GPU")
+    assert listed.changes()[1:] == [("n1", "no IB", ""), ("n2", "", "bad GPU")]
+
+
+def test_what_an_agent_cannot_read_at_its_start_is_no_end_of_the_nodes_that_were_known(listed: Listed) -> None:
+    listed.says("n1 no IB")
+    listed.started()
+    listed.fails()
+    listed.says("n1 no IB")
+    assert listed.changes() == [("n1", "", "no IB")]
+
+
+def test_a_list_that_could_not_be_written_is_written_the_next_time(
+    listed: Listed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(listed.store, "write_node_list", full)
+        with pytest.raises(StoreUnavailable):
+            listed.says("n1 no IB")
+    assert listed.kept.tried_at is None
+    listed.says("n1 no IB")
+    assert (listed.stored(), listed.changes()) == (["n1"], [("n1", "", "no IB")])
