@@ -307,6 +307,54 @@ def test_errors_of_another_day_are_left_out(tmp_path: Path) -> None:
     assert read_log(tmp_path, old, new, b"Nov 23 20:16 error: undated") == [new.decode(), "Nov 23 20:16 error: undated"]
 
 
+@pytest.mark.parametrize("awk", ["mawk", "busybox"])
+@pytest.mark.parametrize("zone", ["UTC", "IST-5:30", "XST9:30"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[%FT%T]",
+        "[%FT%T.123]",
+        "[%FT%T+ZZ]",
+        "[%FT%T.123+ZZ]",
+        "[%b %d %T]",
+        "[%b %e %T.000123  12 slurmd 0x7f]",
+        '{"time":"%FT%T","log":"',
+        "%b %e %T n1 slurmd[7]:",
+        "%FT%T.123456+ZZ n1 slurmd[7]:",
+    ],
+)
+def test_every_form_of_time_is_read(tmp_path: Path, form: str, zone: str, awk: str) -> None:
+    """LogTimeFormat of slurm.conf(5), JSON and syslog: nothing but what is younger than a day stays."""
+    lines = [dated(form, zone, hours) for hours in (24 * 350, 24 * 31, 30, 24.5, 23.5, 0)]
+    setup = f"mount --bind {need_program(awk)} $(readlink -f $(command -v awk))"
+    assert read_log(tmp_path, *lines, env={"TZ": zone}, setup=setup) == [
+        " ".join(line.decode().split()) for line in lines[-2:]
+    ]
+
+
+def dated(form: str, zone: str, hours: float) -> bytes:
+    """A line of so many hours ago, as a node in this zone writes it."""
+    ahead_s = {"UTC": 0, "IST-5:30": 19800, "XST9:30": -34200}[zone]
+    sign, (hour, minute) = "-" if ahead_s < 0 else "+", divmod(abs(ahead_s) // 60, 60)
+    local = time.gmtime(time.time() + ahead_s - hours * 3600)
+    return f"{time.strftime(form.replace('+ZZ', f'{sign}{hour:02}:{minute:02}'), local)} error: x".encode()
+
+
+def test_a_time_in_utc_is_read_as_one(tmp_path: Path) -> None:
+    old, new = (time.strftime("%FT%TZ error: x", time.gmtime(time.time() - 3600 * hours)) for hours in (24.5, 23.5))
+    assert read_log(tmp_path, old.encode(), new.encode(), env={"TZ": "IST-5:30"}) == [new]
+
+
+@pytest.mark.parametrize("line", ["[1234567] error: x", "error: x", "[Foo 23 20:16:54] error: x", "? error: x"])
+def test_a_line_of_no_age_says_so(tmp_path: Path, line: str) -> None:
+    """LogTimeFormat clock and omit, and what no Slurm writes."""
+    log = tmp_path / "slurmd.log"
+    log.write_text(f"{stamp(1)} error: y\n{line}\n")
+    found = findings({"checks": {"slurmd_log": {"path": str(log)}}}, ["slurmd_log"])["slurmd_log"]
+    assert found.value[1] == line
+    assert found.detail == f"age unknown of 1 of 2, the last: {line}"
+
+
 def test_a_cancelled_job_is_no_error_of_the_node(tmp_path: Path) -> None:
     line = f"{stamp(0)} [7.batch] error: *** JOB 7 ON n1 CANCELLED AT 2026-11-23T20:16:54 DUE TO TIME LIMIT ***"
     assert read_log(tmp_path, line.encode()) == []
