@@ -9,12 +9,16 @@ from botd.model import Check, Facts, Finding, Option, State
 NOBODY = (65534, 2**32 - 2)
 """The uids of what has no owner here: nfsnobody, unmapped ids; the second is -2 as 32 bits."""
 
+DYNAMIC = range(61184, 65520)
+"""The uids that systemd lends to services while they run (systemd.exec(5), DynamicUser=)."""
+
 
 def parse_users(output: Output, facts: Facts) -> Finding:
     """The names of users with processes and no running job on this node, sorted.
 
-    Judged by the running jobs, not by a list of names. System accounts (below `min_uid`, or in `ignore`), nobody
-    and botd's own login, which the first line names, do not count. A user without a name here is named by uid.
+    Judged by the running jobs, not by a list of names. System accounts (below `min_uid`, or in `ignore`), nobody, the
+    dynamic users of systemd and botd's own login, which the first line names, do not count. A user without a name here
+    is named by uid.
     """
     # botd
     #     0 root
@@ -41,7 +45,7 @@ def _account(line: str) -> tuple[int, str]:
 
 
 def _counts(uid: int, facts: Facts) -> bool:
-    return uid >= int(facts.settings["min_uid"]) and uid not in NOBODY
+    return uid >= int(facts.settings["min_uid"]) and uid not in NOBODY and uid not in DYNAMIC
 
 
 CHECK = Check(
@@ -51,12 +55,16 @@ CHECK = Check(
     source=Source.COMMAND,
     needs=("ssh", "jobs"),
     # ps prints a uid for a name of more than 32 characters, as directories have them (procps 3.3); the third word
-    # of the line is the effective uid (proc_pid_status(5)).
+    # of the line is the effective uid (proc_pid_status(5)). What no account has is a sub-uid of somebody's container
+    # (subuid(5)); an account comes first, as directories give out the same numbers. An owner who is gone is still told.
     command=f"""\
 {ALL_VISIBLE}; id -un 2>/dev/null
 grep -h '^Uid:' /proc/[0-9]*/status 2>/dev/null | cut -f 3 | sort -nu | while read -r uid; do
-[ "$uid" -ge {{min_uid}} ] || continue; entry=$(getent passwd "$uid"); name=${{entry%%:*}}; echo "$uid ${{name:-$uid}}"
-done""",
+[ "$uid" -ge {{min_uid}} ] || continue; entry=$(getent passwd "$uid") || {{
+entry=$(awk -F: -v uid="$uid" 'uid >= $2 && uid < $2 + $3 {{ print $1 "::" $2; exit }}' /etc/subuid 2>/dev/null)
+[ -z "$entry" ] || entry=$(getent passwd "${{entry%%:*}}" || echo "$entry"); }}
+name=${{entry%%:*}}; entry=${{entry#*:*:}}; entry=${{entry%%:*}}; echo "${{entry:-$uid}} ${{name:-$uid}}"
+done | sort -nu""",
     parse=parse_users,
     options=(
         Option("min_uid", "int", 1000, "Accounts below this uid belong to the system."),

@@ -237,6 +237,48 @@ def test_a_name_longer_than_ps_prints_is_whole(tmp_path: Path) -> None:
     assert (with_job.state, with_job.value) == (State.OK, [])
 
 
+SUB_UIDS = (
+    "lxd:1:9\nroot:900000:65536\nalice:100000:65536\n# more\n54321:200000:65536\nghost:300000:65536\nbob:54000:1000\n"
+)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize(
+    ("uid", "names"),
+    [
+        (100_000, ["alice"]),
+        (165_535, ["alice"]),
+        (165_536, ["165536"]),
+        (900_005, []),
+        (200_001, ["bob"]),
+        (300_001, ["ghost"]),
+        (54_321, ["bob"]),
+        (54_400, ["bob"]),
+    ],
+)
+def test_the_containers_of_a_user_belong_to_the_user(tmp_path: Path, uid: int, names: list[str], shell: str) -> None:
+    """Rootless containers run as sub-uids (subuid(5)); an account of that number is meant before the range."""
+    accounts = "alice:x:54444:1::/:/bin/sh\nbob:x:54321:1::/:/bin/sh\n"
+    (tmp_path / "passwd").write_text(Path("/etc/passwd").read_text() + accounts)
+    (tmp_path / "subuid").write_text(SUB_UIDS)
+    (tmp_path / "etc").mkdir()
+    setup = f"{overlaid(tmp_path)}; {process_of(uid)}{process_of(uid)}"
+    assert findings({}, ["users"], setup=setup, shell=shell)["users"].value == names
+    jobs = tuple(Job("7", name, "RUNNING") for name in names)
+    assert findings({}, ["users"], setup=setup, shell=shell, jobs=jobs)["users"].value == []
+
+
+def overlaid(folder: Path) -> str:
+    """Puts passwd and subuid of this folder into /etc, where there may be no subuid yet."""
+    etc = folder / "etc"
+    return f"cp -a /etc/. {etc}; cp {folder}/passwd {folder}/subuid {etc}; mount --bind {etc} /etc"
+
+
+@pytest.mark.parametrize("uid", [61_184, 65_519])
+def test_a_dynamic_user_of_systemd_is_nobody(uid: int) -> None:
+    assert findings({}, ["users"], setup=process_of(uid))["users"].value == []
+
+
 def test_own_login_and_nobody_do_not_count() -> None:
     setup = process_of(65534) + process_of(65533)
     assert findings({}, ["users"], setup=setup, before=USER)["users"].value == []
