@@ -118,10 +118,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition of Slurm; `usual` is the one that jobs go to which name none."""
+    """One partition of Slurm; jobs that name none go to the `usual` one; who asks is told of a `hidden` one."""
 
     name: str
     usual: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

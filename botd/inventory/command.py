@@ -1,15 +1,20 @@
-"""One Slurm command: started with a time limit, and every way in which it can fail made one sentence."""
+"""One question to Slurm: what every command is told, its time limit, and each of its failures made one sentence."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeVar
 
 from botd.config import command_words
 from botd.errors import SlurmFailed, SlurmTimeout
 from botd.settings import SlurmSettings
 from botd.text import shown
 from botd.transport.local import CommandMissing, CommandTimeout, Completed, LocalCommandError, run_command
+
+log = logging.getLogger(__name__)
 
 SEE_SLURMCTLD = "see whether slurmctld answers `scontrol ping`"
 """The next step where Slurm itself does not answer."""
@@ -20,31 +25,74 @@ SEE_SLURMDBD = "see whether slurmdbd answers `sacctmgr show cluster`"
 ADVICE = "If munged is up, restart with"
 """Begins what Slurm's commands say first when munge is away; what is wrong stands in the next line (22.05)."""
 
-DEFAULTS = ("SINFO_", "SQUEUE_", "SACCT_", "SCONTROL_", "SLURM_TIME_FORMAT")
-"""Variables by which a user changes what Slurm's commands print (squeue(1), ENVIRONMENT VARIABLES).
+SCOPE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "sinfo": ("--all", "--local"),
+        "scontrol": ("--all", "--local"),
+        "squeue": ("--all", "--local"),
+        "sacct": ("--allusers", "--local"),
+    }
+)
+"""What stands in every call, so that it is answered for exactly this cluster.
 
-SQUEUE_STATES in the agent's environment would hide live jobs; SLURM_CONF and its kind stay.
+Without `--all` an ordinary user is not told of hidden partitions, of those that it may not use, and by scontrol not
+even of the nodes that are in no other (seen in 22.05). Without `--local` a federation with `fed_display`
+(slurm.conf(5)) answers for all of its clusters.
 """
 
-BROKEN_OFF = (b"Connection reset by peer", b"Zero Bytes were transmitted or received")
-"""What a command says when slurmctld ended while it was asked, as in every restart (22.05). Where nobody listens, the
-commands wait for slurmctld by themselves."""
+DEFAULTS = (
+    "SINFO_",
+    "SQUEUE_",
+    "SACCT_",
+    "SCONTROL_",
+    "SLURM_CLUSTERS",
+    "SLURM_TIME_FORMAT",
+    "SLURM_BITSTR_LEN",
+    "SLURM_DEBUG_FLAGS",
+    "SLURM_JSON",
+)
+"""How the names of variables begin by which a user changes what Slurm's commands print or whom they ask.
+
+From ENVIRONMENT VARIABLES in sinfo(1), squeue(1), sacct(1) and scontrol(1), Slurm 22.05 to 25.11. SQUEUE_STATES in the
+agent's environment would hide live jobs. SLURM_CONF and its kind, which say where Slurm is, stay.
+"""
+
+NOT_STARTED = (126, 127)
+"""How env(1), a shell and their like end that could not start, or did not find, the program that they were given."""
+
+T = TypeVar("T")
 
 
-def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> bytes:
-    """What the command configured as `[slurm] <tool>` prints with these options, which must only read.
+class NoAnswer(SlurmFailed):
+    """Raised where a command ended without an answer, as while slurmctld is away for a moment."""
 
-    It is asked once more where slurmctld ended in the middle of its answer.
+
+def ask_slurm(settings: SlurmSettings, tool: str, options: Sequence[str], read: Callable[[bytes], T]) -> T:
+    """What `read` makes of the output of the command `[slurm] <tool>` with these options, which must only read.
+
+    A command that ends early without an answer is asked once more, whatever it says: while slurmctld or munged is
+    restarted the words differ with the version and with the moment, and `sinfo --json` of 22.05 even ends with 0, and
+    an empty document. Where nobody listens the commands wait by themselves; where less than half of the time is
+    left there is no second try.
     Raises SlurmFailed when there is no such command or it does not end with 0, SlurmTimeout when it does not
     end in time. The message holds the first line that it wrote to standard error and that is no advice.
     """
-    command = getattr(settings, tool)
     ends_at = time.monotonic() + settings.timeout
     try:
-        words = [*command_words(command), *options]
-        completed = run_command(words, timeout_s=settings.timeout, hide=DEFAULTS)
-        if completed.status != 0 and any(text in completed.stderr for text in BROKEN_OFF):
-            completed = run_command(words, timeout_s=ends_at - time.monotonic(), hide=DEFAULTS)
+        return read(_output(settings, tool, options, ends_at))
+    except NoAnswer as error:
+        if ends_at - time.monotonic() < settings.timeout / 2:
+            raise
+        log.debug("asking once more: %s", error)
+    return read(_output(settings, tool, options, ends_at))
+
+
+def _output(settings: SlurmSettings, tool: str, options: Sequence[str], ends_at: float) -> bytes:
+    """What one run of the command prints. Raises NoAnswer, SlurmFailed, SlurmTimeout."""
+    command = getattr(settings, tool)
+    try:
+        words = [*command_words(command), *SCOPE[tool], *options]
+        completed = run_command(words, timeout_s=ends_at - time.monotonic(), hide=DEFAULTS)
     except CommandMissing as error:
         raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error
     except CommandTimeout as error:
@@ -54,7 +102,8 @@ def run_slurm(settings: SlurmSettings, tool: str, options: Sequence[str]) -> byt
     except (LocalCommandError, ValueError) as error:
         raise SlurmFailed(f'cannot run "{command}": {shown(str(error), 200)}; check [slurm] {tool}') from error
     if completed.status != 0:
-        raise SlurmFailed(f'"{command}" {_ending(completed)}; run it by hand as the user of the agent')
+        kind = SlurmFailed if completed.status in NOT_STARTED else NoAnswer
+        raise kind(f'"{command}" {_ending(completed)}; run it by hand as the user of the agent')
     return completed.stdout
 
 

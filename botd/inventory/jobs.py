@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 from botd.answers import Job
 from botd.errors import BadNodeset, SlurmFailed
-from botd.inventory.command import run_slurm, token_rows, unreadable
+from botd.inventory.command import ask_slurm, token_rows, unreadable
 from botd.inventory.saved import parse_time
 from botd.model import Clock, utc_now
 from botd.nodeset import expand
@@ -42,7 +42,7 @@ def running_jobs(settings: SlurmSettings, *, known: Container[str]) -> dict[str,
     would make its node look idle.
     """
     token = secrets.token_hex(8)
-    output = run_slurm(settings, "squeue", ("-h", "-a", f"--format={token}|{QUEUE_FIELDS}"))
+    output = ask_slurm(settings, "squeue", ("-h", f"--format={token}|{QUEUE_FIELDS}"), bytes)
     jobs: dict[str, list[Job]] = {}
     for job, nodes in parse_queue(output.decode("utf-8", "replace"), token):
         for node in nodes:
@@ -60,12 +60,12 @@ def last_jobs(settings: SlurmSettings, nodes: Sequence[str], *, clock: Clock = u
         return None
     if not nodes:
         return {}
-    options = ["-n", "-P", "-X", "-a", "-S", "now-1day", "-E", "now", "-o", LAST_FIELDS]
+    options = ["-n", "-P", "-X", "-S", "now-1day", "-E", "now", "-o", LAST_FIELDS]
     listed = ",".join(nodes)
     if len(listed) < MAX_ARGUMENT:
         options += ["-N", listed]
     try:
-        output = run_slurm(settings, "sacct", options)
+        output = ask_slurm(settings, "sacct", options, bytes)
     except SlurmFailed as error:
         if DISABLED in str(error):
             return None

@@ -19,7 +19,7 @@ from typing import Any
 
 from botd.errors import BadNodeset, SlurmFailed, SlurmTimeout
 from botd.inventory import states
-from botd.inventory.command import SEE_SLURMCTLD, run_slurm, token_rows, unreadable
+from botd.inventory.command import SEE_SLURMCTLD, NoAnswer, ask_slurm, token_rows, unreadable
 from botd.inventory.problems import Problems
 from botd.inventory.saved import parse_saved, parse_time
 from botd.model import SlurmNode
@@ -44,7 +44,7 @@ class Way(Enum):
     DELIMITED = "sinfo --format"
 
 
-class _NothingListed(SlurmFailed):
+class _NothingListed(NoAnswer):
     """Raised when Slurm answered in full, and with no node."""
 
 
@@ -83,7 +83,7 @@ class SlurmReader:
 
 def generate_sinfo(settings: SlurmSettings, *options: str) -> bytes:
     """What `sinfo` prints with these options. Raises SlurmFailed, SlurmTimeout."""
-    return run_slurm(settings, "sinfo", options)
+    return ask_slurm(settings, "sinfo", options, bytes)
 
 
 def sinfo_list_to_node_list(nodes: Iterable[SlurmNode]) -> list[SlurmNode]:
@@ -127,11 +127,15 @@ def _ask_by(settings: SlurmSettings, way: Way) -> list[SlurmNode]:
     """The nodes by one way. Raises SlurmFailed when this Slurm does not have that way."""
     if way is Way.DELIMITED:
         token = secrets.token_hex(8)
-        output = generate_sinfo(settings, "-h", "-N", "-a", f"--format={token}|{FIELDS}")
-        return _some(parse_delimited(output.decode("utf-8", "replace"), token), way)
-    if way is Way.SINFO_JSON:
-        return _nodes_in(generate_sinfo(settings, "-a", "--json"), way)
-    return _nodes_in(run_slurm(settings, "scontrol", ("show", "nodes", "--json")), way)
+        options = ("-h", "-N", f"--format={token}|{FIELDS}")
+        return ask_slurm(settings, "sinfo", options, lambda output: _rows_in(output, token))
+    tool, *options = way.value.split()
+    return ask_slurm(settings, tool, options, lambda output: _nodes_in(output, way))
+
+
+def _rows_in(output: bytes, token: str) -> list[SlurmNode]:
+    """The nodes of the printed rows."""
+    return _some(parse_delimited(output.decode("utf-8", "replace"), token), Way.DELIMITED)
 
 
 def _nodes_in(output: bytes, way: Way) -> list[SlurmNode]:

@@ -194,6 +194,28 @@ def test_a_column_that_only_the_real_one_has_is_refused_with_those_there_are(twe
     assert done.err.startswith(b"the demo has no column %L: it has ")
 
 
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("sinfo -h -N -o %N", True),
+        ("sinfo -h -N -p vector0 -o %N", False),
+        ("sinfo --all --local -h -N -o %N", False),
+        ("sinfo --json", False),
+        ("scontrol show nodes", True),
+        ("scontrol show node n0000.vector0", True),
+        ("scontrol --all --local show nodes", False),
+        ("squeue -h -o %N", True),
+        ("squeue --all --local -h -o %N", False),
+        ("sacct -n -P -o nodelist", False),
+    ],
+)
+def test_a_hidden_partition_is_told_of_as_slurm_does(twelve: ClusterState, line: str, hidden: bool) -> None:
+    partitions = (*PARTITIONS[:2], Partition("vector0", hidden=True))
+    state = ClusterState(twelve.nodes.values(), twelve.running, lambda: NOW, partitions=partitions)
+    shown = run(state, line).out.replace(b"Node n0000.vector0 not found", b"")
+    assert (b"n0000.vector0" in shown or b"n[0000,0002].vector0" in shown) is not hidden
+
+
 def test_scontrol_says_that_a_node_is_not_found(twelve: ClusterState) -> None:
     assert run(twelve, "scontrol show node nowhere") == Printed(b"Node nowhere not found\n", status=1)
 

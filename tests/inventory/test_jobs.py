@@ -67,7 +67,7 @@ def test_it_asks_once_for_all_nodes_and_hidden_partitions(make_tool: MakeTool, c
     running_jobs(squeue(command), known=KNOWN)
     running_jobs(squeue(command), known=KNOWN)
     first, second = calls_of(command)
-    assert first.startswith("-h -a --format=")
+    assert first.startswith("--all --local -h --format=")
     assert first.endswith("|%i|%u|%T|%M|%N|%j")
     assert first != second  # the token is new each time
 
@@ -131,23 +131,48 @@ def test_a_failing_command_is_an_error_for_both(
         last(settings, "n1")
 
 
-@pytest.mark.parametrize("said", ["Connection reset by peer", "Zero Bytes were transmitted or received"])
-def test_an_answer_that_broke_off_is_asked_for_once_more(make_tool: MakeTool, calls_of: Calls, said: str) -> None:
-    error = f"echo 'slurm_load_jobs error: {said}' >&2; exit 1"
-    restarted = make_tool("restarted", f'[ $(wc -l <"$calls") = 2 ] || {{ {error}; }}')
+FAILURES = (
+    "echo 'slurm_load_jobs error: Connection reset by peer' >&2; exit 1",
+    "echo 'slurm_load_jobs error: Unexpected missing socket error' >&2; exit 1",
+    "echo 'words of another version' >&2; exit 3",
+    "exit 1",
+    "kill -SEGV $$",
+)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_command_that_fails_early_is_asked_once_more_whatever_it_says(
+    make_tool: MakeTool, calls_of: Calls, failure: str
+) -> None:
+    restarted = make_tool("restarted", f'[ $(wc -l <"$calls") = 2 ] || {{ {failure}; }}')
     assert running_jobs(squeue(restarted), known=KNOWN) == {}
-    gone = make_tool("gone", error)
-    with pytest.raises(SlurmFailed, match=said):
+    assert last(sacct(make_tool("accounts", f'[ $(wc -l <"$calls") = 2 ] || {{ {failure}; }}')), "n1") == {}
+    gone = make_tool("gone", failure)
+    with pytest.raises(SlurmFailed, match=r"failed with status|died of signal"):
         running_jobs(squeue(gone), known=KNOWN)
     assert [len(calls_of(each)) for each in (restarted, gone)] == [2, 2]
 
 
-def test_an_answer_that_broke_off_is_asked_for_within_the_time_limit(make_tool: MakeTool, calls_of: Calls) -> None:
-    error = "echo 'slurm_load_jobs error: Connection reset by peer' >&2; exit 1"
-    command = make_tool("squeue", f'[ $(wc -l <"$calls") = 2 ] && exec sleep 60; {error}')
-    with pytest.raises(SlurmTimeout, match="did not end within"):
-        running_jobs(SlurmSettings(squeue=command, timeout=0.5), known=KNOWN)
+def test_a_second_question_has_what_is_left_of_the_time(make_tool: MakeTool, calls_of: Calls) -> None:
+    command = make_tool("squeue", '[ $(wc -l <"$calls") = 2 ] && exec sleep 60; exit 1')
+    with pytest.raises(SlurmTimeout, match="did not end within 2 s"):
+        running_jobs(SlurmSettings(squeue=command, timeout=2.0), known=KNOWN)
     assert len(calls_of(command)) == 2
+
+
+def test_a_command_that_has_waited_long_by_itself_is_not_asked_again(make_tool: MakeTool, calls_of: Calls) -> None:
+    command = make_tool("squeue", "sleep 0.6; echo 'Unable to contact slurm controller' >&2; exit 1")
+    with pytest.raises(SlurmFailed):  # a timeout where the machine is busy
+        running_jobs(SlurmSettings(squeue=command, timeout=1.0), known=KNOWN)
+    assert len(calls_of(command)) == 1
+
+
+@pytest.mark.parametrize("script", ["exec env /nonexistent/squeue", "exec sh -c /etc/passwd"])
+def test_a_command_that_is_not_there_is_not_asked_twice(make_tool: MakeTool, calls_of: Calls, script: str) -> None:
+    command = make_tool("squeue", script)
+    with pytest.raises(SlurmFailed, match=r"failed with status 12[67]"):
+        running_jobs(squeue(command), known=KNOWN)
+    assert len(calls_of(command)) == 1
 
 
 def test_a_missing_command_is_named() -> None:
@@ -165,9 +190,8 @@ def test_it_gives_the_newest_job_of_each_node_from_a_jobcomp_file(make_tool: Mak
         "n1": Job("8", "root", "CANCELLED", exit_code="0:0", ended_at=datetime(2026, 11, 23, 20, 54, 53, tzinfo=UTC)),
         "n9": Job("7", "root", "FAILED", exit_code="3:0", ended_at=datetime(2026, 11, 23, 20, 54, 52, tzinfo=UTC)),
     }
-    assert calls_of(command) == [
-        "-c -n -P -X -a -S now-1day -E now -o JobID,User,State,ExitCode,Start,End,NodeList -N n0,n1,n5,n9"
-    ]
+    options = "--allusers --local -n -P -X -S now-1day -E now -o JobID,User,State,ExitCode,Start,End,NodeList"
+    assert calls_of(command) == [f"-c {options} -N n0,n1,n5,n9"]
 
 
 def test_of_jobs_on_one_node_the_one_that_ended_last_counts(make_tool: MakeTool) -> None:
@@ -216,11 +240,28 @@ def test_a_job_that_ended_counts_before_one_that_runs() -> None:
     assert jobs["n2"].ended_at is None
 
 
-def test_a_setting_of_the_users_own_hides_no_job(make_tool: MakeTool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SQUEUE_STATES", "PENDING")
-    monkeypatch.setenv("SLURM_CONF", "/etc/slurm/slurm.conf")
+OWN = {
+    "SQUEUE_STATES": "PENDING",
+    "SACCT_FORMAT": "JobID",
+    "SINFO_PARTITION": "debug",
+    "SCONTROL_FUTURE": "1",
+    "SLURM_CLUSTERS": "other",
+    "SLURM_TIME_FORMAT": "relative",
+    "SLURM_BITSTR_LEN": "8",
+    "SLURM_DEBUG_FLAGS": "Protocol",
+    "SLURM_JSON": "compact",
+}
+PLACES = {"SLURM_CONF": "/etc/slurm/slurm.conf", "SLURM_CONF_SERVER": "ctl:6817", "SLURM_SACK_SOCKET": "/run/sack"}
+
+
+def test_a_setting_of_the_users_own_changes_no_answer_and_slurm_is_still_found(
+    make_tool: MakeTool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**OWN, **PLACES}.items():
+        monkeypatch.setenv(name, value)
     command = make_tool("squeue", 'env >"$(dirname "$0")/environment"')
     running_jobs(squeue(command), known=KNOWN)
-    environment = Path(command).with_name("environment").read_text()
-    assert "SQUEUE_STATES" not in environment
-    assert "SLURM_CONF=/etc/slurm/slurm.conf" in environment
+    lines = Path(command).with_name("environment").read_text().splitlines()
+    environment = dict(line.partition("=")[::2] for line in lines)
+    assert OWN.keys() & environment.keys() == set()
+    assert {name: environment[name] for name in PLACES} == PLACES

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from botd.inventory.command import SCOPE
 from botd.inventory.jobs import LAST_FIELDS, QUEUE_FIELDS
 from botd.inventory.slurm import FIELDS
 from tests.lab.cluster import Lab
@@ -42,11 +43,11 @@ REASONS: tuple[str | bytes, ...] = (
 )
 
 # What botd asks for, with its own lists of fields; it writes a new token into each call.
-SINFO_JSON = ["sinfo", "-a", "--json"]
-SCONTROL_JSON = ["scontrol", "show", "nodes", "--json"]
-SINFO_FORMAT = ["sinfo", "-h", "-N", "-a", f"--format=@TOKEN@|{FIELDS}"]
-SQUEUE = ["squeue", "-h", "-a", f"--format=@TOKEN@|{QUEUE_FIELDS}"]
-SACCT_OPTIONS = ["-n", "-P", "-X", "-a", "-S", "now-1day", "-E", "now", "-o", LAST_FIELDS]
+SINFO_JSON = ["sinfo", *SCOPE["sinfo"], "--json"]
+SCONTROL_JSON = ["scontrol", *SCOPE["scontrol"], "show", "nodes", "--json"]
+SINFO_FORMAT = ["sinfo", *SCOPE["sinfo"], "-h", "-N", f"--format=@TOKEN@|{FIELDS}"]
+SQUEUE = ["squeue", *SCOPE["squeue"], "-h", f"--format=@TOKEN@|{QUEUE_FIELDS}"]
+SACCT_OPTIONS = [*SCOPE["sacct"], "-n", "-P", "-X", "-S", "now-1day", "-E", "now", "-o", LAST_FIELDS]
 SACCT = ["sacct", *SACCT_OPTIONS]
 
 Table = Mapping[str, list[str]]

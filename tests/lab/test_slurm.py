@@ -9,7 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from botd.inventory.jobs import running_jobs
+from botd.inventory.jobs import last_jobs, running_jobs
+from botd.inventory.slurm import SlurmReader
 from botd.settings import SlurmSettings
 from tests.lab import net
 from tests.lab.program import LabProgram
@@ -25,10 +26,13 @@ def listed(program: LabProgram) -> dict[str, Any]:
     return {node["node"]: node for node in program.json("/api/v1/sinfo?max_age=0")["nodes"]}
 
 
-def is_connected(program: str, address: str) -> bool:
-    """Whether a process of this program has a connection to the address."""
-    pids = {process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == program}
-    return any(each.pid in pids and each.raddr and each.raddr.ip == address for each in psutil.net_connections("tcp"))
+def is_asking(tool: str, away: tuple[str, ...]) -> bool:
+    """Whether one of these tools runs, and where slurmctld hangs is connected to it."""
+    pids = {process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == tool}
+    if "hang_slurmctld" not in away:
+        return bool(pids)
+    connections = psutil.net_connections("tcp")
+    return any(each.pid in pids and each.raddr and each.raddr.ip == net.CONTROLLER for each in connections)
 
 
 @pytest.mark.parametrize("reason", [*REASONS, LONG])
@@ -107,17 +111,34 @@ def test_the_last_job_of_a_node_comes_from_the_accounting(program: LabProgram) -
     program.lab.do("make_idle", node)
 
 
-def test_a_slurmctld_that_is_killed_while_it_is_asked_and_comes_back_costs_no_answer(program: LabProgram) -> None:
-    """It hangs first, so that the kill is sure to meet squeue in the middle of a request."""
-    lab = program.lab
-    settings = SlurmSettings(squeue=f"env SLURM_CONF={lab.slurm.config} squeue", timeout=60.0)
-    lab.do("hang_slurmctld")
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(running_jobs, settings, known=set(program.names))
-        wait_until(lambda: is_connected("squeue", net.CONTROLLER))
-        lab.do("kill_slurmctld")
-        lab.do("start_slurmctld")
-        assert asked.result() == {}
+AWAY = {
+    "killed while it is asked": (("hang_slurmctld",), ("kill_slurmctld", "start_slurmctld")),
+    "ended while it is asked": (("hang_slurmctld",), ("stop_slurmctld", "resume_slurmctld", "start_slurmctld")),
+    "stopped for a moment": (("hang_slurmctld",), ("resume_slurmctld",)),
+    "started while it is asked": (("kill_slurmctld",), ("start_slurmctld",)),
+    "without its network": (("cut_slurmctld",), ("join_slurmctld",)),
+    "without munge": (("stop_munged",), ("start_munged",)),
+}
+"""How Slurm is away for a moment: what is done before it is asked, and what while the commands wait."""
+
+
+@pytest.mark.parametrize("how", AWAY)
+def test_a_slurm_that_is_away_for_a_moment_costs_no_answer(program: LabProgram, how: str) -> None:
+    lab, (before, meanwhile) = program.lab, AWAY[how]
+    words = f"env SLURM_CONF={lab.slurm.config}"
+    settings = SlurmSettings(sinfo=f"{words} sinfo", squeue=f"{words} squeue", sacct=f"{words} sacct", timeout=120.0)
+    for verb in before:
+        lab.do(verb)
+    with ThreadPoolExecutor(3) as pool:
+        nodes = pool.submit(SlurmReader(settings).read)
+        jobs = pool.submit(running_jobs, settings, known=set(program.names))
+        last = pool.submit(last_jobs, settings, program.names)
+        wait_until(lambda: all(is_asking(tool, before) for tool in ("sinfo", "squeue")))
+        for verb in meanwhile:
+            lab.do(verb)
+        assert {node.node for node in nodes.result()} == set(program.names)
+        assert jobs.result() == {}
+        assert last.result() is not None
     for job in lab.slurm.run("squeue", "-h", "-o", "%i").split():
         lab.slurm.run("scancel", job)  # one that had ended, which slurmctld had not saved, is in the queue again
 

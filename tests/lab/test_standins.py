@@ -20,6 +20,7 @@ from botd.demo.state import CHANGES, ClusterState
 from botd.demo.tools import sacct, sinfo, squeue
 from botd.demo.tools.scontrol import COMMANDS
 from botd.demo.tools.table import OPTIONS
+from botd.inventory.command import SCOPE
 from botd.inventory.jobs import LAST_FIELDS, QUEUE_FIELDS
 from botd.inventory.slurm import FIELDS
 from botd.settings import PingSettings
@@ -59,6 +60,9 @@ def both(lab: Lab) -> Iterator[Both]:
         mend_lab(lab)
 
 
+ALL = {tool: " ".join(options) for tool, options in SCOPE.items()}
+"""What botd says to each tool in every call."""
+
 SINFO = (
     *("sinfo", "sinfo -h", "sinfo --noheader", "sinfo -N", "sinfo --Node", "sinfo -R", "sinfo --list-reasons"),
     *("sinfo -a", "sinfo --all", "sinfo -V", "sinfo --version", "sinfo -hN", "sinfo -N -R", "sinfo -h -R -a"),
@@ -73,14 +77,21 @@ SINFO = (
     *("sinfo -t drain", "sinfo --states=down,idle", "sinfo -t mixed -N", "sinfo -t alloc", "sinfo -h -t drained -o %N"),
     *("sinfo -t draining -o '%N %t'", "sinfo -R -t down"),
     # as botd asks, and as people save lists for it
-    f"sinfo -h -N -a --format='0123|{FIELDS}'",
+    f"sinfo {ALL['sinfo']} -h -N --format='0123|{FIELDS}'",
     *("sinfo -R -S %E -o '%N %6t %19H %9u %E'", "sinfo -R -S %E -o '%9u %19H %6t %N %E'"),
     "sinfo -h -N -R -S %E --format='%N|%T|%U|%H|%P|%E'",
     # wrong ones
     *("sinfo --nope", "sinfo -x", "sinfo -o", "sinfo --format", "sinfo --noheader=1", "sinfo -t bogus"),
     *("sinfo -o %y", "sinfo -o '%N%y'", "sinfo extra"),
 )
-SINFO_JSON = ("sinfo --json", "sinfo -a --json")
+HIDDEN = (
+    *("sinfo", "sinfo -N", "sinfo -a", "sinfo -N --all --local -o '%P %N'", "sinfo -p vector0", "sinfo -n {idle}"),
+    *("scontrol show nodes", "scontrol show node {idle}", "scontrol --all --local show nodes -o"),
+    *("scontrol show node {idle},{drained} -o", "squeue -h -o '%i %N'", "squeue --all --local -h -o '%i %N'"),
+    *("squeue -h -j {job} -o %i", "sacct --allusers --local -X -j {mine} -o jobid,partition"),
+)
+"""Asked as an ordinary user while the partition of {idle} is hidden."""
+SINFO_JSON = ("sinfo --json", "sinfo -a --json", f"sinfo {ALL['sinfo']} --json")
 SQUEUE = (
     *("squeue", "squeue -h", "squeue --noheader", "squeue -a", "squeue --all", "squeue -r", "squeue --array"),
     *("squeue -V", "squeue --version", "squeue -ha", "squeue -o '%i %j'", "squeue --format='%i|%j|%T'"),
@@ -88,7 +99,7 @@ SQUEUE = (
     *("squeue --user=alice", "squeue -u nosuchuser", "squeue -t running", "squeue --states=R", "squeue -t PD"),
     *("squeue -t all -j {mine}", "squeue -t cancelled -j {mine}", "squeue -t F,CD -j {mine} -o '%i %t %T %r'"),
     *("squeue -j {job}", "squeue --jobs={jobs}", "squeue -j {job} -h -o %i", "squeue -j {ended}"),
-    f"squeue -h -a --format='0123|{QUEUE_FIELDS}'",
+    f"squeue {ALL['squeue']} -h --format='0123|{QUEUE_FIELDS}'",
     *("squeue --nope", "squeue -x", "squeue -o", "squeue -w nosuch", "squeue -t bogus", "squeue -j x"),
     *("squeue -j 99999",),
 )
@@ -112,8 +123,8 @@ SACCT = (
         "sacct -j {job}",
     ),
     *("sacct --jobs={jobs} -X", "sacct -j 99999"),
-    f"sacct -n -P -X -a -S now-1day -E now -o {LAST_FIELDS}",
-    f"sacct -n -P -X -a -S now-1day -E now -o {LAST_FIELDS} -N {{busy}},{{mixed}},{{idle}}",
+    f"sacct {ALL['sacct']} -n -P -X -S now-1day -E now -o {LAST_FIELDS}",
+    f"sacct {ALL['sacct']} -n -P -X -S now-1day -E now -o {LAST_FIELDS} -N {{busy}},{{mixed}},{{idle}}",
     *("sacct --nope", "sacct -o", "sacct -o JobID,nosuch", "sacct -u nosuchuser", "sacct -s bogus", "sacct -j x"),
     "sacct -S bogus",
 )
@@ -122,7 +133,7 @@ SCONTROL = (
     *("scontrol show nodes", "scontrol show node {drained}", "scontrol show node {dead},{busy}"),
     *("scontrol show nodes {down}", "scontrol show node nosuch", "scontrol show node nosuch,{mixed}"),
     *("scontrol -o show node", "scontrol --oneliner show node {mixed}", "scontrol show node {idle} -o"),
-    *("scontrol -a show node {idle}", "scontrol --all show node {idle}"),
+    *("scontrol -a show node {idle}", f"scontrol {ALL['scontrol']} show node {{idle}}"),
     *("scontrol --nope", "scontrol -x", "scontrol explode", "scontrol show", "scontrol show bogus", "scontrol update"),
     *("scontrol show node {idle} {busy}", "scontrol update foo=bar", "scontrol update nodename={idle}"),
     *("scontrol update nodename={idle} bogus=1", "scontrol update nodename=nosuch state=resume"),
@@ -178,6 +189,32 @@ def test_the_json_document_says_the_same(both: Both, line: str) -> None:
                 assert node.pop(key, None) is not None
     assert ours == real
     assert [list(node) for node in ours["nodes"]] == [list(node) for node in real["nodes"]]
+
+
+@pytest.fixture(scope="module")
+def hidden(both: Both) -> Iterator[Both]:
+    """The same lab with a hidden partition, seen by an ordinary user, who must be let in to its slurm.conf."""
+    lab, mode = both.lab, both.lab.directory.stat().st_mode
+    lab.directory.chmod(0o711)
+    lab.slurm.run("scontrol", "update", "partition=vector0", "hidden=yes")
+    partitions = tuple(replace(each, hidden=each.name == "vector0") for each in PARTITIONS)
+    state = ClusterState(nodes_of(lab), [*both.state.running, *both.state.ended], both.state.now, partitions=partitions)
+    yield replace(both, state=state, user="alice")
+    lab.slurm.run("scontrol", "update", "partition=vector0", "hidden=no")
+    lab.directory.chmod(mode)
+
+
+@pytest.mark.parametrize("line", HIDDEN)
+def test_it_hides_what_the_real_one_hides_from_an_ordinary_user(hidden: Both, line: str) -> None:
+    real, ours = hidden.real(line), hidden.ours(line)
+    assert lines_of(hidden, line, ours.out) == lines_of(hidden, line, real.out)
+    assert (neutral(ours.err), ours.status) == (neutral(real.err), real.status)
+
+
+def test_sinfo_json_of_an_ordinary_user_has_the_nodes_of_hidden_partitions_too(hidden: Both) -> None:
+    for print_it in (hidden.real, hidden.ours):
+        names = {node["name"] for node in json.loads(print_it("sinfo --json").out)["nodes"]}
+        assert names == {node.name for node in hidden.lab.nodes}
 
 
 UPDATES = (

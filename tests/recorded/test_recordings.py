@@ -17,6 +17,7 @@ import pytest
 
 from botd.answers import Delivery, PingAnswer
 from botd.errors import SlurmFailed
+from botd.inventory.command import SCOPE
 from botd.inventory.jobs import last_jobs, running_jobs
 from botd.inventory.saved import parse_saved
 from botd.inventory.slurm import SlurmReader
@@ -147,9 +148,12 @@ READERS: dict[tuple[str, ...], Callable[[str, Path], Made]] = {
     ("sinfo", "--json"): nodes_by_sinfo,
     ("sinfo", "-a", "--json"): nodes_by_sinfo,
     ("sinfo", "-h", "-N", "-a"): nodes_by_sinfo,
+    ("sinfo", *SCOPE["sinfo"]): nodes_by_sinfo,
     ("scontrol", "show", "nodes", "--json"): nodes_by_scontrol,
+    ("scontrol", *SCOPE["scontrol"]): nodes_by_scontrol,
     ("sinfo",): saved_list,
     ("squeue", "-h", "-a"): jobs,
+    ("squeue", *SCOPE["squeue"]): jobs,
     ("sacct",): last,
     ("fping",): fping,
     ("ping",): ping,

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from botd.demo.machine import Node
 from botd.demo.state import ClusterState
+from botd.demo.tools.options import Asked
 
 VERSION = "slurm-wlm 22.05.8"
 """As Debian's package says it."""
@@ -37,6 +38,11 @@ def printed(text: str) -> Printed:
 def failed(message: str, status: int = 1) -> Printed:
     """A line on standard error."""
     return Printed(err=f"{message}\n".encode(), status=status)
+
+
+def unseen(state: ClusterState, asked: Asked) -> set[str]:
+    """The partitions that Slurm hides from an ordinary user who does not ask with `--all` (seen in 22.05)."""
+    return set() if asked.has("all") else {each.name for each in state.partitions if each.hidden}
 
 
 def state_text(state: ClusterState, node: Node, *, compact: bool = False) -> str:

@@ -21,6 +21,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("n", "noheader"),
     Option("X", "allocations"),
     Option("a", "allusers"),
+    Option("", "local"),
     Option("P", "parsable2"),
     Option("p", "parsable"),
     Option("", "delimiter", takes=True),

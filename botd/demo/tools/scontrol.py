@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from botd.demo.machine import Node
 from botd.demo.state import CHANGES, ClusterState, InvalidUpdate
-from botd.demo.tools.base import VERSION, Printed, failed, flags, iso, printed
+from botd.demo.tools.base import VERSION, Printed, failed, flags, iso, printed, unseen
 from botd.demo.tools.options import Asked, Option, Usage, read_options
 
 SHOWN = """\
@@ -30,7 +30,12 @@ NodeName={name} Arch=x86_64 CoresPerSocket={per_socket}{blank}
 """
 
 
-OPTIONS: tuple[Option, ...] = (Option("V", "version"), Option("o", "oneliner"), Option("a", "all"))
+OPTIONS: tuple[Option, ...] = (
+    Option("V", "version"),
+    Option("o", "oneliner"),
+    Option("a", "all"),
+    Option("", "local"),
+)
 
 UPDATED = ("nodename", "state", "reason")
 """What an update may hold."""
@@ -79,9 +84,10 @@ def _ping(state: ClusterState, asked: Asked, words: Sequence[str]) -> Printed:
 def _show(state: ClusterState, asked: Asked, lists: Sequence[str]) -> Printed:
     if len(lists) > 1:
         raise Usage("too many arguments for keyword:show")
-    out, status = [], 0
-    for name in lists[0].split(",") if lists else sorted(state.nodes):
-        if name in state.nodes:
+    out, status, hidden = [], 0, unseen(state, asked)
+    seen = {name for name, node in state.nodes.items() if not node.partitions or set(node.partitions) - hidden}
+    for name in lists[0].split(",") if lists else sorted(seen):
+        if name in seen:
             out.append(_shown(state, state.nodes[name], asked.has("oneliner")))
         else:
             out.append(f"Node {name} not found\n")

@@ -10,7 +10,7 @@ from typing import Any
 
 from botd.demo.machine import Node, Partition
 from botd.demo.state import ClusterState
-from botd.demo.tools.base import VERSION, Printed, failed, iso, node_list, printed, state_text
+from botd.demo.tools.base import VERSION, Printed, failed, iso, node_list, printed, state_text, unseen
 from botd.demo.tools.columns import Cell, Column, print_rows, read_format
 from botd.demo.tools.options import Asked, Option, Usage, read_options
 from botd.demo.tools.sinfo_json import document
@@ -21,6 +21,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("N", "Node"),
     Option("R", "list-reasons"),
     Option("a", "all"),
+    Option("", "local"),
     Option("o", "format", takes=True),
     Option("S", "sort", takes=True),
     Option("p", "partition", takes=True),
@@ -189,7 +190,7 @@ def _state_words(state: ClusterState, node: Node) -> set[str]:
 
 def _rows(state: ClusterState, asked: Asked, nodes: list[Node], cells: Sequence[Cell[Row]]) -> list[Row]:
     """One row per node and partition with -N; else nodes with equal texts fall into one row."""
-    wanted = [each for each in state.partitions if not asked.has("partition") or each.name in asked.words("partition")]
+    wanted = _partitions(state, asked)
     singles = [Row(state, each, (node,)) for each in wanted for node in nodes if each.name in node.partitions]
     if asked.has("Node"):
         return _in_order(singles, asked.text("sort", "N"))
@@ -198,6 +199,13 @@ def _rows(state: ClusterState, asked: Asked, nodes: list[Node], cells: Sequence[
         empty = [Row(state, each, ()) for each in wanted if not any(row.partition is each for row in singles)]
     rows = _grouped([*singles, *empty], [cell.column for cell in cells if cell.column and cell.letter not in OF_ROW])
     return _in_order(rows, asked.text("sort", "#P,-t"))
+
+
+def _partitions(state: ClusterState, asked: Asked) -> list[Partition]:
+    """Those that are named, also hidden ones; without names all that are not hidden from who asks."""
+    if asked.has("partition"):
+        return [each for each in state.partitions if each.name in asked.words("partition")]
+    return [each for each in state.partitions if each.name not in unseen(state, asked)]
 
 
 def _in_order(rows: list[Row], sort: str) -> list[Row]:

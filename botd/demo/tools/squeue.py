@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botd.demo.machine import DemoJob
 from botd.demo.state import ClusterState
-from botd.demo.tools.base import VERSION, Printed, clock_text, failed, iso, node_list, printed
+from botd.demo.tools.base import VERSION, Printed, clock_text, failed, iso, node_list, printed, unseen
 from botd.demo.tools.columns import Column, print_rows, read_format
 from botd.demo.tools.options import Asked, Option, Usage, read_options
 
@@ -15,6 +15,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("V", "version"),
     Option("h", "noheader"),
     Option("a", "all"),
+    Option("", "local"),
     Option("r", "array"),
     Option("o", "format", takes=True),
     Option("w", "nodelist", takes=True),
@@ -133,7 +134,9 @@ def _all_jobs(state: ClusterState) -> list[DemoJob]:
 def _chosen(state: ClusterState, asked: Asked) -> list[DemoJob]:
     """The jobs that slurmctld has and the filters leave. Raises Usage for a node, state or job that is none."""
     _check(state, asked)
-    remembered = [job for job in _all_jobs(state) if (job.ended_at or state.now()) >= state.now() - KEPT_S]
+    hidden = unseen(state, asked)
+    told = (job for job in _all_jobs(state) if job.partition not in hidden)
+    remembered = [job for job in told if (job.ended_at or state.now()) >= state.now() - KEPT_S]
     ids = asked.words("jobs")
     if len(ids) == 1 and ids[0] not in {str(job.job_id) for job in remembered}:
         raise Usage("slurm_load_jobs error: Invalid job id specified")
