@@ -172,8 +172,10 @@ class Slurm:
         return Proc.load(self.directory / "run" / f"{name}.proc")
 
     def stop_slurmctld(self) -> None:
-        """End slurmctld, which saves its state first: connections to it are refused."""
+        """End slurmctld, also a hung one, which saves its state first: connections to it are refused."""
         if process := self._process("slurmctld"):
+            process.send(signal.SIGTERM)
+            process.send(signal.SIGCONT)
             process.stop(signal.SIGTERM)
 
     def hang_slurmctld(self) -> None:

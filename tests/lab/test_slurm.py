@@ -113,7 +113,7 @@ def test_the_last_job_of_a_node_comes_from_the_accounting(program: LabProgram) -
 
 AWAY = {
     "killed while it is asked": (("hang_slurmctld",), ("kill_slurmctld", "start_slurmctld")),
-    "ended while it is asked": (("hang_slurmctld",), ("stop_slurmctld", "resume_slurmctld", "start_slurmctld")),
+    "ended while it is asked": (("hang_slurmctld",), ("stop_slurmctld", "start_slurmctld")),
     "stopped for a moment": (("hang_slurmctld",), ("resume_slurmctld",)),
     "started while it is asked": (("kill_slurmctld",), ("start_slurmctld",)),
     "without its network": (("cut_slurmctld",), ("join_slurmctld",)),
@@ -138,7 +138,7 @@ def test_a_slurm_that_is_away_for_a_moment_costs_no_answer(program: LabProgram, 
             lab.do(verb)
         assert {node.node for node in nodes.result()} == set(program.names)
         assert jobs.result() == {}
-        assert last.result() is not None
+        assert isinstance(last.result(), dict)
     for job in lab.slurm.run("squeue", "-h", "-o", "%i").split():
         lab.slurm.run("scancel", job)  # one that had ended, which slurmctld had not saved, is in the queue again
 
