@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from botd import nodeset
 from botd.model import Change, Check, Reading, SlurmNode, State, Sweep
 
 Document = dict[str, Any]
@@ -176,7 +175,7 @@ def sweep_document(sweep: Sweep) -> Document:
         "state": sweep.state.value,
         "done": sweep.done,
         "total": sweep.total,
-        "nodes": nodeset.fold(sweep.nodes),
+        "nodes": sweep.nodeset,
         "checks": list(sweep.checks),
         "requested_at": iso(sweep.requested_at),
         "started_at": iso(sweep.started_at),

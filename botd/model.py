@@ -187,13 +187,21 @@ class SweepState(StrEnum):
     CUT = "cut"
 
 
+ENDED = (SweepState.DONE, SweepState.CUT)
+"""The states of a sweep of which nothing more will come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """All probes of one round, as a client can follow it. `done` and `total` count nodes."""
+    """All probes of one round, as a client can follow it. `done` and `total` count nodes.
+
+    `nodeset` names them as text: of 10,000 nodes, only who asks them needs to know each name. `fresh` asks for a full
+    login to each node, also where a connection is kept.
+    """
 
     id: int
     state: SweepState
-    nodes: tuple[str, ...]
+    nodeset: str
     checks: tuple[str, ...]
     max_age_s: float
     requested_at: datetime
@@ -202,6 +210,12 @@ class Sweep:
     done: int = 0
     total: int = 0
     errors: tuple[str, ...] = ()
+    fresh: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state in ENDED
 
     @property
     def since(self) -> datetime:

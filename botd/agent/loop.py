@@ -91,8 +91,7 @@ class Agent:
         if self._list.tried_at is None:
             return  # before the first list no name means anything
         if self._sweeps.has_room() and (sweep := self._store.sweeps.claim(self._clock())):
-            # Who asks for readings of now is asked for no less than a full login.
-            self._sweeps.begin(sweep, fresh=sweep.max_age_s == 0)
+            self._sweeps.begin(sweep)
         if sweep_due.now():
             self._begin_regular()
         self._housekeeping.step()
@@ -145,7 +144,7 @@ class Agent:
         names = select(self._checks, settings.checks)
         sweep = self._store.sweeps.start(sorted(set(nodes)), names, self._clock())
         self._regular = sweep.id
-        self._sweeps.begin(sweep, fresh=False)
+        self._sweeps.begin(sweep)
 
     # ---- its own life ----
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from botd import nodeset
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
 from botd.checks import Checks, with_needs
+from botd.errors import BadNodeset
 from botd.model import Clock, Reading, Sweep, SweepState
 from botd.probes import Probes
 from botd.settings import Config
@@ -29,10 +31,10 @@ class _Running:
     """
 
     sweep: Sweep
+    nodes: tuple[str, ...]
     names: list[str]
     checks: frozenset[str]
     left: set[str]
-    fresh: bool
     reported: int = 0
 
 
@@ -83,10 +85,17 @@ class Sweeps:
         with self._lock:
             return sweep in self._running
 
-    def begin(self, sweep: Sweep, *, fresh: bool) -> None:
-        """Starts a sweep. `fresh` asks for a full login to each node, also where a connection is kept."""
+    def begin(self, sweep: Sweep) -> None:
+        """Starts a sweep. One whose nodes cannot be read, because its row is damaged, ends as cut."""
+        try:
+            nodes = tuple(nodeset.expand(sweep.nodeset)) if sweep.nodeset else ()
+        except BadNodeset as error:
+            log.error("sweep cannot be read sweep=%d error=%s", sweep.id, error)
+            with self._lock:
+                self._ended.append(Ended(sweep.id, SweepState.CUT, [f"its nodes cannot be read: {error}"]))
+            return
         names = [name for name in sweep.checks if name in self._checks]
-        running = _Running(sweep, names, frozenset(with_needs(self._checks, names)), set(sweep.nodes), fresh)
+        running = _Running(sweep, nodes, names, frozenset(with_needs(self._checks, names)), set(nodes))
         with self._lock:
             self._running[sweep.id] = running
         self._pool.submit(self._run, running)
@@ -94,7 +103,7 @@ class Sweeps:
     def progress(self) -> list[tuple[int, int]]:
         """The sweeps that got on since the last call, each with how many of its nodes are finished."""
         with self._lock:
-            counts = [(running, len(running.sweep.nodes) - len(running.left)) for running in self._running.values()]
+            counts = [(running, len(running.nodes) - len(running.left)) for running in self._running.values()]
         moved = [(running, done) for running, done in counts if done != running.reported]
         for running, done in moved:
             running.reported = done
@@ -122,7 +131,9 @@ class Sweeps:
         try:
             errors = self._probe(running)
             self._wait_for_others(running)
-            log.info("sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(sweep.nodes), time.monotonic() - started)
+            log.info(
+                "sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(running.nodes), time.monotonic() - started
+            )
             for error in errors:
                 log.warning("sweep sweep=%d error=%s", sweep.id, error)
         except Exception:  # the sweep must end for those who wait, and the fault must be seen
@@ -137,13 +148,13 @@ class Sweeps:
     def _probe(self, running: _Running) -> list[str]:
         """Asks the nodes whose readings are too old and that no other sweep is asking already."""
         sweep = running.sweep
-        stale = set(self._latest.stale(sweep.nodes, running.names, sweep.since))
-        mine = tuple(node for node in sweep.nodes if node in stale - self._covered(running))
+        stale = set(self._latest.stale(running.nodes, running.names, sweep.since))
+        mine = tuple(node for node in running.nodes if node in stale - self._covered(running))
         with self._lock:
             running.left = set(stale)
         if not mine:
             return []
-        plan = make_plan(mine, self._checks, running.names, self._list.inventory.nodes, fresh=running.fresh)
+        plan = make_plan(mine, self._checks, running.names, self._list.inventory.nodes, fresh=sweep.fresh)
 
         def emit(node: str, readings: Mapping[str, Reading]) -> None:
             self._latest.put(node, readings)

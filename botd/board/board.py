@@ -6,22 +6,23 @@ JSON is made once per change and not once per request.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from botd import nodeset
 from botd.board.answer import Holding, Question, StatusAnswer
 from botd.board.bodies import Bodies
 from botd.board.cache import Kept
+from botd.board.choices import Choices
 from botd.board.problems import agent_is_gone, list_is_old, slurm_error
 from botd.board.view import View, next_view
 from botd.board.waiting import wait_for_sweep, wait_until
 from botd.checks import Checks, select, with_needs
 from botd.documents import CLOCK_SLACK, iso, stale_nodes
-from botd.errors import BadRequest, NoNodeList
+from botd.errors import NoNodeList
 from botd.model import Clock, Sweep
 from botd.settings import Config
 from botd.store import ALIVE_S, Store
@@ -29,10 +30,8 @@ from botd.store import ALIVE_S, Store
 RECHECK_S = 0.05
 """How long a process trusts its view of the store. A request that waited for something looks afresh."""
 
-CACHED_CHOICES = 64
-
-CACHED_NAMES = 2**23
-"""Characters of all cached choices of nodes together, their names included: some 400,000 names."""
+SWEPT_NAMES = 2**22
+"""Characters of the names of all sweeps that are worked out: some 200,000 names."""
 
 
 class Board:
@@ -47,7 +46,8 @@ class Board:
         self._view: View | None = None
         self._looked_at = 0.0
         self.bodies = Bodies(checks)
-        self._choices: Kept[_Choice, tuple[str, ...]] = Kept(_choice_size, most=CACHED_CHOICES, limit=CACHED_NAMES)
+        self._swept: Kept[str, frozenset[str]] = Kept(_swept_size, most=16, limit=SWEPT_NAMES)
+        self._choices = Choices(config.server.max_nodes)
 
     @property
     def checks(self) -> Checks:
@@ -68,6 +68,10 @@ class Board:
                 self._view = next_view(self._store, self._view)
                 self._looked_at = time.monotonic()
             return self._view
+
+    def look_again(self) -> None:
+        """Says that the store is known to have changed: the next request is answered from what it is then."""
+        self._looked_at = -math.inf
 
     def known(self) -> View:
         """The view, when there is a node list. Raises NoNodeList."""
@@ -110,20 +114,8 @@ class Board:
         view = self.fresh_list(max_age_s, wait_s) if max_age_s < self._config.slurm.refresh else self.known()
         if uses_sinfo and view.pulse.list_as_of is None and view.pulse.list_error:
             raise slurm_error(view.pulse, self._clock())
-        pulse = view.pulse
-        choice = _Choice(pulse.list_revision, pulse.list_as_of, ",".join(terms), nodes or "")
-        ordered = self._choices.get(choice, lambda: self._chosen(view, choice))
-        return Question(ordered, names, tuple(terms), max_age_s, wait_s, uses_sinfo)
-
-    def _chosen(self, view: View, choice: _Choice) -> tuple[str, ...]:
-        """The nodes that a request names, naturally sorted. Raises as `question` does."""
-        limit = self._config.server.max_nodes
-        terms, nodes = choice.terms, choice.nodes
-        chosen = set(view.inventory.expand_groups(terms, max_nodes=limit)) if terms else set()
-        chosen |= set(view.inventory.expand_nodes(nodes, max_nodes=limit)) if nodes else set()
-        if len(chosen) > limit:
-            raise BadRequest(f"this asks for {len(chosen)} nodes; ask for at most {limit} at once")
-        return tuple(sorted(chosen, key=nodeset.natural_key))
+        chosen = self._choices.nodes(view, ",".join(terms), nodes or "")
+        return Question(chosen, names, tuple(terms), max_age_s, wait_s, uses_sinfo)
 
     def fresh_list(self, max_age_s: float, wait_s: float) -> View:
         """The view with a node list that the agent tried to read at most `max_age_s` ago, if it gets to it in time."""
@@ -194,9 +186,13 @@ class Board:
     def running(self, answer: StatusAnswer) -> Sweep | None:
         """The sweep under way that asks most of these nodes, None where none does."""
         wanted = set(answer.nodes)
-        shared = [(len(wanted.intersection(sweep.nodes)), sweep.id, sweep) for sweep in self._store.sweeps.running()]
+        shared = [(len(wanted & self.names_of(sweep)), sweep.id, sweep) for sweep in self._store.sweeps.running()]
         most, _, sweep = max(shared, default=(0, 0, None))
         return sweep if most else None
+
+    def names_of(self, sweep: Sweep) -> frozenset[str]:
+        """The nodes of a sweep, worked out once for all who follow it. Raises BadNodeset for a damaged row."""
+        return self._swept.get(sweep.nodeset, lambda: frozenset(nodeset.expand(sweep.nodeset)))
 
     # ---- looking at the store ----
 
@@ -227,17 +223,8 @@ class Board:
         return problems
 
 
-class _Choice(NamedTuple):
-    """How a request names nodes, and of which list."""
-
-    list_revision: int
-    list_as_of: datetime | None
-    terms: str
-    nodes: str
-
-
-def _choice_size(choice: _Choice, names: tuple[str, ...]) -> int:
-    return len(choice.terms) + len(choice.nodes) + sum(map(len, names))
+def _swept_size(text: str, names: frozenset[str]) -> int:
+    return len(text) + sum(map(len, names))
 
 
 def _words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from botd.model import SweepState
+from botd.model import ENDED
 from botd.store import Store
 
 _FIRST_PAUSE_S = 0.05
@@ -16,7 +16,7 @@ def wait_for_sweep(store: Store, sweep: int, wait_s: float, gone: Callable[[], b
     """Returns when the sweep has ended, when the time is up, or when the agent is `gone`. Raises StoreUnavailable."""
 
     def over() -> bool:
-        return store.sweeps.get(sweep).state in (SweepState.DONE, SweepState.CUT)
+        return store.sweeps.stage(sweep)[0] in ENDED
 
     wait_until(lambda: over() or gone(), wait_s)
 

@@ -11,7 +11,7 @@ from botd.board.board import Board
 from botd.display.formats import MIME, records_body
 from botd.documents import encode, sweep_document
 from botd.errors import TooMany
-from botd.model import SweepState
+from botd.model import ENDED
 from botd.resources.base import BotdResource
 from botd.store import Store
 from botd.web.here import board, config, store
@@ -78,19 +78,20 @@ _MIME = {"sse": "text/event-stream; charset=utf-8", "ndjson": "application/x-ndj
 
 def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) -> Iterator[bytes]:
     """The events until the sweep is over, or longer than any sweep may take."""
-    ends_at, told = time.monotonic() + limit_s, None
-    revision = view.view().pulse.revision
-    while time.monotonic() < ends_at:
-        sweep = here.sweeps.get(sweep_id)
-        now = view.view(fresh=True).pulse.revision
-        over = sweep.state in (SweepState.DONE, SweepState.CUT)
-        if (sweep.state, sweep.done) != told or now != revision or over:
-            finished = sorted(here.readings.nodes_since(revision) & set(sweep.nodes)) if now != revision else []
-            document = {**sweep_document(sweep), "event": "end" if over else "progress", "finished": finished}
-            yield _event(document, form)
+    until, told = time.monotonic() + limit_s, None
+    revision = here.pulse().revision
+    while time.monotonic() < until:
+        stage = here.sweeps.stage(sweep_id)
+        now = here.pulse().revision
+        if stage != told or now != revision or stage[0] in ENDED:
+            sweep = here.sweeps.get(sweep_id)
+            view.look_again()  # who reads what this event tells of must not be answered from before it
+            finished = sorted(here.readings.nodes_since(revision) & view.names_of(sweep)) if now != revision else []
+            name = "end" if sweep.is_over else "progress"
+            yield _event({**sweep_document(sweep), "event": name, "finished": finished}, form)
             told, revision = (sweep.state, sweep.done), now
-        if over:
-            return
+            if sweep.is_over:
+                return
         time.sleep(_POLL_S)
 
 

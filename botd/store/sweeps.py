@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,7 +77,9 @@ class Sweeps:
         values = {"state": SweepState.RUNNING, "started_at": now.timestamp()}
         with self._db.write() as db:
             db.execute(sa.update(sweeps).where(sweeps.c.id == waiting).values(**values))
-            return _sweep(db.execute(sa.select(sweeps).where(sweeps.c.id == waiting)).one())
+            row = db.execute(sa.select(sweeps).where(sweeps.c.id == waiting)).one()
+        # Who asks for readings of now is asked for no less than a full login.
+        return replace(_sweep(row), fresh=row.max_age_s == 0)
 
     def progress(self, sweep_id: int, done: int) -> None:
         """Records how many nodes are finished."""
@@ -102,13 +104,25 @@ class Sweeps:
 
     def get(self, sweep_id: int) -> Sweep:
         """One sweep. Raises UnknownSweep."""
+        return _sweep(self._row(sweep_id, sweeps))
+
+    def _row(self, sweep_id: int, *columns: Any) -> Any:
+        """These columns of one sweep. Raises UnknownSweep."""
         row = None
         if sweep_id <= MAX_INTEGER:
             with self._db.read() as db:
-                row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).one_or_none()
+                row = db.execute(sa.select(*columns).where(sweeps.c.id == sweep_id)).one_or_none()
         if row is None:
             raise UnknownSweep(f"there is no sweep {str(sweep_id)[:20]}, or it is too long ago")
-        return _sweep(row)
+        return row
+
+    def stage(self, sweep_id: int) -> tuple[SweepState, int]:
+        """The state of a sweep and how many of its nodes are finished: what a follower looks at again and again.
+
+        Raises UnknownSweep.
+        """
+        row = self._row(sweep_id, sweeps.c.state, sweeps.c.done)
+        return SweepState(row.state), row.done
 
     def running(self) -> list[Sweep]:
         """The sweeps that are under way, oldest first."""
@@ -152,7 +166,7 @@ def _sweep(row: Any) -> Sweep:
     return Sweep(
         id=row.id,
         state=SweepState(row.state),
-        nodes=tuple(nodeset.expand(row.nodes)) if row.nodes else (),
+        nodeset=row.nodes,
         checks=tuple(row.checks.split(",")) if row.checks else (),
         max_age_s=row.max_age_s,
         requested_at=datetime.fromtimestamp(row.requested_at, UTC),

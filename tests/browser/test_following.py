@@ -9,6 +9,7 @@ from playwright.sync_api import Route, expect
 
 from botd.errors import SlurmTimeout
 from botd.model import Reading, State, SweepState
+from botd.nodeset import fold
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import Served, Tab
 from tests.conftest import Site, drained, idle
@@ -73,7 +74,7 @@ def test_check_now_asks_for_a_sweep_of_the_groups_of_the_page(open_tab: OpenTab,
     expect(tab.find("#live-progress-text")).to_have_text("0 of 2 nodes read")
     sweep = site.store.sweeps.claim(site.now)
     assert sweep is not None
-    assert (sweep.nodes, sweep.checks, sweep.max_age_s) == (NAMES[2:], ("ping",), 0)
+    assert (sweep.nodeset, sweep.checks, sweep.max_age_s) == (fold(NAMES[2:]), ("ping",), 0)
 
 
 def test_check_now_asks_only_the_rows_that_are_selected(open_tab: OpenTab, site: Site, server: Served) -> None:
@@ -85,7 +86,7 @@ def test_check_now_asks_only_the_rows_that_are_selected(open_tab: OpenTab, site:
     expect(tab.find("#live-progress-text")).to_have_text("0 of 1 node read")
     sweep = site.store.sweeps.claim(site.now)
     assert sweep is not None
-    assert sweep.nodes == (SECOND,)
+    assert sweep.nodeset == SECOND
 
 
 def test_check_now_reads_the_real_nodes(tab: Tab, program: DemoProgram) -> None:

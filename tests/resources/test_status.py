@@ -264,7 +264,7 @@ def test_it_asks_for_a_sweep_where_readings_are_too_old_and_says_which(site: Sit
     site.beat()
     body = site.get("/api/v1/status?groups=rack1&wait=0")
     assert body["complete"] is False
-    assert site.store.sweeps.get(body["sweep"]).nodes == ("n0001.savio2", "n0002.savio3")
+    assert site.store.sweeps.get(body["sweep"]).nodeset == "n0001.savio2,n0002.savio3"
 
 
 def test_it_asks_for_no_sweep_where_readings_are_young_enough(site: Site) -> None:

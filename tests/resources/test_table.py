@@ -10,6 +10,7 @@ import pytest
 from botd.display.cells import cell
 from botd.documents import iso
 from botd.model import Reading, State, SweepState
+from botd.nodeset import fold
 from tests.conftest import Site, drained
 
 NAMES = ("n0000.savio2", "n0001.savio2", "n0002.savio3", "n0010.savio3")
@@ -89,7 +90,7 @@ def test_with_a_max_age_it_asks_for_a_sweep_and_names_it(site: Site) -> None:
     site.later(1)
     site.beat()
     body = site.get("/api/v1/table?groups=rack1&max_age=0&wait=0")
-    assert site.store.sweeps.get(body["sweep"]).nodes == NAMES[1:3]
+    assert site.store.sweeps.get(body["sweep"]).nodeset == fold(NAMES[1:3])
 
 
 def test_it_names_the_sweep_under_way_that_asks_most_of_its_nodes(site: Site) -> None:
