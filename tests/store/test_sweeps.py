@@ -88,3 +88,22 @@ def test_old_sweeps_are_forgotten(store: Store) -> None:
     store.sweeps.end(newest.id, SweepState.DONE, [], NOW)
     with pytest.raises(UnknownSweep):
         store.sweeps.get(old.id)
+
+
+def test_a_follower_sees_how_far_a_sweep_is_without_its_nodes(store: Store) -> None:
+    sweep = store.sweeps.start(["n1", "n2", "n3"], ["ping"], NOW).id
+    store.sweeps.progress(sweep, 2)
+    assert store.sweeps.stage(sweep) == (SweepState.RUNNING, 2)
+    with pytest.raises(UnknownSweep, match="no sweep 999"):
+        store.sweeps.stage(999)
+
+
+def test_its_nodes_stay_text_and_only_who_asks_for_now_asks_for_a_full_login(store: Store) -> None:
+    store.sweeps.request(["n1", "n2", "n3"], ["ping"], 0, NOW, queue_limit=9)
+    store.sweeps.request(["n1"], ["ping"], 60, NOW, queue_limit=9)
+    found = [store.sweeps.start(["n4", "n5"], ["ping"], NOW), store.sweeps.claim(NOW), store.sweeps.claim(NOW)]
+    assert [(sweep.nodeset, sweep.fresh) for sweep in found if sweep] == [
+        ("n[4-5]", False),
+        ("n[1-3]", True),
+        ("n1", False),
+    ]
