@@ -28,7 +28,7 @@ def load_config(path: str | None = None) -> Config:
     if not path:
         return Config()
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, as is a number too long
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
     return parse_config(document, path=path)
@@ -92,7 +92,7 @@ def read_secret(config: Config, file_name: str, variable: str) -> str:
     if not file_name:
         return os.environ.get(variable, "")
     try:
-        return resolve_path(config, file_name).read_text(encoding="utf-8").rstrip("\r\n")
+        return resolve_path(config, file_name).read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"cannot read the secret in {file_name}: {reason}") from None

@@ -59,6 +59,15 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> No
         load_config(f"{tmp_path}/botd.toml")
 
 
+def test_files_that_were_saved_on_windows_are_read(tmp_path: Path) -> None:
+    """With a byte order mark before the text, which is no part of a password either."""
+    (tmp_path / "botd.toml").write_text("[ssh]\nport = 2222\n", encoding="utf-8-sig")
+    (tmp_path / "secret").write_text(SECRET + "\r\n", encoding="utf-8-sig")
+    config = load_config(f"{tmp_path}/botd.toml")
+    assert config.ssh.port == 2222
+    assert read_secret(config, "secret", "NONE") == SECRET
+
+
 def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, ""))
     assert resolve_path(config, "secrets/bmc") == tmp_path / "secrets/bmc"

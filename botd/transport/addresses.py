@@ -75,7 +75,7 @@ def read_hosts(path: Path) -> dict[str, str]:
     """
     hosts: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the hosts file {path}: {error}") from error
     for number, line in enumerate(lines, start=1):

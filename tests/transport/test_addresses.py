@@ -301,3 +301,8 @@ def test_socket_address_takes_no_name(name: str) -> None:
 def test_socket_address_names_the_family() -> None:
     assert socket_address("127.0.0.1", 623) == (socket.AF_INET, ("127.0.0.1", 623))
     assert socket_address("::1", 623) == (socket.AF_INET6, ("::1", 623, 0, 0))
+
+
+def test_a_hosts_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("10.0.0.1 n1\n", encoding="utf-8-sig")
+    assert read_hosts(tmp_path / "hosts") == {"n1": "10.0.0.1"}
