@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict, final, overload
 
 import orjson
 
-from botd.model import Change, Check, Reading, SlurmNode, State, Sweep
+from botd.answers import Kind
+from botd.model import Change, Check, Reading, SlurmNode, State, Sweep, SweepState
 
-Document = dict[str, Any]
+Time = Annotated[str, ("format", "date-time")]
+"""What stands beside a type is for its OpenAPI schema: see `botd.resources.schemas`."""
 
 CLOCK_SLACK = timedelta(seconds=2)
 """How far a reading may be ahead of the clock of who looks at it: the agent and a web process need not agree more."""
@@ -31,6 +33,10 @@ def decode(data: bytes) -> Any:
     return orjson.loads(data)
 
 
+@overload
+def iso(at: datetime) -> str: ...
+@overload
+def iso(at: datetime | None) -> str | None: ...
 def iso(at: datetime | None) -> str | None:
     """A time as it stands in every answer: UTC with milliseconds, or null."""
     if at is None:
@@ -39,7 +45,22 @@ def iso(at: datetime | None) -> str | None:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def reading_document(reading: Reading) -> Document:
+class ReadingDocument(TypedDict):
+    """One reading. `at` is null where the check has never run on the node."""
+
+    state: Annotated[str, State]
+    value: Annotated[Any, ("description", "A number, text, truth value, list or object; see the check.")]
+    unit: str | None
+    at: Time | None
+    took_s: float | None
+    detail: str
+
+
+NodeReadings = Mapping[str, ReadingDocument]
+"""Readings of one node, by check."""
+
+
+def reading_document(reading: Reading) -> ReadingDocument:
     """One reading."""
     return {
         "state": reading.state.value,
@@ -59,7 +80,7 @@ def _value(value: Any) -> Any:
 
 
 def stale_nodes(
-    readings: Mapping[str, Mapping[str, Document]],
+    readings: Mapping[str, NodeReadings],
     nodes: Iterable[str],
     checks: Iterable[str],
     since: datetime,
@@ -69,7 +90,7 @@ def stale_nodes(
 
     One of a time to come counts too: the clock was set back, and nothing says how old it is.
     """
-    names, first, last = tuple(checks), iso(since) or "", iso(now + CLOCK_SLACK) or ""
+    names, first, last = tuple(checks), iso(since), iso(now + CLOCK_SLACK)
 
     def is_stale(node: str) -> bool:
         oldest, newest = times_of(readings, (node,), names)
@@ -78,28 +99,51 @@ def stale_nodes(
     return [node for node in nodes if names and is_stale(node)]
 
 
-def times_of(
-    readings: Mapping[str, Mapping[str, Document]], nodes: Iterable[str], checks: Iterable[str]
-) -> tuple[str, str]:
+def times_of(readings: Mapping[str, NodeReadings], nodes: Iterable[str], checks: Iterable[str]) -> tuple[str, str]:
     """When the oldest and the newest of these readings were taken; a missing one counts as the oldest, and is empty."""
-    names, nothing = tuple(checks), dict[str, Document]()
+    names, nothing = tuple(checks), dict[str, ReadingDocument]()
     known = (readings.get(node, nothing) for node in nodes)
-    times = {each[name].get("at") or "" if name in each else "" for each in known for name in names}
+    times = {each[name]["at"] or "" if name in each else "" for each in known for name in names}
     return min(times, default=""), max(times, default="")
 
 
-def unread_document(check: Check) -> Document:
+def unread_document(check: Check) -> ReadingDocument:
     """The reading of a check that has never run on a node."""
     return reading_document(Reading(State.UNKNOWN, None, check.unit, detail="not read yet"))
+
+
+class SlurmDocument(TypedDict):
+    """What Slurm says of a node, as far as a status answer shows it."""
+
+    state: str
+    flags: list[str]
+    unrecognised: list[str]
+    reason: str
+    reason_by: str
+    reason_at: Time | None
+    partitions: list[str]
+
+
+@final
+class NodeDocument(TypedDict):
+    """One node of a status answer. Its history comes with it where it is the only one."""
+
+    node: str
+    groups: list[str]
+    slurm: SlurmDocument | None
+    readings: NodeReadings
+    recommendation: dict[str, Any] | None
+    history: NotRequired[list[ChangeDocument]]
+    history_next: NotRequired[int | None]
 
 
 def node_document(
     node: str,
     groups: Iterable[str],
     slurm: SlurmNode | None,
-    readings: Mapping[str, Document],
+    readings: NodeReadings,
     checks: Iterable[Check],
-) -> Document:
+) -> NodeDocument:
     """One node of a status answer, with a reading for each of these checks."""
     return {
         "node": node,
@@ -110,7 +154,7 @@ def node_document(
     }
 
 
-def slurm_document(node: SlurmNode) -> Document:
+def slurm_document(node: SlurmNode) -> SlurmDocument:
     """What Slurm says of a node, as far as a status answer shows it."""
     return {
         "state": node.state,
@@ -123,11 +167,36 @@ def slurm_document(node: SlurmNode) -> Document:
     }
 
 
-def hostinfo_document(node: SlurmNode, jobs: Document) -> Document:
-    """Everything that Slurm says of a node; `jobs` is its reading of that check, null where it is not known."""
+class SinfoNodeDocument(SlurmDocument):
+    """One node of Slurm's list."""
+
+    node: str
+
+
+def sinfo_node_document(node: SlurmNode) -> SinfoNodeDocument:
+    """What Slurm says of a node, with its name."""
+    return {"node": node.node, **slurm_document(node)}
+
+
+class HostinfoNodeDocument(SinfoNodeDocument):
+    """Everything that Slurm says of a node. `jobs` is null where they are not known."""
+
+    base: str
+    features: list[str]
+    address: str
+    cpus: int | None
+    memory_mb: int | None
+    boot_at: Time | None
+    slurmd_version: str
+    jobs: list[str] | None
+    jobs_detail: str
+    jobs_at: Time | None
+
+
+def hostinfo_node_document(node: SlurmNode, jobs: ReadingDocument) -> HostinfoNodeDocument:
+    """Everything that Slurm says of a node; `jobs` is its reading of that check."""
     return {
-        "node": node.node,
-        **slurm_document(node),
+        **sinfo_node_document(node),
         "base": node.base,
         "features": list(node.features),
         "address": node.address,
@@ -141,7 +210,19 @@ def hostinfo_document(node: SlurmNode, jobs: Document) -> Document:
     }
 
 
-def check_document(check: Check) -> Document:
+class CheckDocument(TypedDict):
+    """The declaration of a check."""
+
+    name: str
+    title: str
+    unit: str | None
+    kind: Annotated[str, Kind]
+    needs: list[str]
+    parent: str | None
+    help: str
+
+
+def check_document(check: Check) -> CheckDocument:
     """The declaration of a check."""
     return {
         "name": check.name,
@@ -154,8 +235,23 @@ def check_document(check: Check) -> Document:
     }
 
 
-def change_document(change: Change) -> Document:
-    """One change; `id` is its place in the history, which never changes."""
+class ChangeDocument(TypedDict):
+    """One change. `old` is null where nothing was known before, `new` where nothing is there any more."""
+
+    id: int
+    at: Time
+    node: str
+    subject: str
+    old: str | None
+    new: str | None
+    why: str
+    bad: bool
+
+
+def change_document(change: Change) -> ChangeDocument:
+    """One change on record; `id` is its place there, which never changes. Raises ValueError for one that has none."""
+    if change.id is None:
+        raise ValueError(f"a change of {change.node} is not on record yet")
     return {
         "id": change.id,
         "at": iso(change.at),
@@ -168,7 +264,22 @@ def change_document(change: Change) -> Document:
     }
 
 
-def sweep_document(sweep: Sweep) -> Document:
+class SweepDocument(TypedDict):
+    """A sweep as a client follows it. `done` and `total` count nodes."""
+
+    sweep: int
+    state: Annotated[str, SweepState]
+    done: int
+    total: int
+    nodes: str
+    checks: list[str]
+    requested_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    errors: list[str]
+
+
+def sweep_document(sweep: Sweep) -> SweepDocument:
     """A sweep as a client follows it."""
     return {
         "sweep": sweep.id,
@@ -182,3 +293,20 @@ def sweep_document(sweep: Sweep) -> Document:
         "ended_at": iso(sweep.ended_at),
         "errors": list(sweep.errors),
     }
+
+
+class AnswerHead(TypedDict):
+    """What stands before the list in the answers that come from the node list. `problems` are sentences."""
+
+    as_of: Time | None
+    count: int
+    complete: bool
+    problems: list[str]
+
+
+class StatusHead(AnswerHead):
+    """A status answer without its nodes. `sweep` is the one to follow where the answer did not wait for it."""
+
+    groups: list[str]
+    checks: list[str]
+    sweep: int | None

@@ -11,7 +11,7 @@ from botd.documents import (
     check_document,
     decode,
     encode,
-    hostinfo_document,
+    hostinfo_node_document,
     iso,
     node_document,
     reading_document,
@@ -77,7 +77,7 @@ def test_a_node_that_slurm_knows_shows_state_and_reason() -> None:
 
 def test_hostinfo_says_when_the_jobs_are_not_known() -> None:
     jobs = reading_document(Reading(State.UNKNOWN, None, at=AT, detail="squeue failed"))
-    document = hostinfo_document(NODE, jobs)
+    document = hostinfo_node_document(NODE, jobs)
     assert (document["jobs"], document["jobs_detail"], document["jobs_at"]) == (None, "squeue failed", TEXT)
     assert (document["node"], document["boot_at"], document["base"]) == ("n1.x", TEXT, "IDLE")
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from botd.checks import Checks
-from botd.documents import reading_document, stale_nodes
+from botd.documents import NodeReadings, reading_document, stale_nodes
 from botd.errors import StoreUnavailable
 from botd.history.changes import Words, reading_changes, word
 from botd.model import Change, Clock, Reading
 from botd.store import Store
-from botd.store.readings import NodeReadings
 
 MAX_UNWRITTEN = 100_000
 """Changes that wait for a store which cannot be written; of more, the oldest are given up."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from botd.board.view import View
-from botd.documents import Document, iso
+from botd.documents import StatusHead, iso
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class StatusAnswer:
             self.revision,
         )
 
-    def head(self) -> Document:
+    def head(self) -> StatusHead:
         """The answer without its nodes."""
         return {
             "as_of": iso(self.as_of),

@@ -201,7 +201,7 @@ class Board:
         if not question.nodes or not question.checks:
             return False
         oldest, newest = view.times_of(question.nodes, question.checks)
-        return not (iso(since) or "") <= oldest <= newest <= (iso(self._clock() + CLOCK_SLACK) or "")
+        return not iso(since) <= oldest <= newest <= iso(self._clock() + CLOCK_SLACK)
 
     def _tried(self, view: View, since: datetime) -> bool:
         tried = view.pulse.list_tried_at

@@ -11,7 +11,7 @@ from botd.board.cache import Kept
 from botd.board.view import View
 from botd.checks import Checks
 from botd.display.rows import row_document
-from botd.documents import Document, encode, node_document
+from botd.documents import NodeDocument, encode, node_document
 
 CACHED_ANSWERS = 64
 """Bodies that are kept; one that goes out with gzip counts twice."""
@@ -46,7 +46,7 @@ class Bodies:
         """A body with gzip, made where that of this entity tag was not made before."""
         return self._bodies.get(("gzip", tag), lambda: (gzip.compress(body, GZIP_LEVEL, mtime=0), tag))[0]
 
-    def node_documents(self, answer: StatusAnswer) -> list[Document]:
+    def node_documents(self, answer: StatusAnswer) -> list[NodeDocument]:
         """The nodes of an answer as documents."""
         return [self._document(answer.view, node, answer.checks) for node in answer.nodes]
 
@@ -58,7 +58,7 @@ class Bodies:
         """The nodes of an answer as the rows that the page draws, each encoded once until something in it changes."""
         return self._fragments(answer, "row", lambda document: row_document(document, self._checks))
 
-    def _fragments(self, answer: StatusAnswer, shape: str, make: Callable[[Document], Document]) -> list[bytes]:
+    def _fragments(self, answer: StatusAnswer, shape: str, make: Callable[[NodeDocument], object]) -> list[bytes]:
         """The nodes of an answer as JSON of a shape, which `make` gives to those that have none yet."""
         kept = dict(answer.view.fragments)
         if sum(len(checks) * len(nodes) for (_, checks), nodes in kept.items()) > CACHED_READINGS:
@@ -69,7 +69,7 @@ class Bodies:
                 known[node] = encode(make(self._document(answer.view, node, answer.checks)))
         return [known[node] for node in answer.nodes]
 
-    def _document(self, view: View, node: str, checks: Iterable[str]) -> Document:
+    def _document(self, view: View, node: str, checks: Iterable[str]) -> NodeDocument:
         slurm = view.inventory.nodes.get(node)
         wanted = [self._checks[name] for name in checks]
         return node_document(node, view.inventory.groups_of(node), slurm, view.readings.get(node, {}), wanted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from botd.documents import Document, decode, times_of
+from botd.documents import NodeReadings, decode, times_of
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
 from botd.store import Pulse, Store
@@ -27,7 +27,7 @@ class View:
 
     pulse: Pulse
     inventory: Inventory
-    readings: Mapping[str, Mapping[str, Document]]
+    readings: Mapping[str, NodeReadings]
     fragments: dict[tuple[str, tuple[str, ...]], dict[str, bytes]] = field(default_factory=dict)
     figures: dict[Hashable, Any] = field(default_factory=dict)
 

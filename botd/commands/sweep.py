@@ -10,7 +10,7 @@ from botd import nodeset
 from botd.checks import Checks
 from botd.config import resolve_path
 from botd.display.formats import Form, status_body
-from botd.documents import Document, encode, iso, node_document, reading_document
+from botd.documents import NodeReadings, StatusHead, encode, iso, node_document, reading_document
 from botd.errors import SlurmFailed
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
@@ -33,7 +33,7 @@ def sweep_once(config: Config, checks: Checks, groups: str, names: Sequence[str]
     inventory, problems = _read_inventory(config, groups)
     nodes = inventory.expand_groups(groups, max_nodes=config.server.max_nodes)
     ordered = sorted(nodes, key=nodeset.natural_key)
-    readings: dict[str, dict[str, Document]] = {}
+    readings: dict[str, NodeReadings] = {}
     bar = ProgressBar(len(ordered))
 
     def emit(node: str, found: Mapping[str, Reading]) -> None:
@@ -90,7 +90,7 @@ def _answer(
     groups: Sequence[str],
     names: Sequence[str],
     nodes: Sequence[str],
-    readings: Mapping[str, Mapping[str, Document]],
+    readings: Mapping[str, NodeReadings],
     problems: Sequence[str],
     form: Form,
 ) -> bytes:
@@ -99,7 +99,7 @@ def _answer(
         node_document(node, inventory.groups_of(node), inventory.nodes.get(node), readings.get(node, {}), wanted)
         for node in nodes
     ]
-    head: Document = {
+    head: StatusHead = {
         "as_of": iso(utc_now()),
         "groups": list(groups),
         "checks": list(names),

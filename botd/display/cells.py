@@ -11,7 +11,7 @@ from typing import Any
 
 from botd.checks.limits import human_bytes, human_seconds
 from botd.checks.ranges import is_range, show_each
-from botd.documents import Document
+from botd.documents import ReadingDocument
 from botd.model import Check
 from botd.text import plain
 
@@ -23,7 +23,7 @@ _AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-def cell(reading: Document, check: Check) -> str:
+def cell(reading: ReadingDocument, check: Check) -> str:
     """The reading for a person: its mark, then its value in the unit that reads best."""
     state = reading["state"]
     if state == "skipped":
@@ -31,7 +31,7 @@ def cell(reading: Document, check: Check) -> str:
     return f"{MARKS[state]} {plain(short_value(reading, check))}".strip()
 
 
-def short_value(reading: Document, check: Check) -> str:
+def short_value(reading: ReadingDocument, check: Check) -> str:
     """The value alone, short; its state as a word where there is no value."""
     value, unit = reading["value"], None if check.bare else reading["unit"]
     if value is None:

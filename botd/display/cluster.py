@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 from botd import nodeset
 from botd.checks import Checks
 from botd.display.findings import UNREAD, WORST, worst
-from botd.documents import Document
+from botd.documents import NodeReadings
 from botd.errors import UnknownGroup, did_you_mean, nearest
 from botd.inventory import Inventory
 from botd.model import Group
@@ -43,6 +44,21 @@ class Square:
         return f"{self.node}: {WORDS[self.worst]} {', '.join(self.checks)}".rstrip()
 
 
+class BlockDocument(TypedDict):
+    """A block as a flat record: a count for each of WORST, and the nodes that are not well."""
+
+    group: str
+    count: int
+    ok: int
+    fail: int
+    warn: int
+    unknown: int
+    unread: int
+    fail_nodes: str
+    warn_nodes: str
+    unknown_nodes: str
+
+
 @dataclass(frozen=True)
 class Block:
     """The nodes of one group, naturally sorted. `group` is empty where it is not one that a request can name."""
@@ -63,21 +79,30 @@ class Block:
         """How many nodes there are by how bad they are."""
         return Counter(square.worst for square in self.squares)
 
-    def record(self) -> Document:
-        """The block as a flat record: a count for each of WORST, and the nodes that are not well."""
-        counts = {state: self.counts[state] for state in ("ok", "fail", "warn", "unknown", UNREAD)}
-        sick = {f"{state}_nodes": self.nodesets.get(state, "") for state in ("fail", "warn", "unknown")}
-        return {"group": self.name, "count": len(self.squares), **counts, **sick}
+    def record(self) -> BlockDocument:
+        """The block as a flat record."""
+        return {
+            "group": self.name,
+            "count": len(self.squares),
+            "ok": self.counts["ok"],
+            "fail": self.counts["fail"],
+            "warn": self.counts["warn"],
+            "unknown": self.counts["unknown"],
+            "unread": self.counts[UNREAD],
+            "fail_nodes": self.nodesets.get("fail", ""),
+            "warn_nodes": self.nodesets.get("warn", ""),
+            "unknown_nodes": self.nodesets.get("unknown", ""),
+        }
 
 
-COLUMNS = ("group", "count", "ok", "fail", "warn", "unknown", UNREAD, "fail_nodes", "warn_nodes", "unknown_nodes")
+COLUMNS = tuple(BlockDocument.__annotations__)
 """The members of a block's record."""
 
 
 def draw_blocks(
     groups: Sequence[Group],
     nodes: Iterable[str],
-    readings: Mapping[str, Mapping[str, Document]],
+    readings: Mapping[str, NodeReadings],
     names: Iterable[str],
     checks: Checks,
 ) -> list[Block]:
@@ -131,7 +156,7 @@ def _parts(groups: Sequence[Group]) -> tuple[int, int]:
     return sum(count == 1 for count in times.values()), len(groups)
 
 
-def _square(node: str, readings: Mapping[str, Document], names: Sequence[str], checks: Checks) -> Square:
+def _square(node: str, readings: NodeReadings, names: Sequence[str], checks: Checks) -> Square:
     state = worst(readings, names)
     if state not in ("fail", "warn", "unknown"):
         return Square(node, state)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from botd.checks import Checks
 from botd.display.cells import age, short_value
-from botd.documents import Document
+from botd.documents import NodeReadings
 from botd.text import plain
 
 UNREAD = "unread"
@@ -61,7 +61,7 @@ class Survey:
         return sentence(", ".join(told))
 
 
-def findings(readings: Mapping[str, Document], checks: Checks) -> list[Finding]:
+def findings(readings: NodeReadings, checks: Checks) -> list[Finding]:
     """The readings of a node that are neither ok nor skipped, worst first, else in the order of the columns."""
     found = [
         Finding(checks[name].title, reading["state"], plain(short_value(reading, checks[name])))
@@ -71,7 +71,7 @@ def findings(readings: Mapping[str, Document], checks: Checks) -> list[Finding]:
     return sorted(found, key=lambda finding: WORST.index(finding.state))
 
 
-def verdict(readings: Mapping[str, Document], checks: Checks) -> str:
+def verdict(readings: NodeReadings, checks: Checks) -> str:
     """What is wrong with a node on one line, or how many checks are well: `16 checks ok`."""
     found = findings(readings, checks)
     if found:
@@ -83,13 +83,13 @@ def verdict(readings: Mapping[str, Document], checks: Checks) -> str:
     return ", ".join([_count(counts["ok"], "1 check ok", "{} checks ok"), *rest])
 
 
-def worst(readings: Mapping[str, Document], names: Iterable[str]) -> str:
+def worst(readings: NodeReadings, names: Iterable[str]) -> str:
     """One of WORST for these checks of a node. A skipped reading says nothing: what it needs does."""
     states = {reading["state"] for name in names if (reading := readings.get(name)) and reading["at"]}
     return next((state for state in WORST if state in states), UNREAD)
 
 
-def survey(readings: Iterable[Mapping[str, Document]], names: Iterable[str], checks: Checks) -> Survey:
+def survey(readings: Iterable[NodeReadings], names: Iterable[str], checks: Checks) -> Survey:
     """The figures of nodes, each given by its readings, over the checks of these names."""
     wanted = tuple(names)
     silent = {name: 0 for name in wanted if checks[name].silent}
@@ -100,7 +100,7 @@ def survey(readings: Iterable[Mapping[str, Document]], names: Iterable[str], che
         times |= taken
         unread += not taken
         for check in silent:
-            silent[check] += found.get(check, {}).get("state") == "fail"
+            silent[check] += check in found and found[check]["state"] == "fail"
     return Survey(min(times, default=None), max(times, default=None), unread, silent)
 
 

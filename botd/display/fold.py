@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, TypeVar, final
 
 from botd import nodeset
 from botd.checks import Checks
-from botd.documents import Document
+from botd.documents import NodeDocument, NodeReadings, ReadingDocument, SlurmDocument, Time
 from botd.text import is_number
 
+Member = TypeVar("Member")
 
-def fold_nodes(nodes: Iterable[Document], checks: Checks) -> list[Document]:
+
+class FoldSlurmDocument(TypedDict):
+    """What Slurm says of all nodes of a fold, with null for what it does not say of all of them."""
+
+    state: str
+    flags: list[str] | None
+    unrecognised: list[str] | None
+    reason: str
+    reason_by: str | None
+    reason_at: Time | None
+    partitions: list[str] | None
+
+
+@final
+class FoldDocument(TypedDict):
+    """Nodes with the same answers as one. `readings` are as old as the oldest of theirs, `groups` what all are in."""
+
+    nodeset: str
+    count: int
+    groups: list[str]
+    slurm: FoldSlurmDocument | None
+    readings: NodeReadings
+    recommendation: dict[str, Any] | None
+
+
+def fold_nodes(nodes: Iterable[NodeDocument], checks: Checks) -> list[FoldDocument]:
     """Documents of status nodes with the same answers as one each, in the order of their first nodes.
 
     Nodes are the same when Slurm's state, the reason, the state of every reading and every value that is a word, a
@@ -19,18 +45,18 @@ def fold_nodes(nodes: Iterable[Document], checks: Checks) -> list[Document]:
     such as a job's id, but for those that the check tells. In place of `node` such a document has `nodeset` and
     `count`. A number that differs is `{"low", "high"}`; any other text that differs is left out or empty.
     """
-    same: dict[str, list[Document]] = {}
+    same: dict[str, list[NodeDocument]] = {}
     for node in nodes:
         same.setdefault(repr(_telling(node, checks)), []).append(node)
     return [_merged(members) for members in same.values()]
 
 
-def _telling(node: Document, checks: Checks) -> tuple[Any, ...]:
+def _telling(node: NodeDocument, checks: Checks) -> tuple[Any, ...]:
     """What nodes have in common that fold into one."""
-    slurm = node["slurm"] or {}
+    slurm = node["slurm"]
     readings = node["readings"].items()
     told = [(name, reading["state"], _part_of(reading["value"], checks[name].tells)) for name, reading in readings]
-    return slurm.get("state"), slurm.get("reason"), told
+    return slurm and (slurm["state"], slurm["reason"]), told
 
 
 def _part_of(value: Any, tells: Collection[str]) -> Any:
@@ -43,29 +69,29 @@ def _part_of(value: Any, tells: Collection[str]) -> Any:
     return value
 
 
-def _merged(members: Sequence[Document]) -> Document:
-    first = members[0]
+def _merged(members: Sequence[NodeDocument]) -> FoldDocument:
+    first, slurm = members[0], [found for node in members if (found := node["slurm"])]
     groups = set.intersection(*(set(node["groups"]) for node in members))
     return {
         "nodeset": nodeset.fold(node["node"] for node in members),
         "count": len(members),
         "groups": [group for group in first["groups"] if group in groups],
-        "slurm": _common([node["slurm"] for node in members]) if first["slurm"] else None,
+        "slurm": _slurm(slurm) if slurm else None,
         "readings": {name: _reading([node["readings"][name] for node in members]) for name in first["readings"]},
         "recommendation": None,
     }
 
 
-def _reading(readings: Sequence[Document]) -> Document:
+def _reading(readings: Sequence[ReadingDocument]) -> ReadingDocument:
     """One reading for those of several nodes, as old as the oldest of them."""
     first = readings[0]
-    times = [reading["at"] for reading in readings]
+    times = [at for reading in readings if (at := reading["at"])]
     details = {reading["detail"] for reading in readings}
     return {
         "state": first["state"],
         "value": _value([reading["value"] for reading in readings]),
         "unit": first["unit"],
-        "at": None if None in times else min(times),
+        "at": min(times) if len(times) == len(readings) else None,
         "took_s": None,
         "detail": first["detail"] if len(details) == 1 else "",
     }
@@ -81,7 +107,19 @@ def _value(values: Sequence[Any]) -> Any:
     return {"low": min(values), "high": max(values)} if all(map(is_number, values)) else None
 
 
-def _common(documents: Sequence[Document]) -> Document:
-    """What Slurm says of several nodes, with null for what it does not say of all of them."""
-    first = documents[0]
-    return {key: item if all(other[key] == item for other in documents) else None for key, item in first.items()}
+def _slurm(found: Sequence[SlurmDocument]) -> FoldSlurmDocument:
+    """What Slurm says of several nodes, which are the same in state and reason."""
+    return {
+        "state": found[0]["state"],
+        "flags": _common([node["flags"] for node in found]),
+        "unrecognised": _common([node["unrecognised"] for node in found]),
+        "reason": found[0]["reason"],
+        "reason_by": _common([node["reason_by"] for node in found]),
+        "reason_at": _common([node["reason_at"] for node in found]),
+        "partitions": _common([node["partitions"] for node in found]),
+    }
+
+
+def _common(members: Sequence[Member]) -> Member | None:
+    """What all of these are, None where they differ."""
+    return members[0] if all(other == members[0] for other in members) else None

@@ -11,9 +11,9 @@ import orjson
 
 from botd.checks import Checks
 from botd.display.cells import cell
-from botd.display.fold import fold_nodes
+from botd.display.fold import FoldDocument, fold_nodes
 from botd.display.terminal import WIDE, Column, Drawn, Look, draw, notes
-from botd.documents import Document, encode
+from botd.documents import NodeDocument, StatusHead, encode
 from botd.model import Check
 from botd.text import is_number, unformulated
 
@@ -25,6 +25,18 @@ MIME = {
 }
 """The forms by the word in `format=`, with the media type that asks for them in Accept."""
 
+Fields = Mapping[str, object]
+"""A document of any kind, for what only writes it out."""
+
+Shown = NodeDocument | FoldDocument
+"""A row of a status answer."""
+
+
+class StatusDocument(StatusHead):
+    """A status answer."""
+
+    nodes: list[Shown]
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -35,7 +47,7 @@ class Form:
     fold: bool = False
 
 
-def to_json(head: Document, key: str, items: Iterable[bytes]) -> bytes:
+def to_json(head: Fields, key: str, items: Iterable[bytes]) -> bytes:
     """The head with one more member, a list of documents that are JSON already."""
     return encode(head)[:-1] + b',"' + key.encode() + b'":[' + b",".join(items) + b"]}\n"
 
@@ -54,22 +66,22 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return out.getvalue().encode()
 
 
-def status_csv(nodes: Sequence[Document], checks: Sequence[str]) -> bytes:
+def status_csv(nodes: Sequence[Shown], checks: Sequence[str]) -> bytes:
     """A row per node, or per fold; for each check its state and its value."""
     names = [column for check in checks for column in (f"{check}_state", check)]
     header = [*_name_columns(nodes), "groups", "slurm_state", "reason", "reason_by", "reason_at", *names]
     return to_csv(header, (_csv_row(node, checks) for node in nodes))
 
 
-def status_table(head: Document, nodes: Sequence[Document], checks: Checks, look: Look = WIDE) -> bytes:
+def status_table(head: StatusHead, nodes: Sequence[Shown], checks: Checks, look: Look = WIDE) -> bytes:
     """The table for a terminal: node, Slurm's state, a column per check, the reason last; then what is wrong."""
-    slurm = [node["slurm"] or {} for node in nodes]
+    names, slurm = _name_columns(nodes), [node["slurm"] for node in nodes]
     drawn = draw(
         [
-            *(Column(name.upper(), [str(node[name]) for node in nodes], kept=True) for name in _name_columns(nodes)),
-            Column("STATE", [found.get("state", "-") for found in slurm], kept=True),
+            *(Column(name.upper(), [str(_names(node)[name]) for node in nodes], kept=True) for name in names),
+            Column("STATE", [found["state"] if found else "-" for found in slurm], kept=True),
             *(_check_column(checks[name], nodes) for name in head["checks"]),
-            Column("REASON", [found.get("reason") or "" for found in slurm]),
+            Column("REASON", [found["reason"] if found else "" for found in slurm]),
         ],
         look,
     )
@@ -80,8 +92,8 @@ def status_table(head: Document, nodes: Sequence[Document], checks: Checks, look
 
 def status_body(
     form: Form,
-    head: Document,
-    documents: Callable[[], list[Document]],
+    head: StatusHead,
+    documents: Callable[[], list[NodeDocument]],
     fragments: Callable[[], list[bytes]],
     checks: Checks,
 ) -> bytes:
@@ -95,7 +107,7 @@ def status_body(
     return status_table(head, nodes, checks, form.look)
 
 
-def records_body(form: Form, head: Document, key: str, records: Sequence[Document], columns: Sequence[str]) -> bytes:
+def records_body(form: Form, head: Fields, key: str, records: Sequence[Fields], columns: Sequence[str]) -> bytes:
     """Any list of flat records in one of the forms: `columns` are those that CSV and the table show."""
     if form.name == "json":
         return to_json(head, key, map(encode, records))
@@ -113,11 +125,16 @@ def table_text(columns: Sequence[Column], look: Look) -> bytes:
     return (drawn.text() + notes(_left_out(drawn), look)).encode()
 
 
-def _name_columns(nodes: Sequence[Document]) -> tuple[str, ...]:
-    return ("count", "nodeset") if nodes and "nodeset" in nodes[0] else ("node",)
+def _name_columns(nodes: Sequence[Shown]) -> tuple[str, ...]:
+    return tuple(_names(nodes[0])) if nodes else ("node",)
 
 
-def _check_column(check: Check, nodes: Sequence[Document]) -> Column:
+def _names(node: Shown) -> dict[str, object]:
+    """What a row is of, by column: a node, or how many nodes and which."""
+    return {"count": node["count"], "nodeset": node["nodeset"]} if "nodeset" in node else {"node": node["node"]}
+
+
+def _check_column(check: Check, nodes: Sequence[Shown]) -> Column:
     readings = [node["readings"][check.name] for node in nodes]
     states = [reading["state"] for reading in readings]
     texts = [cell(reading, check) for reading in readings]
@@ -133,10 +150,10 @@ def _left_out(drawn: Drawn) -> list[str]:
     return [*told, "ask with a larger width, or without one, to see all columns"] if told else []
 
 
-def _csv_row(node: Document, checks: Iterable[str]) -> list[object]:
-    slurm = node["slurm"] or {}
-    row: list[object] = [*(node[name] for name in _name_columns([node])), " ".join(node["groups"])]
-    row += [slurm.get(key) for key in ("state", "reason", "reason_by", "reason_at")]
+def _csv_row(node: Shown, checks: Iterable[str]) -> list[object]:
+    slurm = node["slurm"]
+    row: list[object] = [*_names(node).values(), " ".join(node["groups"])]
+    row += [slurm["state"], slurm["reason"], slurm["reason_by"], slurm["reason_at"]] if slurm else [None] * 4
     for check in checks:
         reading = node["readings"][check]
         row += [reading["state"], _raw(reading["value"])]

@@ -8,28 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from botd.checks import Checks
 from botd.display.cells import cell
-from botd.documents import Document
+from botd.documents import NodeDocument, ReadingDocument
 from botd.model import Check
 from botd.text import is_number, plain
 
+CellDocument = tuple[str, str, float | None, int | None]
+"""`[state, text, sort key, taken at]` of a reading."""
 
-def row_document(node: Document, checks: Checks) -> Document:
-    """A node of a status answer as a row: `cells` has `[state, text, sort key, taken at]` for each of its checks.
 
-    Times are whole seconds since the epoch, UTC, null where there is none.
-    """
-    slurm = node["slurm"] or {}
+class RowDocument(TypedDict):
+    """A node as a row, with a cell for each check. Times are whole seconds since the epoch, UTC."""
+
+    node: str
+    groups: list[str]
+    state: str | None
+    reason: str
+    reason_by: str
+    reason_at: int | None
+    cells: list[CellDocument]
+
+
+def row_document(node: NodeDocument, checks: Checks) -> RowDocument:
+    """A node of a status answer as a row."""
+    slurm = node["slurm"]
     return {
         "node": node["node"],
         "groups": node["groups"],
-        "state": slurm.get("state"),
-        "reason": plain(slurm.get("reason", "")),
-        "reason_by": plain(slurm.get("reason_by", "")),
-        "reason_at": _epoch(slurm.get("reason_at")),
+        "state": slurm["state"] if slurm else None,
+        "reason": plain(slurm["reason"]) if slurm else "",
+        "reason_by": plain(slurm["reason_by"]) if slurm else "",
+        "reason_at": _epoch(slurm["reason_at"]) if slurm else None,
         "cells": [_cell(reading, checks[name]) for name, reading in node["readings"].items()],
     }
 
@@ -51,8 +63,8 @@ def sort_key(value: Any, check: Check) -> float | None:
         return None
 
 
-def _cell(reading: Document, check: Check) -> list[Any]:
-    return [reading["state"], cell(reading, check), sort_key(reading["value"], check), _epoch(reading["at"])]
+def _cell(reading: ReadingDocument, check: Check) -> CellDocument:
+    return reading["state"], cell(reading, check), sort_key(reading["value"], check), _epoch(reading["at"])
 
 
 def _epoch(at: str | None) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from botd.checks import Checks
-from botd.documents import Document, iso
+from botd.documents import NodeReadings, ReadingDocument, iso
 from botd.inventory.states import is_out
 from botd.model import REASON, SLURM, Change, Check, SlurmNode, State
 
@@ -25,7 +25,7 @@ Words = dict[str, str]
 """The word of each check of a node, as it was last known."""
 
 
-def word(check: Check, reading: Document) -> str:
+def word(check: Check, reading: ReadingDocument) -> str:
     """A reading in a word, such as `ok`, `warn`, `fail: timeout`; empty where it was skipped or never taken."""
     state = reading["state"]
     if state == State.SKIPPED or reading["at"] is None:
@@ -34,20 +34,18 @@ def word(check: Check, reading: Document) -> str:
     return f"{state}: {reading['value']}" if says_how else str(state)
 
 
-def reading_changes(
-    node: str, words: Words, readings: Mapping[str, Document], checks: Checks, now: datetime
-) -> Iterator[Change]:
+def reading_changes(node: str, words: Words, readings: NodeReadings, checks: Checks, now: datetime) -> Iterator[Change]:
     """What these new readings of a node change, given the words that are known of it; they are brought up to date.
 
     The first reading of a check is a change only when it is not ok.
     """
     for name, reading in readings.items():
-        new, old = word(checks[name], reading), words.get(name, "")
-        if not new:
+        new, old, taken_at = word(checks[name], reading), words.get(name, ""), reading["at"]
+        if not new or taken_at is None:
             continue
         words[name] = new
         if new != old and (old or new != State.OK):
-            at = datetime.fromisoformat(reading["at"])
+            at = datetime.fromisoformat(taken_at)
             is_bad = reading["state"] in (State.FAIL, State.WARN)
             yield Change(node, name, old, new, min(at, now), reading["detail"], is_bad)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from flask import Response, url_for
 
 from botd.display.cells import cell, fit, width
 from botd.display.findings import verdict
 from botd.display.fold import fold_nodes
-from botd.documents import Document
+from botd.display.formats import Shown
+from botd.documents import ReadingDocument
 from botd.inventory import listed_groups
 from botd.model import Check
 from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
@@ -28,6 +30,18 @@ MAX_LINK = 1000
 
 MAX_CELL = 40
 """Columns of a value in the page's second table; the page of its node has it whole."""
+
+
+class ShownRow(TypedDict):
+    """A node, or a fold of nodes, as both tables show it. Cells are state, text and tip."""
+
+    name: str
+    count: int
+    url: str
+    state: str
+    reason: str
+    verdict: str
+    cells: list[tuple[str, str, str]]
 
 
 def dashboard() -> Response:
@@ -58,17 +72,16 @@ def dashboard() -> Response:
     )
 
 
-def _row(node: Document, checks: Sequence[Check]) -> Document:
+def _row(node: Shown, checks: Sequence[Check]) -> ShownRow:
     """A node, or a fold of nodes, as both tables show it."""
-    folded = "nodeset" in node
-    name = node["nodeset"] if folded else node["node"]
-    slurm = node["slurm"] or {}
+    name = node["nodeset"] if "nodeset" in node else node["node"]
+    slurm = node["slurm"]
     return {
         "name": name,
-        "count": node.get("count", 1),
-        "url": _url(name, folded=folded),
-        "state": slurm.get("state") or ("-" if node["slurm"] else "not in Slurm"),
-        "reason": plain(slurm.get("reason") or ""),
+        "count": node["count"] if "nodeset" in node else 1,
+        "url": _url(name, folded="nodeset" in node),
+        "state": (slurm["state"] or "-") if slurm else "not in Slurm",
+        "reason": plain(slurm["reason"]) if slurm else "",
         "verdict": verdict(node["readings"], board().checks),
         "cells": [_cell(node["readings"][check.name], check) for check in checks],
     }
@@ -81,7 +94,7 @@ def _url(name: str, *, folded: bool) -> str:
     return url_for("node", name=name)
 
 
-def _cell(reading: Document, check: Check) -> tuple[str, str, str]:
+def _cell(reading: ReadingDocument, check: Check) -> tuple[str, str, str]:
     """State, text and tip of a cell. What is well needs no tip."""
     text = cell(reading, check)
     tip = "" if reading["state"] in ("ok", "skipped") else plain(reading["detail"])

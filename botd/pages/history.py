@@ -10,7 +10,7 @@ from flask import Response, request, url_for
 
 from botd.board.timeline import PAGE, Span, read_page
 from botd.display.plot import Line, Plot, Row, draw, level
-from botd.documents import Document, change_document
+from botd.documents import ChangeDocument, change_document
 from botd.history.bands import bands
 from botd.history.changes import standing, word
 from botd.model import REASON, SLURM, Change, Check
@@ -28,6 +28,13 @@ SHORTEST = timedelta(minutes=10)
 
 MAX_PLOTTED = 1000
 """Changes that the picture of a node is made from."""
+
+
+class ShownChange(ChangeDocument):
+    """A change as the pages show it: with the title of what changed, and the class of what it became."""
+
+    title: str
+    look: str
 
 
 def changes() -> Response:
@@ -112,8 +119,8 @@ def node_plot(node: str, since: datetime) -> Plot:
     return Plot(since, now, rows, lines)
 
 
-def _rows(found: Sequence[Change]) -> list[Document]:
-    """Changes as the pages show them: with the title of what changed, and the class of what it became."""
+def _rows(found: Sequence[Change]) -> list[ShownChange]:
+    """Changes as the pages show them."""
     return [{**change_document(change), "title": _title(change.subject), "look": level(change.new)} for change in found]
 
 

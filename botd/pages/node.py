@@ -9,7 +9,7 @@ from botd.display.cells import age, cell, fit, width, with_ages
 from botd.display.findings import verdict
 from botd.display.formats import table_text
 from botd.display.terminal import Column, Look, notes
-from botd.documents import Document
+from botd.documents import NodeDocument
 from botd.errors import UnknownNode
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, patience, render
@@ -44,7 +44,7 @@ def node_page(name: str) -> Response:
     )
 
 
-def _node_text(answer: StatusAnswer, node: Document, look: Look) -> bytes:
+def _node_text(answer: StatusAnswer, node: NodeDocument, look: Look) -> bytes:
     slurm = node["slurm"] or {"state": "not in Slurm", "reason": ""}
     head = f"{node['node']}  {slurm['state']}  {plain(slurm['reason'])}".rstrip()
     head = fit(head, look.width).rstrip() if look.width and width(head) > look.width else head

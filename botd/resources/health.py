@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal, TypedDict
 
 from flask import Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,13 +12,50 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from botd import __version__
 from botd.board.view import View
 from botd.checks import replaced
-from botd.documents import Document, encode, iso
+from botd.documents import Time, encode, iso
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
 from botd.web.here import board, config, store
 from botd.web.params import JsonQuery, query
 from botd.web.replies import reply
+
+
+class AgentDocument(TypedDict):
+    """The agent's last sign of life."""
+
+    alive: bool
+    pid: int | None
+    beat_at: Time | None
+
+
+class LastSweepDocument(TypedDict):
+    """The sweep that ended last."""
+
+    sweep: int
+    state: str
+    ended_at: Time
+    age_s: float
+
+
+class NodeListDocument(TypedDict):
+    """The node list: how old the last good one is, and what went wrong at the last attempt to read it."""
+
+    as_of: Time | None
+    age_s: float | None
+    error: str | None
+
+
+class HealthDocument(TypedDict):
+    """How botd itself is. `problems` make it degraded, `notes` do not."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    problems: list[str]
+    notes: list[str]
+    agent: AgentDocument
+    last_sweep: LastSweepDocument | None
+    node_list: NodeListDocument
 
 
 class HealthResource(BotdResource):
@@ -34,7 +72,7 @@ class HealthResource(BotdResource):
         problems = [] if alive else ["the agent is not running"]
         problems += [view.pulse.list_error] if view.pulse.list_error else []
         problems += [] if view.pulse.list_revision or view.pulse.list_error else ["no node list has been read yet"]
-        document = {
+        document: HealthDocument = {
             "status": "degraded" if problems else "ok",
             "version": __version__,
             "problems": problems,
@@ -108,7 +146,7 @@ class _Figures:
         return float(self._view.pulse.list_error is not None)
 
 
-def _last_sweep(figures: SweepFigures) -> Document | None:
+def _last_sweep(figures: SweepFigures) -> LastSweepDocument | None:
     last = figures.last
     if last is None or last.ended_at is None:
         return None

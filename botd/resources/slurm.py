@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from flask import Response
 
 from botd.board.view import View
 from botd.display.formats import MIME, records_body
-from botd.documents import Document, hostinfo_document, iso, slurm_document
+from botd.documents import (
+    AnswerHead,
+    HostinfoNodeDocument,
+    SinfoNodeDocument,
+    hostinfo_node_document,
+    iso,
+    sinfo_node_document,
+)
 from botd.errors import BadRequest, UnknownNode
 from botd.inventory import listed_groups
 from botd.model import SlurmNode
@@ -19,6 +28,33 @@ from botd.web.replies import reply
 SINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "reason")
 HOSTINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "partitions", "features", "jobs", "reason")
 GROUP_COLUMNS = ("group", "count", "source", "nodes")
+
+
+class SinfoDocument(AnswerHead):
+    """Slurm's list of down and drained nodes."""
+
+    nodes: list[SinfoNodeDocument]
+
+
+class HostinfoDocument(AnswerHead):
+    """What Slurm says of single nodes."""
+
+    nodes: list[HostinfoNodeDocument]
+
+
+class GroupDocument(TypedDict):
+    """A group: a file's path or `slurm` as its source, and its nodes as a nodeset."""
+
+    group: str
+    source: str
+    count: int
+    nodes: str
+
+
+class GroupsDocument(AnswerHead):
+    """The groups."""
+
+    groups: list[GroupDocument]
 
 
 class SinfoResource(BotdResource):
@@ -34,7 +70,7 @@ class SinfoResource(BotdResource):
         form = chosen_format(args)
         view, problems = board().slurm_nodes(args.get("max_age", config().slurm.max_age))
         nodes = view.inventory.down()
-        records = [_record(view.inventory.nodes[node]) for node in nodes]
+        records = [sinfo_node_document(view.inventory.nodes[node]) for node in nodes]
         return reply(
             form.name, records_body(form, _head(view, len(records), problems), "nodes", records, SINFO_COLUMNS)
         )
@@ -60,7 +96,7 @@ class HostinfoResource(BotdResource):
         nodes = [_slurm_node(view, name) for name in question.nodes]
         documents = board().bodies.node_documents(board().answer(question))
         records = [
-            hostinfo_document(node, document["readings"]["jobs"])
+            hostinfo_node_document(node, document["readings"]["jobs"])
             for node, document in zip(nodes, documents, strict=True)
         ]
         return reply(
@@ -79,7 +115,7 @@ class GroupListResource(BotdResource):
         """The groups."""
         form = chosen_format(query(FormatQuery))
         view = board().known()
-        records: list[Document] = [
+        records: list[GroupDocument] = [
             {"group": group.name, "source": group.source, "count": len(group.nodes), "nodes": fold(group.nodes)}
             for group in listed_groups(view.inventory)
         ]
@@ -94,11 +130,7 @@ def _slurm_node(view: View, name: str) -> SlurmNode:
     return found
 
 
-def _record(node: SlurmNode) -> Document:
-    return {"node": node.node, **slurm_document(node)}
-
-
-def _head(view: View, count: int, problems: list[str]) -> Document:
+def _head(view: View, count: int, problems: list[str]) -> AnswerHead:
     return {
         "as_of": iso(view.pulse.list_as_of),
         "count": count,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Literal
 
 from flask import Response, current_app
 
 from botd.board.board import Board
 from botd.display.formats import MIME, records_body
-from botd.documents import encode, sweep_document
+from botd.documents import SweepDocument, encode, sweep_document
 from botd.errors import TooMany
 from botd.model import ENDED
 from botd.resources.base import BotdResource
@@ -32,6 +33,13 @@ COLUMNS = (
 )
 
 _POLL_S = 0.25
+
+
+class EventDocument(SweepDocument):
+    """A sweep as it is now, and the nodes that finished since the event before; `end` is the last one."""
+
+    event: Literal["progress", "end"]
+    finished: list[str]
 
 
 class SweepResource(BotdResource):
@@ -87,7 +95,7 @@ def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) 
             sweep = here.sweeps.get(sweep_id)
             view.look_again()  # who reads what this event tells of must not be answered from before it
             finished = sorted(here.readings.nodes_since(revision) & view.names_of(sweep)) if now != revision else []
-            name = "end" if sweep.is_over else "progress"
+            name: Literal["progress", "end"] = "end" if sweep.is_over else "progress"
             yield _event({**sweep_document(sweep), "event": name, "finished": finished}, form)
             told, revision = (sweep.state, sweep.done), now
             if sweep.is_over:
@@ -95,6 +103,6 @@ def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) 
         time.sleep(_POLL_S)
 
 
-def _event(document: dict[str, object], form: str) -> bytes:
+def _event(document: EventDocument, form: str) -> bytes:
     data = encode(document)
-    return data + b"\n" if form == "ndjson" else b"event: %s\ndata: %s\n\n" % (str(document["event"]).encode(), data)
+    return data + b"\n" if form == "ndjson" else b"event: %s\ndata: %s\n\n" % (document["event"].encode(), data)

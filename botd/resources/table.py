@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from flask import Response
 
 from botd.board.answer import StatusAnswer
 from botd.display.formats import to_json
-from botd.documents import Document, check_document
+from botd.display.rows import RowDocument
+from botd.documents import AnswerHead, CheckDocument, check_document
 from botd.model import Sweep
 from botd.resources.base import BotdResource
 from botd.web.here import board
 from botd.web.params import MAX_AGE_S, TableBody, TableQuery, body, query
 from botd.web.questions import joined_lists, status_question
 from botd.web.replies import reply, survey_of
+
+
+class ProgressDocument(TypedDict):
+    """How far a sweep is, in nodes."""
+
+    sweep: int
+    done: int
+    total: int
+
+
+class TableHead(AnswerHead):
+    """The rows' answer without them. `reached` is a sentence about who could not be reached."""
+
+    groups: list[str]
+    checks: list[CheckDocument]
+    sweep: int | None
+    reached: str
+    running: ProgressDocument | None
+
+
+class TableDocument(TableHead):
+    """What the page draws."""
+
+    rows: list[RowDocument]
 
 
 class TableResource(BotdResource):
@@ -45,7 +70,7 @@ def _table(args: Mapping[str, Any]) -> Response:
 
 def _body(answer: StatusAnswer, running: Sweep | None) -> bytes:
     here = board()
-    head: Document = {
+    head: TableHead = {
         **answer.head(),
         "checks": [check_document(here.checks[name]) for name in answer.checks],
         "reached": survey_of(answer).reached(here.checks),

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from botd.documents import Document, decode, encode
+from botd.documents import NodeReadings, decode, encode
 from botd.errors import StoreDamaged
 from botd.model import Change
 from botd.store.changes import Changes
@@ -29,9 +29,6 @@ BATCH = 256
 SPARSE = 4
 """A row with the newest readings of fewer than one in SPARSE of its nodes is dissolved. So after each write the rows
 have at most SPARSE times as many readings as are the newest of a node, however few nodes each write was of."""
-
-NodeReadings = Mapping[str, Document]
-"""Readings of one node, by check."""
 
 Row = dict[str, Any]
 

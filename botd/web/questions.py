@@ -9,11 +9,10 @@ from typing import Any
 
 from botd.board.answer import Question
 from botd.board.timeline import PAGE, Page, Span, read_offenders, read_page
-from botd.documents import Document
 from botd.errors import BadRequest, UnknownNode
 from botd.web.here import board, store
 from botd.web.params import either
-from botd.web.replies import offender_document
+from botd.web.replies import OffenderDocument, offender_document
 
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
 
@@ -69,7 +68,7 @@ def _place(args: Mapping[str, Any]) -> dict[str, Any]:
     return {"before": args.get("before"), "limit": args.get("limit", PAGE)}
 
 
-def offender_records(args: Mapping[str, Any]) -> tuple[datetime, list[Document]]:
+def offender_records(args: Mapping[str, Any]) -> tuple[datetime, list[OffenderDocument]]:
     """Since when, and the nodes with incidents since then."""
     since = moment("since", args.get("since"), board().now()) or board().now() - WINDOW
     found = read_offenders(store(), board().checks, chosen_nodes(args), since)

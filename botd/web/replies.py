@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import TypedDict
 from zlib import crc32
 
 from flask import Response, request
@@ -14,7 +15,7 @@ from botd.board.timeline import Page, Span
 from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Form, records_body, status_body
 from botd.display.terminal import notes
-from botd.documents import Document, change_document, encode, iso
+from botd.documents import ChangeDocument, Time, change_document, encode, iso
 from botd.errors import BotdError
 from botd.history.incidents import Offender
 from botd.text import plain
@@ -34,7 +35,21 @@ def reply(form: str, data: bytes, tag: str | None = None) -> Response:
     return response
 
 
-def error_document(status: int, code: str, message: str) -> Document:
+class FaultDocument(TypedDict):
+    """What went wrong: the HTTP status, a word for programs and a sentence for a person."""
+
+    status: int
+    code: str
+    message: str
+
+
+class ErrorDocument(TypedDict):
+    """The one body of every error."""
+
+    error: FaultDocument
+
+
+def error_document(status: int, code: str, message: str) -> ErrorDocument:
     """The one body of every error."""
     return {"error": {"status": status, "code": code, "message": message}}
 
@@ -74,7 +89,44 @@ CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
 OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
 
 
-def offender_document(offender: Offender) -> Document:
+class ChangesHead(TypedDict):
+    """A page of changes without them. `next` is the cursor of the page after this one."""
+
+    since: Time | None
+    until: Time | None
+    count: int
+    next: int | None
+
+
+class ChangesDocument(ChangesHead):
+    """Changes, newest first."""
+
+    changes: list[ChangeDocument]
+
+
+class OffenderDocument(TypedDict):
+    """A node, the number of its incidents, when the last one began and what it was."""
+
+    node: str
+    incidents: int
+    last_at: Time
+    last: str
+
+
+class OffendersHead(TypedDict):
+    """Nodes with incidents without them."""
+
+    since: Time
+    count: int
+
+
+class OffendersDocument(OffendersHead):
+    """Nodes with incidents, most first."""
+
+    nodes: list[OffenderDocument]
+
+
+def offender_document(offender: Offender) -> OffenderDocument:
     """A node and its incidents."""
     return {
         "node": offender.node,
@@ -87,13 +139,13 @@ def offender_document(offender: Offender) -> Document:
 def changes_reply(page: Page, span: Span, form: Form) -> Response:
     """A page of changes in a form."""
     records = [change_document(change) for change in page.changes]
-    head = {"since": iso(span.since), "until": iso(span.until), "count": len(records), "next": page.next}
+    head: ChangesHead = {"since": iso(span.since), "until": iso(span.until), "count": len(records), "next": page.next}
     return reply(form.name, records_body(form, head, "changes", records, CHANGE_COLUMNS))
 
 
-def offenders_reply(since: datetime, records: list[Document], form: Form) -> Response:
+def offenders_reply(since: datetime, records: list[OffenderDocument], form: Form) -> Response:
     """Nodes and their incidents in a form."""
-    head = {"since": iso(since), "count": len(records)}
+    head: OffendersHead = {"since": iso(since), "count": len(records)}
     return reply(form.name, records_body(form, head, "nodes", records, OFFENDER_COLUMNS))
 
 

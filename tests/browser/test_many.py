@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from botd.documents import Document, iso, reading_document
+from botd.documents import NodeReadings, iso, reading_document
 from botd.model import Reading, State
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import served
@@ -28,7 +28,7 @@ def big_site(folder: Path) -> Site:
     return site
 
 
-def readings(site: Site, number: int) -> dict[str, Document]:
+def readings(site: Site, number: int) -> NodeReadings:
     special = {
         "ping": Reading(State.OK, 0.1 + number % 97 / 1000, "ms"),
         "uptime": Reading(State.OK, 86400 + number * 61 % 7_000_000, "s"),

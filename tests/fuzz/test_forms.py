@@ -17,7 +17,7 @@ from botd.config import parse_config
 from botd.display.cells import cell, fit, short_value, width
 from botd.display.formats import MIME, Form, records_body, status_body, to_csv
 from botd.display.terminal import Column, Look, draw
-from botd.documents import Document, encode, iso, node_document, reading_document
+from botd.documents import NodeDocument, encode, iso, node_document, reading_document
 from botd.model import Check, Reading, SlurmNode, State
 from botd.text import plain
 from tests.fuzz.conftest import FUZZ, fuzz
@@ -48,18 +48,18 @@ def encodable(text: str) -> bool:
     return text.encode("utf-8", "replace").decode() == text
 
 
-def nodes_of(reading: st.SearchStrategy[Reading]) -> st.SearchStrategy[Document]:
+def nodes_of(reading: st.SearchStrategy[Reading]) -> st.SearchStrategy[NodeDocument]:
     return st.builds(
         document, names, clean, st.lists(clean, max_size=2), st.fixed_dictionaries(dict.fromkeys(CHECKS, reading))
     )
 
 
-def document(name: str, reason: str, groups: list[str], found: dict[str, Reading]) -> Document:
+def document(name: str, reason: str, groups: list[str], found: dict[str, Reading]) -> NodeDocument:
     slurm = SlurmNode(name, "drained", "IDLE", ("DRAIN",), reason=reason, reason_by=reason, partitions=tuple(groups))
     return node_document(name, groups, slurm, {c: reading_document(r) for c, r in found.items()}, CHECKS.values())
 
 
-def body(form: Form, nodes: list[Document], problems: list[str]) -> str:
+def body(form: Form, nodes: list[NodeDocument], problems: list[str]) -> str:
     head = {"as_of": None, "checks": list(CHECKS), "count": len(nodes), "problems": problems}
     return status_body(form, head, lambda: nodes, lambda: list(map(encode, nodes)), CHECKS).decode()
 
@@ -123,7 +123,7 @@ def test_no_text_of_a_csv_cell_starts_a_formula(rows: list[list[Any]]) -> None:
 
 @fuzz(40)
 @given(st.lists(nodes_of(readings), max_size=3), st.lists(clean, max_size=2), st.booleans())
-def test_any_nodes_can_be_shown_in_every_form(nodes: list[Document], problems: list[str], folded: bool) -> None:
+def test_any_nodes_can_be_shown_in_every_form(nodes: list[NodeDocument], problems: list[str], folded: bool) -> None:
     shown = {name: body(Form(name, Look(80), folded), nodes, problems) for name in MIME}
     found = json.loads(shown["json"])["nodes"]
     assert found == [json.loads(line) for line in shown["ndjson"].split("\n")[:-1]]
@@ -135,7 +135,7 @@ def test_any_nodes_can_be_shown_in_every_form(nodes: list[Document], problems: l
 
 @fuzz(40)
 @given(st.lists(st.fixed_dictionaries({"a": values, "b": values, "c": clean}), max_size=3))
-def test_any_records_can_be_shown_in_every_form(records: list[Document]) -> None:
+def test_any_records_can_be_shown_in_every_form(records: list[dict[str, Any]]) -> None:
     for name in MIME:
         shown = records_body(Form(name), {"count": len(records)}, "records", records, ("a", "b", "c")).decode()
         lines = shown.split("\r\n" if name == "csv" else "\n")

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from botd.answers import Job, SlurmAnswer
-from botd.documents import decode, encode, hostinfo_document, slurm_document
+from botd.documents import decode, encode, hostinfo_node_document
 from botd.errors import SlurmFailed
 from botd.inventory import Inventory, build, states
 from botd.inventory.document import from_document, to_document
@@ -56,7 +56,7 @@ def assert_usable(nodes: Iterable[SlurmNode]) -> None:
     for node in inventory.nodes.values():
         assert node.base in states.BASES
         assert set(node.flags) <= set(states.FLAGS)
-        shown = json.loads(encode({**slurm_document(node), **hostinfo_document(node, UNREAD)}))
+        shown = json.loads(encode(hostinfo_node_document(node, UNREAD)))
         assert shown["reason_at"] is None or datetime.fromisoformat(shown["reason_at"])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.documents import Document, iso
+from botd.documents import ReadingDocument, iso
 from botd.history.changes import list_changes, reading_changes, standing, word
 from botd.model import SlurmNode
 from tests.conftest import drained, idle
@@ -20,11 +20,11 @@ HOUR = timedelta(hours=1)
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}, "check": [{"name": "nhc", "command": "nhc"}]}))
 
 
-def reading(state: str = "ok", value: Any = None, detail: str = "", at: datetime | None = NOW) -> Document:
+def reading(state: str = "ok", value: Any = None, detail: str = "", at: datetime | None = NOW) -> ReadingDocument:
     return {"state": state, "value": value, "unit": None, "at": iso(at), "took_s": None, "detail": detail}
 
 
-def changes(words: dict[str, str], **readings: Document) -> list[tuple[str, str, str, bool]]:
+def changes(words: dict[str, str], **readings: ReadingDocument) -> list[tuple[str, str, str, bool]]:
     found = reading_changes("n1", words, readings, CHECKS, NOW)
     return [(change.subject, change.old, change.new, change.is_bad) for change in found]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from botd.config import parse_config
-from botd.documents import Document
+from botd.documents import NodeReadings
 from botd.store import Store
 from tests.store.postgres import run_sql, running_postgres
 
 
-def noise(size: int) -> dict[str, Document]:
+def noise(size: int) -> NodeReadings:
     """Readings of a node that stay at least `size` bytes long however they are compressed."""
     return {"ping": {"detail": os.urandom(size).hex()}}
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 import zstandard
 
-from botd.documents import Document
+from botd.documents import NodeReadings
 from botd.errors import StoreDamaged, StoreUnavailable
 from botd.model import Change
 from botd.store import Store
@@ -26,7 +26,7 @@ NODES = [f"n{number:04}" for number in range(BATCH * 2 + 3)]
 BROKEN = Change("n0000", None, "ok", "fail", NOW)  # type: ignore[arg-type]
 """A change that no database takes: what is written with it fails at its end."""
 
-Reading = dict[str, Document]
+Reading = NodeReadings
 
 
 def reading(turn: int) -> Reading:
