@@ -39,7 +39,7 @@ class Probes:
             config.ssh,
             base=config,
             passphrase=read_secret(config, "", "BOTD_SSH_PASSPHRASE"),
-            resolve=lambda name: self._resolver.resolve_all({name: name})[name],
+            resolve=lambda names: self._resolver.resolve_all({name: name for name in names}),
         )
         self._bmc = BmcTransport(config.bmc, read_secret(config, config.bmc.password_file, "BOTD_BMC_PASSWORD"))
         self._unended: set[tuple[str, str]] = set()  # node and check of commands that did not end the last time

@@ -112,7 +112,7 @@ class SshSettings:
     port: int = _setting(22, "Port of sshd.")
     key_file: str = _setting("", "Private key without a passphrase, or with it in BOTD_SSH_PASSPHRASE.")
     agent: bool = _setting(False, "Use the keys of the ssh-agent at SSH_AUTH_SOCK as well.")
-    config: str = _setting("", "An ssh_config to read HostName, User, Port, IdentityFile and ProxyJump from.")
+    config: str = _setting("", "An ssh_config that says how nodes are reached.")
     known_hosts: str = _setting("", "Host keys; empty is ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.")
     host_key_policy: str = _setting(
         "reject", "A host without a known key: `reject` it, `accept-new` and remember it, or `accept-any` (unsafe)."

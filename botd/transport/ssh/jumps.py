@@ -13,7 +13,7 @@ from botd.answers import SshState
 from botd.text import one_line
 from botd.transport.ssh.answers import LoginFailed, connect_answer
 from botd.transport.ssh.login import Logins
-from botd.transport.ssh.routes import Route, Routes
+from botd.transport.ssh.routes import Route
 from botd.transport.ssh.session import LOST, Session
 from botd.transport.ssh.visit import Visit
 
@@ -22,20 +22,19 @@ CONNECT_FAILED = 2
 
 
 class Jumps:
-    """The jump nodes of one run. A session to one is known by the path to it, its own name last."""
+    """The jump nodes of one run. A session to one is known by the path to it, its own route last."""
 
-    def __init__(self, logins: Logins, routes: Routes, resolve: Callable[[str], str | None], timeout_s: float) -> None:
+    def __init__(self, logins: Logins, resolve: Callable[[str], str | None], timeout_s: float) -> None:
         self._logins = logins
-        self._routes = routes
         self._resolve = resolve
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._sessions: dict[tuple[str, ...], Future[Session]] = {}
+        self._sessions: dict[tuple[Route, ...], Future[Session]] = {}
 
     def reach(self, visit: Visit, route: Route, address: str) -> paramiko.Channel:
         """A connection to a node through its jump nodes. Raises LoginFailed and Over."""
         session = self._session(visit, route.jumps)
-        visit.step(SshState.TIMEOUT, f'no answer through the jump node "{route.jumps[-1]}"', self._timeout_s)
+        visit.step(SshState.TIMEOUT, f'no answer through the jump node "{route.jumps[-1].name}"', self._timeout_s)
         return self._forward(session, address, route.port)
 
     def close(self) -> None:
@@ -44,9 +43,9 @@ class Jumps:
             if future.done() and not future.exception():
                 future.result().close()
 
-    def _session(self, visit: Visit, path: tuple[str, ...]) -> Session:
+    def _session(self, visit: Visit, path: tuple[Route, ...]) -> Session:
         """The session to the last of these jump nodes: the first who comes makes it, the others wait for it."""
-        no_answer = f'no answer from the jump node "{path[-1]}"'
+        no_answer = f'no answer from the jump node "{path[-1].name}"'
         with self._lock:
             first = path not in self._sessions
             future = self._sessions.setdefault(path, Future())
@@ -63,8 +62,8 @@ class Jumps:
                 future.set_exception(LoginFailed(SshState.TIMEOUT, no_answer))
         return future.result()
 
-    def _connect(self, visit: Visit, path: tuple[str, ...]) -> Session:
-        route = self._routes.jump(path[-1])
+    def _connect(self, visit: Visit, path: tuple[Route, ...]) -> Session:
+        route = path[-1]
         try:
             before = self._session(visit, path[:-1]) if path[1:] else None
             visit.step(SshState.TIMEOUT, f'no answer from the jump node "{route.name}"', self._timeout_s)

@@ -36,7 +36,7 @@ class Keys:
 
     def _read_or_warn(self, path: str) -> paramiko.PKey | None:
         try:
-            return read_key(Path(path).expanduser(), self._passphrase)
+            return read_key(Path(path), self._passphrase)
         except ConfigError as error:
             LOG.warning("%s; ssh_config names it as IdentityFile", error)
             return None

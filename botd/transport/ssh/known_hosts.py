@@ -14,12 +14,13 @@ import hashlib
 import hmac
 import logging
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
+
+from botd.transport.ssh.patterns import Patterns, read_patterns
 
 LOG = logging.getLogger(__name__)
 
@@ -46,12 +47,11 @@ class _Entry(NamedTuple):
 
 
 class _Pattern(NamedTuple):
-    wanted: re.Pattern[str]
-    unwanted: re.Pattern[str] | None
+    patterns: Patterns
     entry: _Entry
 
     def matches(self, name: str) -> bool:
-        return bool(self.wanted.fullmatch(name)) and not (self.unwanted and self.unwanted.fullmatch(name))
+        return self.patterns.match(name)
 
 
 class _Hashed(NamedTuple):
@@ -66,6 +66,11 @@ class _Hashed(NamedTuple):
 def fingerprint(blob: bytes) -> str:
     """The fingerprint of a public key as ssh-keygen(1) prints it: `SHA256:` and base64 without padding."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def key_names(alias: str, hosts: Iterable[str], port: int) -> list[str]:
+    """The names under which a key may stand: the alias alone where there is one (HostKeyAlias), and without a port."""
+    return [alias] if alias else names_for(hosts, port)
 
 
 def names_for(hosts: Iterable[str], port: int) -> list[str]:
@@ -141,6 +146,26 @@ class KnownHosts:
         return self._book.entries(name) + self._remembered.get(name, [])
 
 
+class Shelf:
+    """The known_hosts files of all nodes: some may have their own. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[Path, ...], KnownHosts] = {}
+
+    def known(self, paths: tuple[Path, ...]) -> KnownHosts:
+        """The keys in these files, which are read when they are first asked for."""
+        with self._lock:
+            if paths not in self._known:
+                self._known[paths] = KnownHosts(paths)
+            return self._known[paths]
+
+    def refresh(self) -> None:
+        """Reads those again that have changed."""
+        for known in list(self._known.values()):
+            known.refresh()
+
+
 class _Book:
     """The lines of all files, by the way in which their names are found."""
 
@@ -155,7 +180,7 @@ class _Book:
         if hosts.startswith("|"):
             self.hashed.append(_hashed(hosts, entry))
         elif any(char in hosts for char in "*?!"):
-            self.patterns.append(_pattern(hosts, entry))
+            self.patterns.append(_Pattern(read_patterns(hosts.lower().split(",")), entry))
         else:
             for name in hosts.lower().split(","):
                 self.plain.setdefault(name, []).append(entry)
@@ -226,28 +251,6 @@ def _hashed(hosts: str, entry: _Entry) -> _Hashed:
     except ValueError:
         pass
     raise ValueError("its hashed name cannot be read")
-
-
-def _pattern(hosts: str, entry: _Entry) -> _Pattern:
-    names = hosts.lower().split(",")
-    unwanted = [name[1:] for name in names if name.startswith("!")]
-    wanted = [name for name in names if not name.startswith("!")]
-    return _Pattern(_regex(wanted), _regex(unwanted) if unwanted else None, entry)
-
-
-def _regex(wildcards: Iterable[str]) -> re.Pattern[str]:
-    """One expression for some names with `*` and `?`; fnmatch would read the brackets of `[name]:port`."""
-    return re.compile("|".join(f"(?:{_expression(name)})" for name in wildcards))
-
-
-def _expression(wildcard: str) -> str:
-    """As fnmatch does it: each `*` but the last takes the least it can and never tries again, so that no pattern
-    takes more than a moment.
-    """
-    first, *others = (re.escape(part).replace(r"\?", ".") for part in re.split(r"\*+", wildcard))
-    if not others:
-        return first
-    return first + "".join(f"(?>.*?{part})" for part in others[:-1]) + f".*{others[-1]}"
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

@@ -16,7 +16,7 @@ from botd.answers import SshState
 from botd.settings import SshSettings
 from botd.transport.ssh.answers import LoginFailed, keys_refused, login_ended, wanted_instead
 from botd.transport.ssh.keys import Keys
-from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Verdict, fingerprint, names_for
+from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Shelf, Verdict, fingerprint, key_names
 from botd.transport.ssh.routes import Route
 from botd.transport.ssh.session import Session
 from botd.transport.ssh.visit import Visit
@@ -58,10 +58,10 @@ KEY_PROBLEMS = {
 class Logins:
     """Logs in on connections that are open, to nodes and to jump nodes."""
 
-    def __init__(self, settings: SshSettings, known: KnownHosts, keys: Keys) -> None:
+    def __init__(self, settings: SshSettings, shelf: Shelf, keys: Keys) -> None:
         self._policy = settings.host_key_policy
         self._timeout_s = settings.connect_timeout
-        self._known = known
+        self._shelf = shelf
         self._keys = keys
 
     def log_in(self, visit: Visit, sock: socket.socket | paramiko.Channel, route: Route, address: str) -> Session:
@@ -69,9 +69,10 @@ class Logins:
         session = Session(sock, (address, route.port, route.user))
         try:
             visit.hold(session.close)
-            names = names_for([route.name, route.hostname, address], route.port)
-            self._exchange_keys(visit, session, names)
-            self._check_host_key(session, names)
+            known = self._shelf.known(route.known_hosts)
+            names = key_names(route.key_alias, [route.hostname, route.name, address], route.port)
+            self._exchange_keys(visit, session, known.types(names))
+            self._check_host_key(session, known, names)
             self._authenticate(visit, session, route)
         except BaseException:
             session.close()
@@ -79,9 +80,8 @@ class Logins:
         session.rest()
         return session
 
-    def _exchange_keys(self, visit: Visit, session: Session, names: Sequence[str]) -> None:
+    def _exchange_keys(self, visit: Visit, session: Session, known: Sequence[str]) -> None:
         transport = session.transport
-        known = self._known.types(names)
         options = transport.get_security_options()
         options.kex = [name for name in KEX if name in options.kex]
         options.ciphers = sorted(options.ciphers, key=lambda name: CHEAP_CIPHERS not in name)
@@ -91,18 +91,18 @@ class Logins:
         if not (session.alive and transport.initial_kex_done):
             raise login_ended(transport, "during the key exchange")
 
-    def _check_host_key(self, session: Session, names: Sequence[str]) -> None:
+    def _check_host_key(self, session: Session, known: KnownHosts, names: Sequence[str]) -> None:
         try:
             shown = session.transport.get_remote_server_key()
         except paramiko.SSHException:
             raise login_ended(session.transport, "after the key exchange") from None
         key = HostKey(shown.get_name(), shown.asbytes())
-        verdict = self._known.judge(names, key)
+        verdict = known.judge(names, key)
         if verdict is Verdict.KNOWN or self._policy == "accept-any":
             return
         if verdict is Verdict.UNKNOWN and self._policy == "accept-new":
             LOG.info("took the new host key of %s: %s %s", names[0], key.type, fingerprint(key.blob))
-            self._known.remember(names[0], key)
+            known.remember(names[0], key)
             return
         raise LoginFailed(SshState.HOST_KEY, f"{KEY_PROBLEMS[verdict]}: it showed {key.type} {fingerprint(key.blob)}")
 

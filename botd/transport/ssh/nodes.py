@@ -1,9 +1,9 @@
 """One ssh connection per node, one command for all its remote checks, on paramiko.
 
 A run walks through its nodes with `botd.transport.ssh.round.Round`: connection, first bytes of sshd, then a thread
-for the login (`ssh_login`, through `ssh_jumps` where the way leads there) and the command (`ssh_command`).
+for the login (`login`, through `jumps` where the way leads there) and the command (`command`).
 Limits are kept by the clock of the round, which closes what takes too long; the threads here wait without
-limits of their own. Connections stay open for the next run (`ssh_session`), where only a probe of the port and
+limits of their own. Connections stay open for the next run (`session`), where only a probe of the port and
 the command are left to do.
 """
 
@@ -13,9 +13,11 @@ import contextlib
 import logging
 import socket
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from botd.answers import Deliver, Delivery, LoginAnswer, Source, SshState
 from botd.config import resolve_path
@@ -25,33 +27,48 @@ from botd.transport.ssh.answers import LoginFailed
 from botd.transport.ssh.command import run_fragments, window_for
 from botd.transport.ssh.jumps import Jumps
 from botd.transport.ssh.keys import Keys
-from botd.transport.ssh.known_hosts import KnownHosts
+from botd.transport.ssh.known_hosts import Shelf
 from botd.transport.ssh.login import Logins
 from botd.transport.ssh.places import Places, spare_files
-from botd.transport.ssh.round import Round
-from botd.transport.ssh.routes import Route, Routes
+from botd.transport.ssh.round import FAILED, Round
+from botd.transport.ssh.routes import NoWay, Route, Routes
 from botd.transport.ssh.script import Fragment
 from botd.transport.ssh.session import LOST, Kept, Session
 from botd.transport.ssh.visit import Over, Visit
+from botd.transport.telling import answered_for
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 KEPT_ANSWER_S = 2.0
 """How long a kept connection may take to open a channel before a new login is tried."""
 
 
-def resolve_name(name: str) -> str | None:
-    """The first address of a name, or None. Blocks as long as the resolver does."""
+Addresses = Mapping[str, str | None]
+Fragments = Callable[[str], Sequence[Fragment]]
+Resolve = Callable[[Iterable[str]], Addresses]
+"""The addresses of some names, None for those that have none."""
+
+
+def resolve_names(names: Iterable[str]) -> Addresses:
+    """The first address of each name. Blocks as long as the resolver does."""
+    return {name: _first_address(name) for name in names}
+
+
+def _first_address(name: str) -> str | None:
     try:
         return str(socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)[0][4][0])
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return None
 
 
 class SshTransport:
     """Logs in to nodes and runs the fragments of the remote checks there.
 
-    `base` is the configuration whose file relative paths start at, `resolve` finds the address of a HostName
-    of ssh_config and of a jump node. paramiko's own loggers are silenced unless the application has given
-    them a level: what they say of a failed login stands in the answer.
+    `base` is the configuration whose file relative paths start at, `resolve` finds the addresses of
+    the HostNames of ssh_config, all at once, and of jump nodes. paramiko's own loggers are silenced unless the
+    application has given them a level: what they say of a failed login stands in the answer.
 
     Raises ConfigError for a key or an ssh_config that cannot be used.
     """
@@ -62,7 +79,7 @@ class SshTransport:
         *,
         base: Config | None = None,
         passphrase: str = "",
-        resolve: Callable[[str], str | None] = resolve_name,
+        resolve: Resolve = resolve_names,
     ) -> None:
         def path(text: str) -> Path | None:
             return resolve_path(base or Config(), text) if text else None
@@ -71,9 +88,10 @@ class SshTransport:
             logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         self._settings = settings
         self._resolve = resolve
-        self._known = KnownHosts(_known_hosts_paths(path(settings.known_hosts)))
-        self._routes = Routes(settings, path(settings.config))
-        self._logins = Logins(settings, self._known, Keys(settings, path(settings.key_file), passphrase))
+        self._routes = Routes(settings, path(settings.config), path(settings.known_hosts))
+        self._shelf = Shelf()
+        self._shelf.known(self._routes.known_hosts)  # what is wrong with them is told at the start
+        self._logins = Logins(settings, self._shelf, Keys(settings, path(settings.key_file), passphrase))
         self._places = Places(settings.parallel)
         self._kept = Kept(min(settings.keep, spare_files() // 2), settings.keep_for)
         # Runs before paramiko's own hook at exit, which waits for threads that do not know that they should end.
@@ -81,8 +99,8 @@ class SshTransport:
 
     def run(
         self,
-        targets: Mapping[str, str | None],
-        fragments: Callable[[str], Sequence[Fragment]],
+        targets: Addresses,
+        fragments: Fragments,
         deliver: Deliver,
         *,
         node_deadline_s: float,
@@ -96,11 +114,11 @@ class SshTransport:
         Connections that were kept are used, once a probe has shown that sshd still takes new ones; `fresh`
         closes them and proves the login again. May be called from several threads at once.
         """
-        self._known.refresh()
+        self._shelf.refresh()
         self._kept.purge()
         settings = self._settings
-        jumps = Jumps(self._logins, self._routes, self._resolve, settings.connect_timeout)
-        run = _Run(settings, self._routes, self._logins, self._kept, jumps, self._resolve, deliver, fresh)
+        jumps = Jumps(self._logins, lambda name: self._resolve([name])[name], settings.connect_timeout)
+        run = _Run(settings, self._routes, self._logins, self._kept, jumps, self._resolve, answered_for(deliver), fresh)
         try:
             Round(self._places, run.work, timeout_s=settings.connect_timeout, deadline_s=node_deadline_s).run(
                 run.visits(targets, fragments)
@@ -113,11 +131,6 @@ class SshTransport:
         self._kept.close()
 
 
-def _known_hosts_paths(configured: Path | None) -> list[Path]:
-    default = [Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts")]
-    return [configured] if configured else default
-
-
 @dataclass(frozen=True)
 class _Run:
     """What one call of `SshTransport.run` is about."""
@@ -127,23 +140,31 @@ class _Run:
     logins: Logins
     kept: Kept
     jumps: Jumps
-    resolve: Callable[[str], str | None]
+    resolve: Resolve
     deliver: Deliver
     fresh: bool
 
-    def visits(
-        self, targets: Mapping[str, str | None], fragments: Callable[[str], Sequence[Fragment]]
-    ) -> Iterator[Visit]:
+    def visits(self, targets: Addresses, fragments: Fragments) -> Iterator[Visit]:
         """A visit for each node that there is a way to; the others are answered for here."""
-        for node, given in targets.items():
-            route = self.routes.route(node)
-            address = self._address(route, given)
-            if address and not route.refusal:
-                direct = not route.jumps
-                yield Visit(node, address, route.port, fragments(node), self._pass_on, direct=direct)
+        ways = {node: _made(node, partial(self.routes.route, node)) for node in targets}
+        renamed = {way.hostname for way in ways.values() if isinstance(way, Route) and _is_looked_up(way)}
+        found = self.resolve(renamed) if renamed else {}
+        for node, way in ways.items():
+            made: Visit | LoginAnswer
+            if isinstance(way, Route):
+                made = _made(node, partial(self._visit, node, way, targets[node], found, fragments))
             else:
-                detail = route.refusal or f'"{one_line(route.hostname)}" has no address'
-                self._pass_on(Delivery(node, Source.LOGIN, LoginAnswer(SshState.UNRESOLVED, detail)))
+                made = way
+            if isinstance(made, Visit):
+                yield made
+            else:
+                self._pass_on(Delivery(node, Source.LOGIN, made))
+
+    def _visit(self, node: str, route: Route, given: str | None, found: Addresses, fragments: Fragments) -> Visit:
+        address = _address(route, given, found)
+        if not address:
+            raise NoWay(f'"{route.hostname}" has no address')
+        return Visit(node, address, route.port, fragments(node), self._pass_on, direct=not route.jumps)
 
     def work(self, visit: Visit) -> None:
         """The visit, in its thread: on a kept connection or after a login, the command."""
@@ -162,14 +183,6 @@ class _Run:
             complete = not visit.fragments or run_fragments(visit, session, self.settings.command_timeout)
         finally:
             self._put_away(visit, session, keep=complete)
-
-    def _address(self, route: Route, given: str | None) -> str | None:
-        """What to connect to: the address given for the node, unless ssh_config has another name for it."""
-        renamed = route.hostname != route.name
-        if route.jumps:
-            # Behind a jump node the name may mean something only there.
-            return route.hostname if renamed else given or route.hostname
-        return self.resolve(route.hostname) if renamed else given
 
     def _pass_on(self, delivery: Delivery) -> None:
         if isinstance(delivery.answer, LoginAnswer) and delivery.answer.state is not SshState.UP:
@@ -213,6 +226,30 @@ class _Run:
         except LOST:  # after its last answer, which counts
             session.close()
         visit.finish()
+
+
+def _made(node: str, make: Callable[[], T]) -> T | LoginAnswer:
+    """What `make` makes for a node. Whatever it raises is the answer of this node, and of no other."""
+    try:
+        return make()
+    except NoWay as no_way:
+        return LoginAnswer(SshState.UNRESOLVED, one_line(str(no_way)))
+    except Exception as error:
+        LOG.exception("the way to %s cannot be worked out", node)
+        return LoginAnswer(SshState.UNRESOLVED, f"{FAILED}: {type(error).__name__}: {one_line(str(error))}")
+
+
+def _is_looked_up(route: Route) -> bool:
+    """Whether botd itself needs the address of another name than the node's. Behind a jump node it does not."""
+    return route.hostname != route.name and not route.jumps
+
+
+def _address(route: Route, given: str | None, found: Addresses) -> str | None:
+    """What to connect to: the address given for the node, unless ssh_config has another name for it."""
+    if _is_looked_up(route):
+        return found.get(route.hostname)
+    # Behind a jump node the name may mean something only there.
+    return route.hostname if route.hostname != route.name else given or (route.hostname if route.jumps else None)
 
 
 def _leave_politely(probe: socket.socket) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import ipaddress
 import itertools
 import logging
@@ -34,6 +35,8 @@ MAX_OPEN = 1000
 CONNECT_SILENT_S = 0.25
 """How long a node keeps its place before the connection opens: a living node's kernel answers at once, however busy
 the node is."""
+
+FAILED = "botd failed, see its log"
 
 TICK_S = 0.1
 """How often the clock is looked at."""
@@ -102,10 +105,7 @@ class Round:
             visit.has_place = True
             visit.start(self._deadline_s)
             self._live[visit.node] = visit
-            if visit.direct:
-                self._connect(visit)
-            else:
-                self._await_place(visit)
+            self._guarded(visit, self._connect if visit.direct else self._await_place)
         return True
 
     def _connect(self, visit: Visit) -> None:
@@ -143,10 +143,18 @@ class Round:
         if visit is None:
             self._silence_bell()
         elif visit.sock is not None and not visit.done:
-            try:
-                (self._on_first_bytes if visit.connected else self._on_connected)(visit, visit.sock)
-            except OSError as error:
-                self._fail(visit, connect_answer(error))
+            step = self._on_first_bytes if visit.connected else self._on_connected
+            self._guarded(visit, functools.partial(step, sock=visit.sock))
+
+    def _guarded(self, visit: Visit, step: Callable[[Visit], None]) -> None:
+        """A step of one visit in the loop of all; whatever goes wrong with it is that visit's answer."""
+        try:
+            step(visit)
+        except OSError as error:
+            self._fail(visit, connect_answer(error))
+        except Exception as error:
+            LOG.exception("the visit to %s failed", visit.node)
+            self._fail(visit, LoginAnswer(SshState.HUNG, f"{FAILED}: {type(error).__name__}"))
 
     def _on_connected(self, visit: Visit, sock: socket.socket) -> None:
         if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -187,7 +195,7 @@ class Round:
             pass
         except Exception as error:
             LOG.exception("the visit to %s failed", visit.node)
-            detail = f"botd failed, see its log: {type(error).__name__}"
+            detail = f"{FAILED}: {type(error).__name__}"
             visit.finish(LoginAnswer(SshState.HUNG, detail), Output(detail=detail))
         visit.finish()
         self._ended.append(visit)

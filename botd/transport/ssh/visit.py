@@ -43,7 +43,7 @@ class Visit:
         self.longest_silence_s = 0.0
         self._deliver = deliver
         self._lock = threading.RLock()
-        self._missing = {part.name for part in fragments}
+        self._missing = {part.name for part in self.fragments}
         self._up = False
         self._in_time = True
         self._late = LoginAnswer(SshState.TIMEOUT)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -21,9 +21,12 @@ import pytest
 from botd.answers import Delivery, LoginAnswer, Output, Source, SshState
 from botd.errors import ConfigError
 from botd.settings import Config, SshSettings
+from botd.transport.ssh import nodes
 from botd.transport.ssh.answers import connect_answer
-from botd.transport.ssh.nodes import SshTransport
+from botd.transport.ssh.nodes import Resolve, SshTransport, resolve_names
 from botd.transport.ssh.places import Places
+from botd.transport.ssh.round import Round
+from botd.transport.ssh.routes import Routes
 from botd.transport.ssh.script import Fragment
 from botd.transport.ssh.session import WINDOW
 from tests.conftest import need_program
@@ -106,7 +109,14 @@ def transport(tmp_path: Path) -> Iterator[Make]:
     """Makes transports that know the host keys of an sshd and have its key; they are closed after the test."""
     with contextlib.ExitStack() as stack:
 
-        def make(sshd: Sshd, *, known: str | None = None, passphrase: str = "", **settings: object) -> SshTransport:
+        def make(
+            sshd: Sshd,
+            *,
+            known: str | None = None,
+            passphrase: str = "",
+            resolve: Resolve = resolve_names,
+            **settings: object,
+        ) -> SshTransport:
             path = tmp_path / "known_hosts"
             path.write_text(sshd.known_hosts_lines() if known is None else known)
             defaults = SshSettings(
@@ -120,7 +130,7 @@ def transport(tmp_path: Path) -> Iterator[Make]:
             mine = tmp_path / "id"
             if mine.exists():
                 defaults = dataclasses.replace(defaults, key_file=str(mine))
-            made = SshTransport(dataclasses.replace(defaults, **settings), passphrase=passphrase)  # type: ignore[arg-type]
+            made = SshTransport(dataclasses.replace(defaults, **settings), passphrase=passphrase, resolve=resolve)  # type: ignore[arg-type]
             stack.callback(made.close)
             return made
 
@@ -371,8 +381,8 @@ def test_the_keys_of_the_agent_log_in_when_asked(
         wait_until(Path(path).exists)
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
         subprocess.run(["ssh-add", "-q", str(shared.host_keys[0].parent / "id")], check=True, capture_output=True)
-        nodes = {f"n{i}": address for i, address in enumerate(ADDRESSES)}
-        with_agent = run(transport(shared, key_file="", agent=True), nodes)
+        targets = {f"n{i}": address for i, address in enumerate(ADDRESSES)}
+        with_agent = run(transport(shared, key_file="", agent=True), targets)
         without = run(transport(shared, key_file=""), {"n1": ADDRESSES[0]})
     finally:
         agent.kill()
@@ -430,7 +440,7 @@ def test_a_fault_with_an_output_is_answered_for_logged_and_costs_that_node_only(
     both = {"n1": ADDRESSES[0], "n2": ADDRESSES[1]}
     transport(shared).run(both, lambda node: HELLO, deliver, node_deadline_s=20)
     assert heard.outputs("n2") == {"hello": Output("hello\n", 0)}
-    assert "the visit to n1 failed" in caplog.text
+    assert "the command answer of n1 could not be delivered" in caplog.text
 
 
 def test_a_login_shell_that_greets_changes_nothing(own: Callable[..., Sshd], transport: Make) -> None:
@@ -663,6 +673,79 @@ def test_a_proxy_command_is_never_run(shared: Sshd, transport: Make, tmp_path: P
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("alias", ["rack-a", "Rack-A"])
+def test_nodes_that_share_a_host_key_are_known_by_its_alias(
+    shared: Sshd, transport: Make, tmp_path: Path, alias: str
+) -> None:
+    """The alias stands in known_hosts without brackets and port, and nothing else counts beside it."""
+    path = config(tmp_path, f"Host n*\n HostKeyAlias {alias}  # diskless\n")
+    text = Path(f"{shared.host_keys[0]}.pub").read_text()
+    heard = run(transport(shared, config=path, known=f"rack-a {text}"), {"n1": ADDRESSES[0], "n2": ADDRESSES[1]})
+    assert heard.states() == {"n1": SshState.UP, "n2": SshState.UP}
+    assert run(transport(shared, config=path), {"n1": ADDRESSES[0]}).login().state is SshState.HOST_KEY
+
+
+def test_a_new_host_key_is_written_down_under_its_alias(shared: Sshd, transport: Make, tmp_path: Path) -> None:
+    path = config(tmp_path, "HostKeyAlias rack-a\n")
+    made = transport(shared, config=path, known="", host_key_policy="accept-new")
+    assert run(made, {"n1": ADDRESSES[0], "n2": ADDRESSES[1]}).login("n2").state is SshState.UP
+    assert (tmp_path / "known_hosts").read_text().startswith("rack-a ssh-ed25519 ")
+
+
+def test_known_hosts_files_of_ssh_config_count_for_the_nodes_that_they_are_for(
+    shared: Sshd, transport: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "racks").write_text(shared.known_hosts_lines())
+    text = f"""
+        Host n1
+          UserKnownHostsFile {tmp_path}/missing "{tmp_path}/racks"
+        Host n2
+          GlobalKnownHostsFile {tmp_path}/racks
+          UserKnownHostsFile none
+        Host n3
+          UserKnownHostsFile {tmp_path}/missing
+    """
+    made = transport(shared, config=config(tmp_path, text), known_hosts="")
+    assert run(made, {f"n{i}": ADDRESSES[0] for i in (1, 2, 3)}).states() == {
+        "n1": SshState.UP,
+        "n2": SshState.UP,
+        "n3": SshState.HOST_KEY,
+    }
+    (tmp_path / "missing").write_text(shared.known_hosts_lines())
+    assert run(made, {"n3": ADDRESSES[0]}).login("n3").state is SshState.UP, "a file that has changed is read again"
+
+
+@pytest.mark.parametrize(
+    ("text", "keyword"),
+    [
+        ("UserKnownHostsFile /x\nGlobalKnownHostsFile /y\n", "UserKnownHostsFile"),
+        ("StrictHostKeyChecking no\n", "StrictHostKeyChecking"),
+        ("VerifyHostKeyDNS yes\n", "VerifyHostKeyDNS"),
+        ("KnownHostsCommand /bin/echo %H\n", "KnownHostsCommand"),
+        ("BindAddress 10.0.0.1\n", "BindAddress"),
+        ("AddressFamily inet6\n", "AddressFamily"),
+    ],
+)
+def test_a_line_that_is_not_followed_is_told_once_at_the_start(
+    shared: Sshd, transport: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, keyword: str
+) -> None:
+    path = config(tmp_path, f"Host n*\n{text}Host *\n{text}")
+    made = transport(shared, config=path)
+    for _ in range(2):
+        assert run(made, {"n1": ADDRESSES[0], "n2": ADDRESSES[1]}).login("n2").state is SshState.UP
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert told[0].startswith(f"{path} line 2: {keyword} is not followed: ")
+
+
+def test_lines_that_agree_with_what_botd_does_are_not_told(
+    shared: Sshd, transport: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "StrictHostKeyChecking yes # always\nCheckHostIP no\nKnownHostsCommand none\nAddressFamily any\nPort 22\n"
+    transport(shared, config=config(tmp_path, text))
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("text", ['Match exec "touch ran"\n User x\n', "Match host n1 exec ran\n", "Host 'x\n"])
 def test_an_ssh_config_that_cannot_be_used_stops_the_program(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError):
@@ -704,6 +787,41 @@ def test_a_jump_node_with_an_unknown_key_lets_nobody_through(
         assert answer.state is SshState.HOST_KEY
         assert answer.detail.startswith(f'jump node "{outer.address}": ')
     assert inner.logins() == 0
+
+
+def test_a_jump_node_is_reached_as_its_own_stanza_says(jumps: list[Sshd], transport: Make, tmp_path: Path) -> None:
+    """Name, address, port, user, key alias and the way to it; the user of [ssh] is that of the nodes."""
+    first, second, inner = jumps
+    me = inner.user
+    text = f"""
+        Host n*
+          ProxyJump ssh://{me}@gw-2.test
+        Host gw-1
+          HostName {first.address}
+          Port {first.port}
+          User {me}
+        Host gw-2.test
+          HostName {second.address}
+          User nobody
+          Port = {second.port}   # not 22
+          HostKeyAlias gateway
+          ProxyJump gw-1
+    """
+    key = Path(f"{second.host_keys[0]}.pub").read_text()
+    known = f"gateway {key}\n{first.known_hosts_lines()}{inner.known_hosts_lines()}"
+    made = transport(inner, config=config(tmp_path, text), known=known)
+    heard = run(made, {f"n{i}": inner.address for i in range(3)})
+    assert set(heard.states().values()) == {SshState.UP}
+    assert [sshd.logins() for sshd in jumps] == [1, 1, 3]
+
+
+def test_a_way_in_a_circle_is_that_nodes_answer(shared: Sshd, transport: Make, tmp_path: Path) -> None:
+    text = "Host n1\n ProxyJump gw1\nHost gw1\n ProxyJump gw2\nHost gw2\n ProxyJump gw1\n"
+    heard = run(transport(shared, config=config(tmp_path, text)), {"n1": ADDRESSES[0], "n2": ADDRESSES[1]})
+    assert heard.login("n1") == LoginAnswer(
+        SshState.UNRESOLVED, 'ssh_config leads through the jump node "gw1" in a circle'
+    )
+    assert heard.login("n2").state is SshState.UP
 
 
 def test_a_node_that_its_jump_node_cannot_reach_is_a_timeout(
@@ -822,6 +940,93 @@ def test_a_fault_in_botd_itself_is_answered_for_and_logged(
     answer = run(transport(shared), {"n1": ADDRESSES[0]}).login()
     assert answer == LoginAnswer(SshState.HUNG, "botd failed, see its log: ZeroDivisionError")
     assert "a bug" in caplog.text
+
+
+GOOD = {f"n{i}": "127.0.3.1" for i in range(50)}
+MIDDLE: dict[str, str | None] = {**dict(list(GOOD.items())[:25]), "bad": "127.0.3.1", **GOOD}
+"""50 nodes that nothing is wrong with, and in the middle of them one."""
+
+
+@pytest.fixture
+def quick(shared: Sshd, transport: Make) -> Iterator[SshTransport]:
+    """A transport to a server that ends each connection at once: that costs no login, and every node is `refused`."""
+    with server(lambda sock: sock.shutdown(socket.SHUT_RDWR)) as port:
+        yield transport(shared, port=port)
+
+
+def only_for_bad(owner: object, name: str) -> Callable[..., object]:
+    """The function of this name, which fails for the one bad node."""
+    function = getattr(owner, name)
+
+    def fail(*arguments: object, **named: object) -> object:
+        if any("bad" in (each, getattr(each, "name", ""), getattr(each, "node", "")) for each in arguments):
+            raise ValueError("the reason")
+        return function(*arguments, **named)
+
+    return fail
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Routes, "_route"), (Routes, "_said"), (nodes, "_address")])
+def test_a_fault_while_one_way_is_worked_out_is_that_nodes_answer(
+    quick: SshTransport, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, owner: object, name: str
+) -> None:
+    monkeypatch.setattr(owner, name, only_for_bad(owner, name))
+    if owner is Routes and name == "_route":
+        quick._routes.route = quick._routes._route  # type: ignore[method-assign]
+    states = (heard := run(quick, MIDDLE)).states()
+    assert heard.login("bad") == LoginAnswer(SshState.UNRESOLVED, "botd failed, see its log: ValueError: the reason")
+    assert {states[node] for node in GOOD} == {SshState.REFUSED}
+    assert "the way to bad cannot be worked out" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["_connect", "_on_connected", "_on_first_bytes"])
+def test_a_fault_in_the_loop_of_all_nodes_is_the_answer_of_one(
+    quick: SshTransport, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(Round, name, only_for_bad(Round, name))
+    states = (heard := run(quick, MIDDLE)).states()
+    assert heard.login("bad") == LoginAnswer(SshState.HUNG, "botd failed, see its log: ValueError")
+    assert {states[node] for node in GOOD} == {SshState.REFUSED}
+
+
+def test_a_fault_while_the_fragments_of_one_node_are_made_is_that_nodes_answer(quick: SshTransport) -> None:
+    def fragments(node: str) -> Sequence[Fragment]:
+        if node == "bad":
+            raise KeyError("no such option")
+        return HELLO
+
+    heard = Heard()
+    quick.run(MIDDLE, fragments, heard, node_deadline_s=60)
+    assert heard.login("bad").state is SshState.UNRESOLVED
+    assert "KeyError: 'no such option'" in heard.login("bad").detail
+    assert {heard.login(node).state for node in GOOD} == {SshState.REFUSED}
+
+
+def test_an_answer_that_cannot_be_delivered_costs_no_other(quick: SshTransport) -> None:
+    heard = Heard()
+
+    def deliver(delivery: Delivery) -> None:
+        if delivery.node.startswith("bad"):
+            raise ZeroDivisionError
+        heard(delivery)
+
+    quick.run({"bad without an address": None, **MIDDLE}, lambda node: HELLO, deliver, node_deadline_s=60)
+    assert heard.states() == dict.fromkeys(GOOD, SshState.REFUSED)
+
+
+def test_names_of_ssh_config_are_looked_up_all_at_once(shared: Sshd, transport: Make, tmp_path: Path) -> None:
+    """One after the other, names that the resolver is silent on would hold up the whole run."""
+    asked: list[set[str]] = []
+
+    def resolve(names: Iterable[str]) -> dict[str, str | None]:
+        asked.append(set(names))
+        return {name: None if "3" in name else ADDRESSES[0] for name in asked[-1]}
+
+    made = transport(shared, config=config(tmp_path, "Host n*\n HostName %h.nodes.test\n"), resolve=resolve)
+    heard = run(made, {f"n{i}": None for i in range(1, 5)} | {"m1": ADDRESSES[1]})
+    assert asked == [{f"n{i}.nodes.test" for i in range(1, 5)}]
+    assert heard.login("n3") == LoginAnswer(SshState.UNRESOLVED, '"n3.nodes.test" has no address')
+    assert [heard.login(node).state for node in ("n1", "n4", "m1")] == [SshState.UP] * 3
 
 
 def test_nothing_secret_is_logged(
