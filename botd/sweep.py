@@ -123,6 +123,9 @@ def read_answer(check: Check, answer: Answer, facts: Facts) -> Finding:
     except (ValueError, LookupError, ArithmeticError):
         refused = answer.text if isinstance(answer, Output) else repr(answer)
         return Finding(State.UNKNOWN, None, f"cannot read: {clean(refused)[:_SHOWN] or 'an empty answer'}")
+    except Exception as error:  # a fault of ours costs this cell, and is seen
+        log.exception("check failed to read an answer check=%s node=%s", check.name, facts.node)
+        return Finding(State.UNKNOWN, None, f"botd failed, see its log: {type(error).__name__}")
 
 
 def without_loader_errors(text: str) -> str:

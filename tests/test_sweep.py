@@ -29,7 +29,7 @@ from botd.answers import (
 from botd.checks import Checks, site_checks
 from botd.config import parse_config
 from botd.errors import SlurmFailed
-from botd.model import Check, Reading, SlurmNode, State
+from botd.model import Check, Facts, Finding, Reading, SlurmNode, State
 from botd.sweep import Plan, Prober, make_plan, run_sweep
 
 CHECKS = site_checks(parse_config({}))
@@ -219,6 +219,23 @@ def test_a_fault_of_our_own_is_logged_and_shows_no_more_than_its_type(caplog: py
     _, errors = sweep(plan("ping"), fails(RuntimeError("the password is hunter2")))
     assert errors == ["ping failed: RuntimeError"]
     assert "prober failed" in caplog.text
+
+
+def test_a_check_that_fails_at_the_answer_of_one_node_costs_that_cell_only(caplog: pytest.LogCaptureFixture) -> None:
+    def parse(answer: object, facts: Facts) -> Finding:
+        if facts.node == "bad":
+            raise TypeError("a fault of ours")
+        return Finding(State.OK, 0.2)
+
+    checks = {"ping": dataclasses.replace(CHECKS["ping"], parse=parse)}
+    nodes = [f"n{i}" for i in range(25)] + ["bad"] + [f"n{i}" for i in range(25, 50)]
+    found, errors = sweep(plan("ping", nodes=nodes, checks=checks), prober(*map(ping, nodes)))
+    assert found.pop("bad")["ping"] == Reading(
+        State.UNKNOWN, None, "ms", AT, None, "botd failed, see its log: TypeError"
+    )
+    assert {readings["ping"].state for readings in found.values()} == {State.OK}
+    assert errors == []
+    assert "check=ping node=bad" in caplog.text
 
 
 def test_a_node_that_a_prober_says_nothing_of_is_unknown() -> None:

@@ -205,6 +205,9 @@ class _Lookups:
             return self._lookup(name), True
         except LookupUnavailable:
             return None, False
+        except Exception:  # this name has no address; the thread goes on to the others
+            LOG.exception("the look-up of %r failed", name[:80])
+            return None, True
 
 
 class _HostsFile:

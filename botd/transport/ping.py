@@ -6,6 +6,7 @@ An address that fping printed no line for is unknown, never lost: only a line of
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import statistics
 import time
@@ -18,6 +19,9 @@ from botd.config import command_words
 from botd.settings import PingSettings
 from botd.text import shown
 from botd.transport.local import CommandMissing, Completed, LocalCommandError, run_command
+from botd.transport.telling import answered_for
+
+LOG = logging.getLogger(__name__)
 
 PERIOD_MS = 100
 """Between two packets to one node, so that one hiccup of the network does not take all of them."""
@@ -51,6 +55,7 @@ def ping_nodes(
     `timeout_s` limits all of it. Nothing is raised for a node or for the tool: the answer's `error` says why it
     is not known. fping's round trip is the median, ping's the average that it prints.
     """
+    deliver = answered_for(deliver)
     nodes = _by_address(targets)
     for node in nodes.pop(None, ()):
         deliver(Delivery(node, Source.PING, PingAnswer(0, 0, None, error=NO_ADDRESS)))
@@ -167,6 +172,9 @@ def _ping(settings: PingSettings, end: float, address: str) -> PingAnswer:
         return PingAnswer(0, 0, None, error=str(error))
     except ValueError:
         return PingAnswer(0, 0, None, error=f"ping ended with status {done.status}: {_first_line(done)}")
+    except Exception as error:  # a fault of ours costs this address, and is seen
+        LOG.exception("the ping of %s failed", address)
+        return PingAnswer(0, 0, None, error=f"botd failed, see its log: {type(error).__name__}")
 
 
 def _first_line(done: Completed) -> str:

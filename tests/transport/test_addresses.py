@@ -212,6 +212,21 @@ def test_no_thread_is_left_when_all_is_answered() -> None:
         assert not thread.is_alive()
 
 
+def test_a_look_up_that_fails_costs_neither_a_thread_nor_another_name() -> None:
+    """More names fail than there are threads."""
+
+    def lookup(name: str) -> str | None:
+        if name.startswith("bad"):
+            raise ValueError("embedded null byte")
+        return "10.0.0.1"
+
+    asked = Resolver(Config(), lookup=lookup, limit_s=10.0)
+    for turn in range(3):
+        names = [f"{kind}{turn}-{number}" for number in range(MAX_THREADS) for kind in ("bad", "n")]
+        found = asked.resolve_all({name: name for name in names})
+        assert {name for name in names if found[name]} == {name for name in names if name.startswith("n")}
+
+
 def test_look_ups_run_side_by_side() -> None:
     together = threading.Barrier(8)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from botd.answers import Delivery, PingAnswer, Source
 from botd.settings import PingSettings
+from botd.transport.local import CommandMissing, Completed
 from botd.transport.ping import NO_ADDRESS, answer_of, parse_fping, parse_ping, ping_nodes
 from tests.conftest import leave_out, need_program
 
@@ -263,6 +265,31 @@ def test_pings_run_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     answers = ping({f"n{n}": f"127.9.0.{n + 1}" for n in range(8)}, command="no-such-fping")
     assert set(answers.values()) == {PingAnswer(1, 1, None)}
+
+
+def test_a_fault_with_one_address_or_answer_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run(words: Sequence[str], **_: object) -> Completed:
+        if words[0] == "no-such-fping":
+            raise CommandMissing
+        if words[-1] == "127.9.0.25":
+            raise TypeError
+        return Completed(0, b"1 packets transmitted, 1 received, 0% packet loss, time 0ms\n", b"")
+
+    monkeypatch.setattr("botd.transport.ping.run_command", run)
+    heard: dict[str, object] = {}
+
+    def deliver(delivery: Delivery) -> None:
+        if delivery.node == "n30":
+            raise ZeroDivisionError
+        heard[delivery.node] = delivery.answer
+
+    targets = {f"n{n}": f"127.9.0.{n}" for n in range(50)}
+    ping_nodes(targets, PingSettings(command="no-such-fping"), deliver, timeout_s=20)
+    assert heard.pop("n25") == PingAnswer(0, 0, None, error="botd failed, see its log: TypeError")
+    assert heard == dict.fromkeys(set(targets) - {"n25", "n30"}, PingAnswer(1, 1, None))
+    assert "the ping answer of n30 could not be delivered" in caplog.text
 
 
 def test_pings_that_hang_end_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from botd.settings import BmcSettings
 from botd.transport.addresses import SocketAddress, socket_address
 from botd.transport.bmc.presence import find_present
 from botd.transport.bmc.session import Exchange, PowerQuery
+from botd.transport.telling import answered_for
 
 LOG = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class BmcTransport:
         `bmc.timeout`, one that falls silent later three times that, after waiting for its turn.
         """
         round_ = _Round()
+        deliver = answered_for(deliver)
 
         def on_presence(node: str, answer: PresenceAnswer, took_s: float) -> None:
             deliver(Delivery(node, Source.PRESENCE, answer, took_s))
@@ -98,18 +100,13 @@ class _Round:
         self._changed = threading.Condition()
 
     def expect(self, told: Told) -> Told:
-        """The same callback, counted: `wait` returns after each of these was called.
-
-        A caller that fails in its callback loses its own answer, and not the thread that serves all.
-        """
+        """The same callback, counted: `wait` returns after each of these was called."""
         with self._changed:
             self._open += 1
 
         def counted(answer: PowerAnswer, took_s: float) -> None:
             try:
                 told(answer, took_s)
-            except Exception:
-                LOG.exception("an answer could not be delivered")
             finally:
                 with self._changed:
                     self._open -= 1

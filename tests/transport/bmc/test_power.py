@@ -222,6 +222,19 @@ def test_a_killed_bmc_is_not_reachable(transport: Transports, tmp_path: Path, si
     assert answers == {("n0", Source.PRESENCE): PresenceAnswer(False, "no answer within 2 s")}
 
 
+def test_an_answer_that_cannot_be_delivered_costs_no_other(transport: Transports) -> None:
+    heard: list[str] = []
+
+    def deliver(delivery: Delivery) -> None:
+        if delivery.node == "bad":
+            raise ZeroDivisionError
+        heard.append(delivery.node)
+
+    before, behind = [f"n{i}" for i in range(25)], [f"n{i}" for i in range(25, 50)]
+    transport().run(dict.fromkeys([*before, "bad", *behind]), deliver, power=True)
+    assert heard == before + behind
+
+
 def test_a_name_without_an_address_is_said(transport: Transports) -> None:
     answers = ask(transport(), {"n0": None, "n1": "localhost"})
     assert answers == {
@@ -606,7 +619,7 @@ def test_a_caller_that_fails_loses_only_its_own_answer(
 
     transport().run({"n0": sims[0].address, "n1": sims[1].address}, deliver, power=True)
     assert powers == ["n1"]
-    assert [record.getMessage() for record in caplog.records] == ["an answer could not be delivered"]
+    assert [record.getMessage() for record in caplog.records] == ["the power answer of n0 could not be delivered"]
 
 
 # ---- the end ----
