@@ -21,6 +21,7 @@ from botd.agent.numbers import NumberCollector
 from botd.agent.sweeps import Sweeps
 from botd.checks import Checks, replaced, select, site_checks
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
+from botd.logs import Faults
 from botd.model import Clock, utc_now
 from botd.settings import Config
 from botd.store import ALIVE_S, Pulse, Store
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.2
 BEAT_S = 2.0
+TOO_LONG = "regular sweep takes longer than [sweep] interval"
+STORE_FAULT = "store fault, readings are kept in memory until it can be written"
 
 
 class Agent:
@@ -55,7 +58,8 @@ class Agent:
         )
         self._regular: int | None = None
         self._list_due = threading.Event()
-        self._store_fault = ""
+        self._faults = Faults(log)
+        self._is_late = False  # whether the regular sweep under way was still running when the next one was due
         self._wanted_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -77,9 +81,9 @@ class Agent:
                 self._sweeps.close()
                 raise
             except StoreUnavailable as error:
-                self._note_store_fault(str(error))
+                self._faults.tell(STORE_FAULT, [str(error)], level=logging.ERROR)
             else:
-                self._note_store_fault("")
+                self._faults.tell(STORE_FAULT)
         self._close()
 
     def _tick(self, sweep_due: _Due, beat_due: _Due) -> None:
@@ -117,9 +121,11 @@ class Agent:
             try:
                 self._list.refresh()
             except StoreUnavailable as error:
-                self._note_store_fault(str(error))
+                self._faults.tell("node list not written", [str(error)], level=logging.ERROR)
             except Exception:  # the thread must outlive a fault of ours, and the fault must be seen
                 log.exception("node list failed")
+            else:
+                self._faults.tell("node list not written")
             self._list_due.wait(self._config.slurm.refresh)
 
     def _list_wanted(self) -> bool:
@@ -132,15 +138,20 @@ class Agent:
     def _begin_regular(self) -> None:
         """Starts the sweep of the interval, unless the last one is still running."""
         if self._sweeps.is_running(self._regular):
-            log.warning("regular sweep skipped: the last one still runs sweep=%s", self._regular)
+            self._is_late = True
+            self._faults.tell(TOO_LONG, ["the next one is due while the last one still runs"])
             return
+        if not self._is_late:
+            self._faults.tell(TOO_LONG)
+        self._is_late = False
         inventory, settings = self._list.inventory, self._config.sweep
-        nodes: list[str] = []
+        nodes, wrong = list[str](), list[str]()
         for group in settings.groups:
             try:
                 nodes += inventory.expand_groups(group, max_nodes=self._config.server.max_nodes)
             except BotdError as error:
-                log.warning("regular sweep without a group group=%s error=%s", group, error)
+                wrong.append(f"{group}: {error}")
+        self._faults.tell("regular sweep without a group", wrong)
         names = select(self._checks, settings.checks)
         sweep = self._store.sweeps.start(sorted(set(nodes)), names, self._clock())
         self._regular = sweep.id
@@ -167,14 +178,6 @@ class Agent:
         """Raises ConfigError when another agent has taken this database, as after a sleep of this one."""
         if not self._store.beat(os.getpid(), socket.gethostname(), self._clock()):
             raise ConfigError("another agent works on this database now; this one stops")
-
-    def _note_store_fault(self, fault: str) -> None:
-        """Logs the start and the end of a store fault, not each of its ticks."""
-        if fault and not self._store_fault:
-            log.error("store fault error=%s; readings are kept in memory until it can be written", fault)
-        elif self._store_fault and not fault:
-            log.info("store works again")
-        self._store_fault = fault
 
     def _close(self) -> None:
         self._sweeps.close()

@@ -15,6 +15,7 @@ from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
 from botd.checks import Checks, with_needs
 from botd.errors import BadNodeset
+from botd.logs import Faults
 from botd.model import Clock, Reading, Sweep, SweepState
 from botd.probes import Probes
 from botd.settings import Config
@@ -70,6 +71,7 @@ class Sweeps:
         self._clock = clock
         self._wake = wake
         self._probes = Probes(config)
+        self._faults = Faults(log)
         self._running: dict[int, _Running] = {}
         self._ended: list[Ended] = []
         self._lock = threading.Condition()
@@ -134,8 +136,6 @@ class Sweeps:
             log.info(
                 "sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(running.nodes), time.monotonic() - started
             )
-            for error in errors:
-                log.warning("sweep sweep=%d error=%s", sweep.id, error)
         except Exception:  # the sweep must end for those who wait, and the fault must be seen
             log.exception("sweep failed sweep=%d", sweep.id)
             state, errors = SweepState.CUT, ["the sweep failed; see the agent's log"]
@@ -164,7 +164,9 @@ class Sweeps:
                 self._lock.notify_all()
 
         deadline_s = self._settings.deadline
-        return run_sweep(plan, self._probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
+        errors = run_sweep(plan, self._probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
+        self._faults.tell(f"sweep checks={','.join(running.names)}", errors)
+        return errors
 
     def _covered(self, running: _Running) -> set[str]:
         """The nodes that a sweep which started recently enough is still asking for at least these checks."""

@@ -30,6 +30,19 @@ def test_it_sweeps_its_groups_on_its_interval(tmp_path: Path, run_agent) -> None
     assert set(lone.store.readings.since(0)) == {"n1", "n2", "n3"}
 
 
+def test_what_stays_wrong_in_each_sweep_is_logged_once(tmp_path: Path, run_agent, caplog) -> None:
+    lone = Lone(tmp_path, interval=0.05)
+    lone.path.write_text(
+        lone.path.read_text().replace("[sweep]", '[ping]\ncommand = "/nowhere"\n[sweep]\ngroups = ["rack9", "sinfo"]')
+    )
+    lone.config = load_config(str(lone.path))
+    run_agent(lone)
+    wait_until(lambda: (lone.store.sweeps.figures().by_state.get("done") or 0) >= 3)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len([text for text in warnings if "rack9" in text]) == 1
+    assert len(warnings) == len(set(warnings))
+
+
 def test_only_who_asks_for_readings_of_now_costs_a_full_login(tmp_path: Path, run_agent, monkeypatch) -> None:
     need_program("fping")
     fresh: list[bool] = []
