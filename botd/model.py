@@ -115,7 +115,8 @@ class Check:
     A `quick` command reads the kernel's own files only and never says `exit`: it runs without a time limit of its
     own, which saves the node three processes. `guarded` takes the place of `command` on a node where it did not
     end the last time: it looks whether that run is still there, which costs more, and if so exits with 124. An
-    Output without an exit status reaches `parse` only where `reads_cut` says so.
+    Output without an exit status reaches `parse` only where `reads_cut` says so. `sample` is what the command printed
+    on a sound node, from a recorded case: a node of the demo answers with it, unless that simulates the command.
 
     **How it looks.** `short_title` heads a narrow column. The unit of a `bare` number goes without saying; a list of
     `lines` is counted in a cell and stands line by line on a node's page. Of a value that is an object, `show` makes a
@@ -144,6 +145,7 @@ class Check:
     quick: bool = False
     guarded: str = ""
     reads_cut: bool = False
+    sample: str = ""
     options: tuple[Option, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 

@@ -109,5 +109,11 @@ def test_every_check_has_cases_of_each_kind(check: str, kind: str) -> None:
     assert [stem for stem in found if stem.partition("_")[0] == kind]
 
 
+def test_a_sample_is_what_a_good_case_has_recorded() -> None:
+    for check in CHECKS:
+        texts = [json.loads(p.read_text()).get("output", {}).get("text") for p in CASES if p.parent.name == check.name]
+        assert not check.sample or check.sample in texts
+
+
 def test_every_folder_of_cases_belongs_to_a_check() -> None:
     assert {path.parent.name for path in CASES} == set(FOLDERS)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,6 @@ NONCE = "0123456789abcdef"
 LOG_LINE = "error: Unable to register: connect failure"
 NOW = time.time()
 
-BUILT_IN = ("uptime", "load", "users", "df_here", "df_gone", "memory", "slurmd", "slurmd_log", "kernel", "nosuch")
-
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
@@ -36,16 +35,25 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     log = directory / "slurmd.log"
     date = datetime.now().isoformat(timespec="milliseconds")
     log.write_text(f"[{date}] nothing to see\n[{date}] {LOG_LINE}\n", encoding="ascii")
-    return parse_config(
-        {
-            "mounts": {"here": "/", "gone": str(directory)},
-            "checks": {"slurmd_log": {"path": str(log)}},
-            "check": [
-                {"name": "kernel", "command": "uname -r", "value": "text"},
-                {"name": "nosuch", "command": "no-such-command --at-all", "value": "exit"},
-            ],
-        }
-    )
+    return parse_config(site_with(str(directory), str(log)))
+
+
+def site_with(directory: str, log: str) -> dict[str, Any]:
+    return {
+        "mounts": {"here": "/", "gone": directory},
+        "checks": {"slurmd_log": {"path": log}},
+        "check": [
+            {"name": "kernel", "command": "uname -r", "value": "text"},
+            {"name": "nosuch", "command": "no-such-command --at-all", "value": "exit"},
+        ],
+    }
+
+
+COMMANDS = [
+    check for check in site_checks(parse_config(site_with("/gone", "/log"))).values() if check.source is Source.COMMAND
+]
+SIMULATED = [check.name for check in COMMANDS if not check.sample]
+"""What the demo answers by how a node is. Any other check is answered with its sample."""
 
 
 def node_with(health: Health) -> Node:
@@ -94,10 +102,10 @@ def shape(output: Output) -> list[str]:
 def test_a_real_shell_and_a_simulated_one_answer_the_same_checks(
     real: dict[str, Output], demo: dict[str, Output]
 ) -> None:
-    assert set(real) == set(demo) == set(BUILT_IN)
+    assert set(real) == set(demo) == {check.name for check in COMMANDS}
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", SIMULATED)
 def test_exit_statuses_are_the_same(real: dict[str, Output], demo: dict[str, Output], name: str) -> None:
     assert demo[name].status == real[name].status
 
@@ -136,7 +144,7 @@ def test_slurmd_is_told_in_the_same_words(real: dict[str, Output], demo: dict[st
         assert re.fullmatch(r"pid (\d+)?\n(slurm\S* \d+\.\d+\.\d+\n)?", text)
 
 
-@pytest.mark.parametrize("name", [name for name in BUILT_IN if name != "nosuch"])
+@pytest.mark.parametrize("name", [name for name in SIMULATED if name != "nosuch"])
 def test_both_parse_to_values_of_one_type(
     config: Config, real: dict[str, Output], demo: dict[str, Output], name: str
 ) -> None:
@@ -194,7 +202,7 @@ def test_a_hung_mount_answers_nothing_and_is_stuck_from_then_on(config: Config) 
     first = shell.run_script(NAME, script_of(checks))
     second = shell.run_script(NAME, script_of(checks, guarded=True))
     assert (first.hangs, second.hangs) == (True, False)
-    assert set(BUILT_IN) - set(outputs(first.frames)) == {"df_here"}
+    assert {check.name for check in COMMANDS} - set(outputs(first.frames)) == {"df_here"}
     assert outputs(second.frames)["df_here"].timed_out
 
 

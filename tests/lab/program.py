@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botd.answers import Source
+from botd.checks import site_checks
+from botd.config import parse_config
 from tests.lab.cluster import Lab
 from tests.program import Program, free_port, wait_until
 
-REMOTE = ("uptime", "load", "users", "df_tmp", "df_scratch", "memory", "slurmd", "slurmd_log")
+CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp", "scratch": "/global/scratch"}}))
+REMOTE = tuple(name for name, check in CHECKS.items() if check.source is Source.COMMAND)
 WELL: Mapping[str, str] = {
-    **dict.fromkeys(("ping", "ssh", *REMOTE, "jobs", "last_job", "ipmi_reachable", "ipmi_state"), "ok"),
+    **dict.fromkeys(CHECKS, "ok"),
     # The load is this machine's, and what stands in a log is for a person: these only have to be read.
     "load": "ok warn fail",
     "slurmd_log": "ok warn fail",

