@@ -7,34 +7,29 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botd import nodeset
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
-from botd.checks import Checks, with_needs
+from botd.checks import Checks
 from botd.errors import BadNodeset
 from botd.logs import Faults
 from botd.model import Clock, Reading, Sweep, SweepState
 from botd.probes import Probes
 from botd.settings import Config
-from botd.sweep import make_plan, run_sweep
+from botd.sweep import Plan, make_plan, run_sweep
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class _Running:
-    """A sweep under way: which nodes are still open, so that a request can wait for them instead of asking again.
-
-    `names` are the checks that it was asked for, `checks` those and what they need.
-    """
+    """A sweep under way: which nodes are still open, so that a request can wait for them instead of asking again."""
 
     sweep: Sweep
-    nodes: tuple[str, ...]
-    names: list[str]
-    checks: frozenset[str]
+    plan: Plan
     left: set[str]
     reported: int = 0
 
@@ -97,7 +92,7 @@ class Sweeps:
                 self._ended.append(Ended(sweep.id, SweepState.CUT, [f"its nodes cannot be read: {error}"]))
             return
         names = [name for name in sweep.checks if name in self._checks]
-        running = _Running(sweep, nodes, names, frozenset(with_needs(self._checks, names)), set(nodes))
+        running = _Running(sweep, make_plan(nodes, self._checks, names, fresh=sweep.fresh), set(nodes))
         with self._lock:
             self._running[sweep.id] = running
         self._pool.submit(self._run, running)
@@ -105,7 +100,7 @@ class Sweeps:
     def progress(self) -> list[tuple[int, int]]:
         """The sweeps that got on since the last call, each with how many of its nodes are finished."""
         with self._lock:
-            counts = [(running, len(running.nodes) - len(running.left)) for running in self._running.values()]
+            counts = [(running, len(running.plan.nodes) - len(running.left)) for running in self._running.values()]
         moved = [(running, done) for running, done in counts if done != running.reported]
         for running, done in moved:
             running.reported = done
@@ -134,7 +129,10 @@ class Sweeps:
             errors = self._probe(running)
             self._wait_for_others(running)
             log.info(
-                "sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(running.nodes), time.monotonic() - started
+                "sweep done sweep=%d nodes=%d took_s=%.1f",
+                sweep.id,
+                len(running.plan.nodes),
+                time.monotonic() - started,
             )
         except Exception:  # the sweep must end for those who wait, and the fault must be seen
             log.exception("sweep failed sweep=%d", sweep.id)
@@ -148,13 +146,14 @@ class Sweeps:
     def _probe(self, running: _Running) -> list[str]:
         """Asks the nodes whose readings are too old and that no other sweep is asking already."""
         sweep = running.sweep
-        stale = set(self._latest.stale(running.nodes, running.names, sweep.since))
-        mine = tuple(node for node in running.nodes if node in stale - self._covered(running))
+        asked = running.plan.nodes
+        stale = set(self._latest.stale(asked, running.plan.checks, sweep.since))
+        mine = tuple(node for node in asked if node in stale - self._covered(running))
         with self._lock:
             running.left = set(stale)
         if not mine:
             return []
-        plan = make_plan(mine, self._checks, running.names, self._list.inventory.nodes, fresh=sweep.fresh)
+        plan = replace(running.plan, nodes=mine, slurm=self._list.inventory.nodes)
 
         def emit(node: str, readings: Mapping[str, Reading]) -> None:
             self._latest.put(node, readings)
@@ -177,7 +176,7 @@ class Sweeps:
                 if other.sweep.id < running.sweep.id
                 and other.sweep.started_at
                 and other.sweep.started_at >= running.sweep.since
-                and other.checks >= running.checks
+                and other.plan.checks.keys() >= running.plan.checks.keys()
             ]
             return set().union(*(other.left for other in others))
 
