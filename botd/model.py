@@ -40,7 +40,8 @@ class SlurmNode:
 
     `state` is the text that `sinfo` prints (`drained`, `down*`, `mixed`); `base` and `flags` are what it is
     made of, upper case (`IDLE`, `DRAIN`, `NOT_RESPONDING`). A state or flag that botd does not know stands in
-    `unrecognised`, as Slurm wrote it.
+    `unrecognised`, as Slurm wrote it. `listed` where Slurm lists it among the down, drained and failing ones, which
+    its one word may hide (`inval`, `reboot^`).
     """
 
     node: str
@@ -58,6 +59,7 @@ class SlurmNode:
     cpus: int | None = None
     boot_at: datetime | None = None
     slurmd_version: str = ""
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

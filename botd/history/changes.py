@@ -12,11 +12,12 @@ from datetime import datetime
 
 from botd.checks import Checks
 from botd.documents import NodeReadings, ReadingDocument, iso
-from botd.inventory.states import is_out
+from botd.inventory.states import is_out_of_service
 from botd.model import REASON, SLURM, Change, Check, SlurmNode, State
 
 IN_SERVICE = "in service"
 NOT_LISTED = "not in Slurm"
+OUT = "out of service"
 
 NOTED = ("NOT_RESPONDING", "REBOOT_REQUESTED", "REBOOT_ISSUED", "MAINTENANCE")
 """The flags that belong to the history of a node that is in service."""
@@ -62,15 +63,15 @@ def standing(node: SlurmNode | None) -> str:
     """What Slurm thinks of a node, in the words of the history."""
     if node is None:
         return NOT_LISTED
-    if is_out(node.base, node.flags) or not node.base:
-        return node.state
+    if is_out_of_service(node):
+        return node.state or OUT
     noted = [flag.lower().replace("_", " ") for flag in NOTED if flag in node.flags]
     return ", ".join([IN_SERVICE, *noted])
 
 
 def _node_changes(name: str, old: SlurmNode | None, new: SlurmNode | None, at: datetime) -> Iterator[Change]:
     before, after = standing(old), standing(new)
-    is_bad = new is not None and is_out(new.base, new.flags)
+    is_bad = new is not None and is_out_of_service(new)
     reason = new.reason if new else ""
     if before != after and (old is not None or is_bad):
         yield Change(name, SLURM, before if old else "", after, at, reason, is_bad)

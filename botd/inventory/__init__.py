@@ -13,7 +13,7 @@ from functools import cached_property
 
 from botd.errors import BadNodeset
 from botd.inventory import request
-from botd.inventory.states import is_out
+from botd.inventory.states import is_out_of_service
 from botd.model import Group, SlurmNode
 from botd.nodeset import check_name, natural_key, short
 
@@ -83,7 +83,7 @@ class Inventory:
 
     @cached_property
     def _down(self) -> tuple[str, ...]:
-        nodes = (node for node in self.nodes.values() if not node.state or is_out(node.base, node.flags))
+        nodes = filter(is_out_of_service, self.nodes.values())
         return tuple(sorted((node.node for node in nodes), key=natural_key))
 
     @cached_property

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from botd.answers import Job
 from botd.errors import BadNodeset, SlurmFailed
 from botd.inventory.command import ask_slurm, token_rows, unreadable
-from botd.inventory.saved import parse_time
+from botd.inventory.times import parse_time
 from botd.model import Clock, utc_now
 from botd.nodeset import expand
 from botd.settings import SlurmSettings

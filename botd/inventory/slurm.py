@@ -21,7 +21,8 @@ from botd.errors import BadNodeset, SlurmFailed, SlurmTimeout
 from botd.inventory import states
 from botd.inventory.command import SEE_SLURMCTLD, NoAnswer, ask_slurm, token_rows, unreadable
 from botd.inventory.problems import Problems
-from botd.inventory.saved import parse_saved, parse_time
+from botd.inventory.saved import parse_saved
+from botd.inventory.times import parse_time
 from botd.model import SlurmNode
 from botd.nodeset import check_name, natural_key
 from botd.settings import SlurmSettings
@@ -87,8 +88,8 @@ def generate_sinfo(settings: SlurmSettings, *options: str) -> bytes:
 
 
 def sinfo_list_to_node_list(nodes: Iterable[SlurmNode]) -> list[SlurmNode]:
-    """The down and drained nodes of a list. A saved list without states holds only such."""
-    return [node for node in nodes if not node.state or states.is_out(node.base, node.flags)]
+    """The down, drained and failing nodes of a list."""
+    return [node for node in nodes if states.is_out_of_service(node)]
 
 
 def parse_nodes(document: Mapping[str, Any]) -> list[SlurmNode]:
@@ -126,16 +127,28 @@ def _first_that_works(settings: SlurmSettings) -> tuple[list[SlurmNode], Way]:
 def _ask_by(settings: SlurmSettings, way: Way) -> list[SlurmNode]:
     """The nodes by one way. Raises SlurmFailed when this Slurm does not have that way."""
     if way is Way.DELIMITED:
-        token = secrets.token_hex(8)
-        options = ("-h", "-N", f"--format={token}|{FIELDS}")
-        return ask_slurm(settings, "sinfo", options, lambda output: _rows_in(output, token))
+        return _delimited(settings)
     tool, *options = way.value.split()
     return ask_slurm(settings, tool, options, lambda output: _nodes_in(output, way))
+
+
+def _delimited(settings: SlurmSettings) -> list[SlurmNode]:
+    """The nodes by their words, and those that `sinfo -R` lists: `inval` and `reboot` hide that a node is drained."""
+    token = secrets.token_hex(8)
+    every = ("-h", "-N", f"--format={token}|{FIELDS}")
+    out = ("-h", "-N", "-R", f"--format={token}|%N")
+    nodes = ask_slurm(settings, "sinfo", every, lambda output: _rows_in(output, token))
+    listed = ask_slurm(settings, "sinfo", out, lambda output: frozenset(_rows(output, token)))
+    return [replace(node, listed=node.node in listed) for node in nodes]
 
 
 def _rows_in(output: bytes, token: str) -> list[SlurmNode]:
     """The nodes of the printed rows."""
     return _some(parse_delimited(output.decode("utf-8", "replace"), token), Way.DELIMITED)
+
+
+def _rows(output: bytes, token: str) -> list[str]:
+    return [row.strip() for row in token_rows(output.decode("utf-8", "replace"), token, "sinfo")]
 
 
 def _nodes_in(output: bytes, way: Way) -> list[SlurmNode]:
@@ -267,7 +280,7 @@ def _read_saved(path: Path) -> tuple[Sequence[SlurmNode], list[str]]:
         raise SlurmFailed(f"{why}; see [slurm] sinfo_file") from error
     if len(data) > MAX_SAVED:
         raise SlurmFailed(f"{path} has more than {MAX_SAVED} bytes; see [slurm] sinfo_file")
-    nodes, problems = parse_saved(data.decode("utf-8", "replace"), str(path))
+    nodes, problems = parse_saved(data, str(path))
     if not nodes and (problems or not data.strip()):
         why = problems[0] if problems else "it is empty"
         raise SlurmFailed(f"the saved node list {path} holds no nodes: {why}; save it again with `sinfo -R`")

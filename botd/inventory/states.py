@@ -3,14 +3,17 @@
 A state is one base (`IDLE`) and any number of flags (`DRAIN`). sinfo prints the two as one word with a mark
 (`drained*`), from which not everything comes back: `drained` may be a node that is IDLE or one that is DOWN.
 
-Source: node_state_string, node_state_string_compact and node_state_flags in Slurm's slurm_protocol_defs.c
-(22.05), the node states of data_parser v0.0.39 to v0.0.44 (23.02 to 25.11), and sinfo(1), NODE STATE CODES.
+Source: node_state_string, node_state_string_compact and node_state_flags in Slurm's slurm_protocol_defs.c (18.08
+to 25.11), the node states of data_parser v0.0.39 to v0.0.45 (23.02 to 26.05), and sinfo(1), NODE STATE CODES.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
+
+from botd.model import SlurmNode
 
 BASES = ("UNKNOWN", "DOWN", "IDLE", "ALLOCATED", "ERROR", "MIXED", "FUTURE")
 """What a node is, one of these at a time."""
@@ -58,6 +61,19 @@ ALIASES = {
 }
 """Other spellings of bases and flags, from other versions and other commands."""
 
+COMPOUNDS = {
+    "POWER_DOWN_ASAP": ("POWER_DOWN", "POWER_DRAIN"),
+    "POWER_DOWN_FORCE": ("POWER_DOWN", "POWERED_DOWN"),
+}
+"""One word for two flags (26.05)."""
+
+OUT = frozenset({"DRAIN", "FAIL", "INVALID_REG"})
+"""The flags of a node that `sinfo -R` lists. Of a node that slurmctld marks INVALID_REG the one word `inval` hides
+that it is drained, down or failing as well (validate_node_specs in node_mgr.c, 21.08 to 25.11)."""
+
+HIDING = frozenset({"MAINTENANCE", "REBOOT_ISSUED", "REBOOT_REQUESTED"})
+"""The flags whose one word hides whether a node is out: `reboot^` is printed of a drained and of a down one too."""
+
 MARKS = {
     "$": "MAINTENANCE",
     "^": "REBOOT_ISSUED",
@@ -74,6 +90,8 @@ MARKS = {
 
 WORDS = {
     "ALLOC": ("ALLOCATED", ()),
+    "BLOCK": ("IDLE", ("BLOCKED",)),
+    "BLOCKED": ("IDLE", ("BLOCKED",)),
     "BOOT": ("IDLE", ("REBOOT_REQUESTED",)),
     "CANC_R": ("UNKNOWN", ("REBOOT_CANCELED",)),
     "COMP": ("MIXED", ("COMPLETING",)),
@@ -83,6 +101,7 @@ WORDS = {
     "DRAINING": ("ALLOCATED", ("DRAIN",)),
     "DRNG": ("ALLOCATED", ("DRAIN",)),
     "ERR": ("ERROR", ()),
+    "EXT": ("UNKNOWN", ("EXTERNAL",)),
     "FAIL": ("IDLE", ("FAIL",)),
     "FAILG": ("ALLOCATED", ("FAIL",)),
     "FAILING": ("ALLOCATED", ("FAIL",)),
@@ -96,6 +115,7 @@ WORDS = {
     "PLND": ("IDLE", ("PLANNED",)),
     "POWERED_DN": ("UNKNOWN", ("POWERED_DOWN",)),
     "POWRING_DN": ("UNKNOWN", ("POWERING_DOWN",)),
+    "POWRNG_DN": ("UNKNOWN", ("POWERING_DOWN",)),
     "POW_DN": ("UNKNOWN", ("POWER_DOWN",)),
     "POW_UP": ("UNKNOWN", ("POWER_UP",)),
     "REBOOT": ("IDLE", ("REBOOT_REQUESTED",)),
@@ -107,8 +127,13 @@ WORDS = {
 """What sinfo's long (%T) and compact (%t) words say, where it is not just the base. The base that a word
 leaves open is one that has jobs where the word says so: `drained` IDLE, `draining` ALLOCATED."""
 
+_BUSY = ("ALLOCATED", "MIXED")
+
 _BARE = {
     "CLOUD": "cloud",
+    "DYNAMIC_FUTURE": "dynamic_future",
+    "DYNAMIC_NORM": "dynamic_norm",
+    "EXTERNAL": "external",
     "POWERED_DOWN": "powered_down",
     "POWERING_DOWN": "powering_down",
     "POWERING_UP": "powering_up",
@@ -117,8 +142,19 @@ _BARE = {
     "REBOOT_CANCELED": "cancel_reboot",
     "REBOOT_ISSUED": "reboot_issued",
     "RESUME": "resume",
+    "UNDRAIN": "undrain",
 }
 """The words of a node of unknown base with this one flag."""
+
+
+_MEANINGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{word: (base, ()) for word, base in ALIASES.items() if base in BASES},
+    **{word: ("UNKNOWN", (flag,)) for word, flag in ALIASES.items() if flag in FLAGS},
+    **{flag: ("UNKNOWN", (flag,)) for flag in FLAGS},
+    **{base: (base, ()) for base in BASES},
+    **WORDS,
+}
+"""Base and flags of every word that may stand first."""
 
 
 class NodeState(NamedTuple):
@@ -129,6 +165,7 @@ class NodeState(NamedTuple):
     unrecognised: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=1024)
 def from_text(text: str) -> NodeState:
     """What a state says as sinfo prints it: `drained*`, `drng`, `mix-`, `IDLE+DRAIN`, `allocated+`."""
     if not text:
@@ -164,12 +201,30 @@ def text(base: str, flags: Iterable[str]) -> str:
 
 def is_out(base: str, flags: Iterable[str]) -> bool:
     """Whether `sinfo -R` lists it: down, error, drain or fail, and not merely silent for a moment."""
-    return base in ("DOWN", "ERROR") or not {"DRAIN", "FAIL"}.isdisjoint(flags)
+    return base in ("DOWN", "ERROR") or not OUT.isdisjoint(flags)
+
+
+def is_out_of_service(node: SlurmNode) -> bool:
+    """Whether the node is down, drained or failing, by its flags or because Slurm lists it as such."""
+    return node.listed or is_out(node.base, node.flags)
+
+
+def hides_drain(text: str) -> bool:
+    """Whether a word of sinfo hides if the node is drained as well: that of a reboot, which `ASAP` drains for."""
+    state = from_text(text)
+    reboots = not {"REBOOT_ISSUED", "REBOOT_REQUESTED"}.isdisjoint(state.flags)
+    return reboots and "+" not in text and state.base not in _BUSY and not is_out(state.base, state.flags)
+
+
+def may_be_listed(state: NodeState) -> bool:
+    """Whether `sinfo -R` may print this: a word of a node that is out, one that hides it, or one that is not known."""
+    hidden = state.base not in _BUSY and not HIDING.isdisjoint(state.flags)
+    return bool(state.unrecognised) or hidden or is_out(state.base, state.flags)
 
 
 def _hidden_word(base: str, held: frozenset[str]) -> str:
     """Maintenance and reboots hide the state of a node without jobs."""
-    busy = base in ("ALLOCATED", "MIXED")
+    busy = base in _BUSY
     silent = "*" if "NOT_RESPONDING" in held else ""
     if "MAINTENANCE" in held and not busy and base != "DOWN" and "DRAIN" not in held:
         return "maint" + silent
@@ -179,9 +234,9 @@ def _hidden_word(base: str, held: frozenset[str]) -> str:
 
 
 def _out_word(base: str, held: frozenset[str]) -> str:
-    busy = base == "ALLOCATED" or "COMPLETING" in held
+    busy = base in _BUSY or "COMPLETING" in held
     if "DRAIN" in held:
-        return ("draining" if busy or base == "MIXED" else "drained") + _mark(held)
+        return ("draining" if busy else "drained") + _mark(held)
     if "FAIL" in held:
         return ("failing" if busy else "fail") + ("*" if "NOT_RESPONDING" in held else "")
     return ""
@@ -195,7 +250,7 @@ def _base_word(base: str, held: frozenset[str]) -> str:
     if mark := _mark(held):
         return word + mark
     if word == "idle":
-        return next((flag.lower() for flag in ("PERFCTRS", "RESERVED", "PLANNED") if flag in held), word)
+        return next((flag.lower() for flag in ("PERFCTRS", "RESERVED", "BLOCKED", "PLANNED") if flag in held), word)
     if word == "mixed" and "PLANNED" in held:
         return "mixed-"
     return "allocated+" if completing and word == "allocated" else word
@@ -221,17 +276,21 @@ def _without_marks(word: str) -> tuple[str, list[str]]:
 
 def _word(word: str) -> tuple[str | None, tuple[str, ...]]:
     """The base and flags of a state's first word; no base when the word is not known."""
-    if word in BASES:
-        return word, ()
-    if word in WORDS:
-        return WORDS[word]
-    flag = _plain(word)
-    return ("UNKNOWN", (flag,)) if flag in FLAGS else (None, ())
+    meanings = {meaning for known in _written_out(word) if (meaning := _MEANINGS.get(known))}
+    return meanings.pop() if len(meanings) == 1 else (None, ())
+
+
+def _written_out(word: str) -> list[str]:
+    """The word, or what it may be the beginning of: sinfo cuts `powered_dn` to the 6 bytes of its column."""
+    if word in _MEANINGS or len(word) < 4:
+        return [word]
+    return [known for known in _MEANINGS if known.startswith(word)]
 
 
 def _flags_of(word: str) -> list[str]:
     bare, flags = _without_marks(word)
-    return [bare, *flags]
+    whole = [known for known in _written_out(bare) if _plain(known) in FLAGS]
+    return [whole[0] if len(whole) == 1 else bare, *flags]
 
 
 def _plain(word: str) -> str:
@@ -240,6 +299,7 @@ def _plain(word: str) -> str:
 
 def _state(base: str, words: Iterable[str], unrecognised: tuple[str, ...] = ()) -> NodeState:
     words = tuple(words)
-    flags = sorted({plain for word in words if (plain := _plain(word)) in FLAGS})
-    strange = tuple(word for word in words if _plain(word) not in FLAGS)
-    return NodeState(base, tuple(flags), (*unrecognised, *strange))
+    plain = {word: COMPOUNDS.get(word.upper(), (_plain(word),)) for word in words}
+    strange = tuple(word for word in words if plain[word][0] not in FLAGS)
+    flags = {flag for found in plain.values() for flag in found if flag in FLAGS}
+    return NodeState(base, tuple(sorted(flags)), (*unrecognised, *strange))

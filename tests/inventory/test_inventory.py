@@ -65,8 +65,8 @@ def test_down_is_what_sinfo_R_lists(inventory: Inventory) -> None:
     assert inventory.down() == ("n0292.savio2", "n0292.savio3")
 
 
-def test_nodes_of_a_saved_list_without_states_are_down() -> None:
-    assert build([replace(node("n1"), state="", base="UNKNOWN")], {}, None).down() == ("n1",)
+def test_nodes_that_slurm_lists_as_out_are_down_whatever_their_word() -> None:
+    assert build([replace(node("n1"), state="", base="UNKNOWN", listed=True)], {}, None).down() == ("n1",)
 
 
 def test_partitions_are_groups_unless_a_file_has_the_name(inventory: Inventory) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,12 +10,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from botd.inventory.saved import LAYOUTS, parse_saved, parse_time
+from botd.inventory.rows import LAYOUTS
+from botd.inventory.saved import parse_saved
+from botd.inventory.states import is_out_of_service
+from botd.inventory.times import NEVER, parse_time
 from botd.model import SlurmNode
+from tests.inventory.tables import (
+    LONG_REASONS,
+    MARKED,
+    NODE_FIRST,
+    REASONS,
+    TOUCHING,
+    USER_FIRST,
+    Column,
+    printed,
+    shape,
+)
 from tests.recorded import FOLDER
 
 RECORDED = FOLDER / "slurm-22.05.8"
 AT = datetime(2026, 11, 23, 20, 16, 37, tzinfo=UTC)
+ROW = {"REASON": "bad", "USER": "root", "TIMESTAMP": "2026-11-23T20:16:37", "STATE": "down*", "NODELIST": "n1"}
+SECOND = {**ROW, "REASON": "ß", "USER": "abc", "STATE": "drng", "NODELIST": "n2"}
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +52,7 @@ def names(nodes: tuple[SlurmNode, ...]) -> list[str]:
 
 
 def read(text: str) -> tuple[tuple[SlurmNode, ...], list[str]]:
-    return parse_saved(text, "file")
+    return parse_saved(text.encode("utf-8", "surrogateescape"), "file")
 
 
 @pytest.mark.parametrize("header", [True, False])
@@ -59,15 +74,16 @@ def test_every_recorded_layout_gives_the_same_nodes_with_and_without_header(name
 def test_a_layout_with_states_gives_base_and_flags() -> None:
     nodes, _ = read(recorded("twelve-nodes/sinfo-R-node-first.txt"))
     node = next(node for node in nodes if node.node == "n0002.savio2")
-    assert (node.state, node.base, node.flags) == ("drained", "IDLE", ("DRAIN",))
+    assert (node.state, node.base, node.flags) == ("drain", "IDLE", ("DRAIN",))  # as it stands there
     assert node.reason == "quote \" ' ; % & <b>x</b> `id` $(id)"
 
 
 def test_the_long_form_has_a_date_above_and_states() -> None:
     nodes, problems = read(recorded("ten-nodes/sinfo-lR.txt"))
     states = {node.node: node.state for node in nodes}
-    assert states == {"n0": "drained", "n1": "drained", "n2": "down$", "n3": "drained*", "n4": "fail*", "n5": "down*"}
-    assert [problem.partition(": ")[0] for problem in problems] == ["file:6"]  # a newline in a reason
+    assert states == {"n0": "drain", "n1": "drain", "n2": "down$", "n3": "drain*", "n4": "fail*", "n5": "down*"}
+    assert problems == []
+    assert next(node.reason for node in nodes if node.node == "n3") == "line1\nline2 n4|drain"
     assert {node.reason_by for node in nodes} == {"root"}  # printed as root(0)
 
 
@@ -186,7 +202,7 @@ def test_no_reason_and_no_time_are_not_known() -> None:
 def test_a_line_that_cannot_be_read_is_named_and_the_rest_is_used() -> None:
     text = (
         "REASON USER TIMESTAMP NODELIST\n"
-        "bad root yesterday n1\n"
+        "bad root\n"
         "bad root 2026-11-23T20:16:37 n[1-\n"
         "bad root 2026-11-23T20:16:37 n;rm\n"
         "bad root 2026-11-23T20:16:37 n[0-99999999]\n"
@@ -219,17 +235,209 @@ def test_what_is_no_time_is_none(text: str) -> None:
     assert parse_time(text) is None or text == "0001-01-01T00:00:00"
 
 
-REASONS = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40).map(str.strip)
+# ---- what is in the list is not its node ----
 
 
-@given(st.sampled_from(LAYOUTS), REASONS)
+def out(nodes: tuple[SlurmNode, ...]) -> list[str]:
+    return [node.node for node in nodes if is_out_of_service(node)]
+
+
+def test_a_reason_may_begin_with_a_hash() -> None:
+    row = {"REASON": "#4711 dimm B2 failed", "USER": "root", "TIMESTAMP": "2026-11-23T20:16:37", "NODELIST": "n[3-4]"}
+    for header in (True, False):
+        nodes, problems = parse_saved(b"# saved at seven\n" + printed(REASONS, [row], header=header), "file")
+        assert problems == []
+        assert [(node.node, node.reason) for node in nodes] == [("n3", row["REASON"]), ("n4", row["REASON"])]
+
+
+def test_a_comment_that_may_be_a_row_is_told() -> None:
+    nodes, problems = read("USER TIMESTAMP REASON NODELIST\nroot 2026-11-23T20:16:37 bad n1\n#root 2026-11-23 bad n2\n")
+    assert (names(nodes), problems) == (["n1"], [])  # no user is called #root
+    nodes, problems = read("REASON USER TIMESTAMP NODELIST\nbad root 2026-11-23 n1\n# on 2026-11-23 n2\n")
+    assert (names(nodes), [problem.partition(": ")[0] for problem in problems]) == (["n1"], ["file:2", "file:3"])
+
+
+def test_every_row_of_a_list_of_reasons_is_out_whatever_its_word() -> None:
+    words = ("inval", "boot^", "boot", "maint", "down*", "drng", "fail", "hovering")
+    rows = [{**ROW, "STATE": word, "NODELIST": f"n{i}"} for i, word in enumerate(words)]
+    nodes, problems = parse_saved(printed(LONG_REASONS, rows), "file")
+    assert out(nodes) == names(nodes) == [f"n{i}" for i in range(len(words))]
+    assert [node.state for node in nodes] == [*words[:-1], "hoveri"]
+    assert problems == ['file:9: "hoveri" is no state that botd knows']
+
+
+def test_of_a_list_of_all_nodes_those_are_out_whose_word_says_so_or_hides_it() -> None:
+    words = ("idle", "inval", "boot^", "reboot", "mix@", "maint", "down*", "idle+reboot_requested", "mixed+fail")
+    rows = "".join(f"n{i} 1 main* {word}\n" for i, word in enumerate(words))
+    nodes, problems = read(f"NODELIST NODES PARTITION STATE\n{rows}")
+    assert (out(nodes), problems) == (["n1", "n2", "n3", "n6", "n8"], [])
+
+
+def test_columns_that_touch_are_cut_where_the_titles_begin() -> None:
+    reasons = shape(("REASON", 20), ("USER", 20), ("TIMESTAMP", 20), ("NODELIST", 20), behind="")
+    nodes, problems = parse_saved(printed(reasons, [{**ROW, "REASON": "NHC: check_fs_mount:/scratch"}, SECOND]), "file")
+    assert problems == []
+    assert [(n.node, n.reason, n.reason_by) for n in nodes] == [
+        ("n1", "NHC: check_fs_mount:", "root"),
+        ("n2", "ß", "abc"),
+    ]
+    node_first = shape(("NODELIST", 20), ("STATE", 20), ("REASON", 20), behind="")
+    rows = [{**ROW, "NODELIST": "gpu-a100-node-000001", "STATE": "drained"}, SECOND]
+    nodes, problems = parse_saved(printed(node_first, rows).replace(b"STATE    ", b"STATELONG"), "file")
+    assert [(n.node, n.state, n.reason) for n in nodes] == [
+        ("gpu-a100-node-000001", "drained", "bad"),
+        ("n2", "drng", "ß"),
+    ]
+    assert problems == [
+        'file:2: "gpu-a100-node-000001" fills its column, so sinfo may have cut it; save the list with a wider one'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cut", "sure"),
+    [
+        ("n[0001-0004,0006-001", ["n0001", "n0002", "n0003", "n0004"]),
+        ("n0001.savio2,n0002.s", ["n0001.savio2"]),
+        ("n00000001,n000000002", ["n00000001"]),
+        ("n0000001,n0000002,n3", ["n0000001", "n0000002"]),
+        ("a000000001,b00000001", ["a000000001"]),
+        ("nodes0001,nodes[2-3]", ["nodes0001", "nodes2", "nodes3"]),
+    ],
+)
+def test_of_a_list_that_was_cut_the_whole_names_are_taken(cut: str, sure: list[str]) -> None:
+    table = printed(shape(("NODELIST", 20), ("STATE", 20), behind=""), [{"NODELIST": cut, "STATE": "down"}])
+    nodes, problems = parse_saved(table, "file")
+    assert names(nodes) == sure
+    assert "may have cut it" in problems[0]
+
+
+def test_a_word_longer_than_the_title_above_it_is_one_word() -> None:
+    nodes, problems = read("USER      NODELIST REASON\nroot      n0001.savio3 no IB\nroot      n1 bad\n")
+    assert problems == []
+    assert {node.node: node.reason for node in nodes} == {"n0001.savio3": "no IB", "n1": "bad"}
+
+
+@pytest.mark.parametrize(
+    "title", ["STATE", "STATELONG", "STATECOMPACT", "STATECOMPLETE", "STAT", "NODEHOST", "HOSTNAMES", "NODE_ADDR"]
+)
+def test_every_title_of_a_state_and_of_nodes_is_known(title: str) -> None:
+    header = f"{title} STATE" if title[0] in "NH" else f"NODELIST {title}"
+    (node,), problems = read(f"{header} REASON\nn1 down no IB\n")
+    assert (node.node, node.state, node.reason, problems) == ("n1", "down", "no IB", [])
+
+
+def test_the_best_of_two_columns_of_one_meaning_is_taken() -> None:
+    (node,), problems = read("NODE_ADDR HOSTNAMES NODELIST STATE STATECOMPLETE\n10.0.0.1 h1 n1 boot idle+drain\n")
+    assert (node.node, node.state, node.flags, problems) == ("n1", "idle+drain", ("DRAIN",), [])
+
+
+@pytest.mark.parametrize("mark", ["|", ",", ";", "\t", " | "])
+def test_a_mark_between_the_columns_cuts_them(mark: str) -> None:
+    (node,), problems = read(f"{mark.join(('NODELIST', 'STATE', 'REASON'))}\n{mark.join(('n1', 'down', 'a| b; c'))}\n")
+    assert (node.node, node.state, node.reason, problems) == ("n1", "down", "a| b; c", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-11-23 20:16:37", AT),
+        ("1795464997", AT),
+        *(
+            (text, None)
+            for text in ("Ystday 01:02", "17 Nov 08:11", "09:12:13", "3 Feb 2024", "Sat 02:17", "Tomorr 03:22")
+        ),
+        *((text, None) for text in ("Mon Nov 23 20:16:37", "23.11.2026 20:16", "#" * 19, "Monday", "08:16 PM", "")),
+    ],
+)
+@pytest.mark.parametrize("columns", [REASONS, LONG_REASONS, TOUCHING])
+def test_a_time_in_another_form_costs_no_node(text: str, at: datetime | None, columns: tuple[Column, ...]) -> None:
+    (node,), problems = parse_saved(printed(columns, [{**ROW, "TIMESTAMP": text}]), "file")
+    assert (node.node, node.reason, node.reason_by, node.reason_at) == ("n1", "bad", "root", at)
+    told = "cannot be read as a time; save the list with SLURM_TIME_FORMAT=standard"
+    assert problems == ([f'file:2: "{text}" {told}'] if text and at is None else [])
+
+
+def test_times_that_cannot_be_read_are_told_once() -> None:
+    rows = [{**ROW, "TIMESTAMP": time, "NODELIST": f"n{i}"} for i, time in enumerate(["None", "09:12:13", "Sat 02:17"])]
+    _, problems = parse_saved(printed(REASONS, rows), "file")
+    assert [problem.partition(" cannot")[0] for problem in problems] == ['file:3: "09:12:13" (and 1 more)']
+
+
+def test_a_row_that_is_broken_by_newlines_is_one_row() -> None:
+    row = {**ROW, "REASON": "see\nticket 7 n8", "TIMESTAMP": "2026-11-23\n20:16:37"}
+    (node,), problems = parse_saved(printed(REASONS, [row]), "file")
+    assert (node.node, node.reason, node.reason_by, problems[1:]) == ("n1", row["REASON"], "root", [])
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_and_hold_several_clusters() -> None:
+    table = printed(REASONS, [ROW])
+    text = b"\xef\xbb\xbfCLUSTER: a\n" + table + b"\nCLUSTER: b\n" + table.replace(b"n1", b"n2")
+    nodes, problems = parse_saved(text, "file")
+    assert (names(nodes), problems) == (["n1", "n2"], [])
+
+
+WORDS = ("down*", "drain", "drng", "inval", "boot^", "boot", "maint", "fail", "failg", "drain@", "hovering")
+FORMATS = (
+    "%FT%T", "%F %T", "%d.%m.%Y %H:%M", "%c", "%m/%d/%y", "%s", "%D-%T", "%I:%M %p", "%e %b %Y", "%H:%M:%S", "%a %H:%M",
+    "%-d %b %H:%M", "%-d %b %Y", "Ystday %H:%M", "%Y%m%d", "%B %d", "%FT%T%z", "%F_%H:%M",
+)  # fmt: skip
+NO_NUMBERS = ("%A", "%b", "%%", "[%Y]", "week %V")
+"""Formats whose times have no shape: they cost no node where the columns have widths."""
+
+NASTY = ("#1", "# x", "none", "NHC: check_fs_mount: /global", "NODELIST STATE", "17 Nov 08:11 n7", "n1,", "x" * 40)
+REASON_TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40) | st.sampled_from(NASTY)
+
+
+@st.composite
+def lists(draw: st.DrawFn, formats: tuple[str, ...]) -> list[dict[str, str]]:
+    """Rows with any reason, times of one format, and any state."""
+    form = draw(st.sampled_from(formats))
+    times = st.datetimes(datetime(2020, 1, 1), datetime(2027, 1, 1)).map(lambda at: at.strftime(form))
+    row = st.fixed_dictionaries(
+        {
+            "REASON": REASON_TEXTS,
+            "USER": st.sampled_from(("root", "Unknown", "nobody(4294967294)")),
+            "TIMESTAMP": times | st.sampled_from(("Unknown", "None")),
+            "STATE": st.sampled_from(WORDS),
+            "NODELIST": st.from_regex(r"[a-z]{1,8}[0-9]{1,4}(\.[a-z]{1,5}[0-9])?", fullmatch=True),
+        }
+    )
+    return draw(st.lists(row, min_size=1, max_size=5, unique_by=lambda row: row["NODELIST"]))
+
+
+def assert_no_node_is_lost(columns: tuple[Column, ...], rows: list[dict[str, str]], *, header: bool = True) -> None:
+    nodes, problems = parse_saved(printed(columns, rows, header=header), "file")
+    assert set(out(nodes)) == set(names(nodes)) == {row["NODELIST"] for row in rows}
+    times = [row["TIMESTAMP"][:19] for row in rows if row["TIMESTAMP"] not in NEVER]
+    assert any("SLURM_TIME_FORMAT" in problem for problem in problems) == any(parse_time(at) is None for at in times)
+
+
+@given(lists(FORMATS + NO_NUMBERS), st.sampled_from([REASONS, LONG_REASONS, TOUCHING, MARKED]))
+def test_no_reason_time_or_state_costs_a_node_where_columns_have_widths_or_marks(
+    rows: list[dict[str, str]], columns: tuple[Column, ...]
+) -> None:
+    assert_no_node_is_lost(columns, rows)
+
+
+@given(lists(FORMATS), st.sampled_from([REASONS, LONG_REASONS]))
+def test_nor_in_a_list_without_a_header(rows: list[dict[str, str]], columns: tuple[Column, ...]) -> None:
+    assert_no_node_is_lost(columns, rows, header=False)
+
+
+@given(lists(FORMATS), st.sampled_from([NODE_FIRST, USER_FIRST]))
+def test_nor_where_columns_are_as_wide_as_their_words(rows: list[dict[str, str]], columns: tuple[Column, ...]) -> None:
+    assert_no_node_is_lost(columns, rows)
+
+
+ANY_REASON = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=40).map(str.strip)
+
+
+@given(st.sampled_from(LAYOUTS), ANY_REASON)
 @example(LAYOUTS[3], "NOT RESPONDING")
 def test_any_reason_survives_in_any_layout_with_a_header(columns: tuple[str, ...], reason: str) -> None:
     cells = {"NODELIST": "n1", "STATE": "down*", "TIMESTAMP": "2026-11-23T20:16:37", "USER": "root", "REASON": reason}
     line = " ".join(cells[column] for column in columns)
     nodes, problems = read(f"{' '.join(columns)}\n{line}\n")
-    if line.startswith("#") or re.fullmatch(r"\s*", line):
-        return
     assert problems == []
     assert [(node.node, node.reason) for node in nodes] == [("n1", "" if reason == "none" else reason)]
 

@@ -130,8 +130,21 @@ def test_it_remembers_the_way_that_worked(make_tool: MakeTool, calls_of: Calls) 
     first = len(calls_of(sinfo))
     slurm.read()
     later = calls_of(sinfo)[first:]
-    assert len(later) == 1
+    assert len(later) == 2
     assert re.fullmatch(r"--all --local -h -N --format=[0-9a-f]{16}\|%N\|%T\|%U\|%H\|%P\|%m\|%f\|%E", later[0])
+    assert re.fullmatch(r"--all --local -h -N -R --format=[0-9a-f]{16}\|%N", later[1])
+
+
+def test_a_word_that_hides_a_drain_costs_no_node_without_json(make_tool: MakeTool) -> None:
+    rows = "".join(f"$t|n{i}|{word}|root(0)|Unknown|main*|1|(null)|none\\n" for i, word in enumerate(WORDS))
+    token = 't=$(expr "$*" : ".*--format=\\([0-9a-f]*\\)")'
+    listed = 'case " $* " in *" -R "*) printf "$t|n1\\n$t|n3\\n"; exit;; esac'
+    nodes = reader(make_tool("sinfo", f'{token}\n{with_json(REFUSES_JSON, listed)}\nprintf "{rows}"')).read()
+    assert [node.state for node in nodes] == list(WORDS)
+    assert [node.node for node in sinfo_list_to_node_list(nodes)] == ["n0", "n1", "n3", "n5"]
+
+
+WORDS = ("inval", "reboot^", "reboot", "maint", "idle", "drained")
 
 
 def test_it_looks_for_another_way_after_slurm_was_upgraded(make_tool: MakeTool) -> None:
@@ -301,9 +314,9 @@ def test_the_down_list_is_what_sinfo_R_of_the_same_slurm_lists(make_tool: MakeTo
 
 
 def test_what_was_left_out_of_a_saved_file_is_told() -> None:
-    slurm = reader(sinfo_file=str(FOLDER / "slurm-22.05.8/ten-nodes/sinfo-R.txt"))
-    assert len(slurm.read()) == 6
-    assert [problem.partition(": ")[0].rpartition("/")[2] for problem in slurm.problems] == ["sinfo-R.txt:5"]
+    slurm = reader(sinfo_file=str(FOLDER / "slurm-22.05.8/broken-nodes/sinfo-user-first.txt"))
+    assert len(slurm.read()) == 18
+    assert [problem.partition(": ")[0].rpartition(":")[2] for problem in slurm.problems] == ["5", "7"]
 
 
 def test_a_saved_file_with_a_header_and_no_nodes_means_that_none_is_out(tmp_path: Path) -> None:

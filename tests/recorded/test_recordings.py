@@ -93,7 +93,7 @@ def nodes_by_scontrol(name: str, folder: Path) -> Made:
 
 
 def saved_list(name: str, folder: Path) -> Made:
-    nodes, problems = parse_saved(printed(name).decode("utf-8", "replace"), "file")
+    nodes, problems = parse_saved(printed(name), "file")
     return {"nodes": node_lines(nodes), "problems": problems}
 
 
