@@ -128,12 +128,8 @@ class Sweeps:
         try:
             errors = self._probe(running)
             self._wait_for_others(running)
-            log.info(
-                "sweep done sweep=%d nodes=%d took_s=%.1f",
-                sweep.id,
-                len(running.plan.nodes),
-                time.monotonic() - started,
-            )
+            took_s = time.monotonic() - started
+            log.info("sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(running.plan.nodes), took_s)
         except Exception:  # the sweep must end for those who wait, and the fault must be seen
             log.exception("sweep failed sweep=%d", sweep.id)
             state, errors = SweepState.CUT, ["the sweep failed; see the agent's log"]
@@ -164,7 +160,7 @@ class Sweeps:
 
         deadline_s = self._settings.deadline
         errors = run_sweep(plan, self._probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
-        self._faults.tell(f"sweep checks={','.join(running.names)}", errors)
+        self._faults.tell(f"sweep checks={','.join(sweep.checks)}", errors)
         return errors
 
     def _covered(self, running: _Running) -> set[str]:
