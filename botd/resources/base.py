@@ -19,8 +19,11 @@ class BotdApi(Api):  # type: ignore[misc]
 
 
 class BotdResource(Resource):  # type: ignore[misc]
-    """A resource. `QUERY` is the schema of its URL parameters, from which the OpenAPI document is made."""
+    """A resource. From the schema of its URL parameters and from its answer the OpenAPI document is made.
+
+    `ANSWER` is the TypedDict of its JSON, or of its events; `str` where it is nothing but text.
+    """
 
     QUERY: Any = None
     FORMS: tuple[str, ...] = ("json",)
-    ANSWER: str = "object"
+    ANSWER: type

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from flask import Response
 
 from botd.display.formats import MIME, records_body
-from botd.documents import check_document
+from botd.documents import CheckDocument, check_document
 from botd.resources.base import BotdResource
 from botd.web.here import board
 from botd.web.params import FormatQuery, chosen_format, query
@@ -14,12 +16,19 @@ from botd.web.replies import reply
 COLUMNS = ("name", "title", "unit", "kind", "needs", "help")
 
 
+class ChecksDocument(TypedDict):
+    """The checks of this site, in the order of the columns."""
+
+    count: int
+    checks: list[CheckDocument]
+
+
 class ChecksResource(BotdResource):
     """GET /api/v1/checks: every check with its unit, its kind and what it needs."""
 
     QUERY = FormatQuery
     FORMS = tuple(MIME)
-    ANSWER = "Checks"
+    ANSWER = ChecksDocument
 
     def get(self) -> Response:
         """The checks, in the order of the columns."""

@@ -62,7 +62,7 @@ class HealthResource(BotdResource):
     """GET /healthz: is the agent alive, how old are the last sweep and the node list."""
 
     QUERY = JsonQuery
-    ANSWER = "Health"
+    ANSWER = HealthDocument
 
     def get(self) -> Response:
         """200 when the agent is alive and the node list is good, else 503 with what is wrong."""
@@ -90,7 +90,7 @@ class MetricsResource(BotdResource):
     """GET /metrics: figures for Prometheus, the same from every web process, because they come from the store."""
 
     QUERY = JsonQuery
-    ANSWER = "text"
+    ANSWER = str
 
     def get(self) -> Response:
         """Nodes by state and check, sweeps, their duration and errors, ages."""

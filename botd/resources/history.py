@@ -13,7 +13,7 @@ from botd.resources.base import BotdResource
 from botd.web.here import store
 from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, chosen_format, query
 from botd.web.questions import _place, chosen_nodes, node_history, offender_records, span_of
-from botd.web.replies import changes_reply, offenders_reply
+from botd.web.replies import ChangesDocument, OffendersDocument, changes_reply, offenders_reply
 
 MORNING = timedelta(days=1)
 """What changed is asked once a day."""
@@ -24,7 +24,7 @@ class HistoryResource(BotdResource):
 
     QUERY = HistoryQuery
     FORMS = tuple(MIME)
-    ANSWER = "Changes"
+    ANSWER = ChangesDocument
 
     def get(self, node: str) -> Response:
         """Changes of one node, newest first."""
@@ -38,7 +38,7 @@ class ChangesResource(BotdResource):
 
     QUERY = ChangesQuery
     FORMS = tuple(MIME)
-    ANSWER = "Changes"
+    ANSWER = ChangesDocument
 
     def get(self) -> Response:
         """Changes of all nodes, or of some, newest first; of one day where nothing is said."""
@@ -53,7 +53,7 @@ class OffendersResource(BotdResource):
 
     QUERY = OffendersQuery
     FORMS = tuple(MIME)
-    ANSWER = "Offenders"
+    ANSWER = OffendersDocument
 
     def get(self) -> Response:
         """Nodes by the number of incidents in a window, most first."""

@@ -62,7 +62,7 @@ class SinfoResource(BotdResource):
 
     QUERY = SinfoQuery
     FORMS = tuple(MIME)
-    ANSWER = "Sinfo"
+    ANSWER = SinfoDocument
 
     def get(self) -> Response:
         """Slurm's list of down and drained nodes, with the reasons."""
@@ -81,7 +81,7 @@ class HostinfoResource(BotdResource):
 
     QUERY = HostinfoQuery
     FORMS = tuple(MIME)
-    ANSWER = "Hostinfo"
+    ANSWER = HostinfoDocument
 
     def get(self) -> Response:
         """State, reason, partitions, features and running jobs of these nodes."""
@@ -109,7 +109,7 @@ class GroupListResource(BotdResource):
 
     QUERY = FormatQuery
     FORMS = tuple(MIME)
-    ANSWER = "Groups"
+    ANSWER = GroupsDocument
 
     def get(self) -> Response:
         """The groups."""

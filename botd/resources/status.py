@@ -7,7 +7,7 @@ from flask import Response
 from botd.board.answer import Question
 from botd.board.timeline import Span, read_page
 from botd.checks import parents, select
-from botd.display.formats import MIME, Form, status_body
+from botd.display.formats import MIME, Form, StatusDocument, status_body
 from botd.documents import change_document, encode
 from botd.errors import UnknownNode
 from botd.resources.base import BotdResource
@@ -41,7 +41,7 @@ class StatusResource(BotdResource):
     QUERY = StatusQuery
     BODY = StatusBody
     FORMS = tuple(MIME)
-    ANSWER = "Status"
+    ANSWER = StatusDocument
 
     def get(self) -> Response:
         """Readings of groups and nodes."""
@@ -59,7 +59,7 @@ class StatusNameResource(BotdResource):
 
     QUERY = NodeQuery
     FORMS = tuple(MIME)
-    ANSWER = "Status"
+    ANSWER = StatusDocument
 
     def get(self, name: str) -> Response:
         """Readings of one node, or of one check."""
@@ -82,7 +82,7 @@ class StatusCheckResource(BotdResource):
 
     QUERY = CheckQuery
     FORMS = tuple(MIME)
-    ANSWER = "Status"
+    ANSWER = StatusDocument
 
     def get(self, check: str) -> Response:
         """Readings of one check."""
@@ -95,7 +95,7 @@ class StatusMountResource(BotdResource):
 
     QUERY = CheckQuery
     FORMS = tuple(MIME)
-    ANSWER = "Status"
+    ANSWER = StatusDocument
 
     def get(self, mount: str) -> Response:
         """Readings of one mount."""

@@ -47,7 +47,7 @@ class SweepResource(BotdResource):
 
     QUERY = FormatQuery
     FORMS = tuple(MIME)
-    ANSWER = "Sweep"
+    ANSWER = SweepDocument
 
     def get(self, sweep: int) -> Response:
         """State and progress (done of total nodes) of a sweep."""
@@ -63,7 +63,7 @@ class SweepEventsResource(BotdResource):
 
     QUERY = EventsQuery
     FORMS = ("sse", "ndjson")
-    ANSWER = "Event"
+    ANSWER = EventDocument
 
     def get(self, sweep: int) -> Response:
         """A `progress` event with the nodes finished since the last one whenever something changes, then `end`."""

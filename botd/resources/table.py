@@ -48,7 +48,7 @@ class TableResource(BotdResource):
 
     QUERY = TableQuery
     BODY = TableBody
-    ANSWER = "Table"
+    ANSWER = TableDocument
 
     def get(self) -> Response:
         """Rows of groups and nodes in the words of the page, from the latest readings."""
