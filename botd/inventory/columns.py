@@ -110,7 +110,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Ruler(Layout):
-    """Columns that begin at the same bytes in each row. `ends` is where the last one ends, if it does.
+    """Columns that begin at the same bytes in each row. `ends` is where the last one ends, if it does;
+    `right` says that their words stand at the right.
 
     No word goes over one of the `blanks`: a title with one blank behind it may have a column of any width.
     """
@@ -118,6 +119,7 @@ class Ruler(Layout):
     cuts: tuple[int, ...]
     blanks: tuple[int, ...] = ()
     ends: int | None = None
+    right: bool = False
 
     def _cut(self, line: bytes) -> list[bytes]:
         if len(line) <= (0, *self.cuts)[self.columns.index("NODELIST")]:
@@ -127,7 +129,11 @@ class Ruler(Layout):
         return [line[start:end] for start, end in pairwise((0, *self.cuts, None))]
 
     def _full(self, line: bytes) -> bool:
-        end = (*self.cuts, self.ends)[self.columns.index("NODELIST")]
+        column = self.columns.index("NODELIST")
+        if self.right:
+            start = (0, *self.cuts)[column]
+            return not line[start : start + 1].isspace()
+        end = (*self.cuts, self.ends)[column]
         return end is not None and len(line) >= end and not line[end - 1 : end].isspace()
 
 
@@ -204,7 +210,7 @@ def _header(line: bytes) -> tuple[Layout, ...]:
     by_words = Words(columns)
     blanks = tuple(end for (_, _, end), gap in zip(found, gaps, strict=False) if len(gap) == 1)
     on_the_left = Ruler(columns, tuple(start for _, start, _ in found[1:]), blanks, width)
-    on_the_right = Ruler(columns, tuple(end for _, _, end in found[:-1]), blanks)
+    on_the_right = Ruler(columns, tuple(end for _, _, end in found[:-1]), blanks, right=True)
     one_blank = all(len(gap) == 1 for gap in gaps)  # what a format without widths gives is no ruler
     return (by_words, on_the_left, on_the_right) if one_blank else (on_the_left, on_the_right, by_words)
 

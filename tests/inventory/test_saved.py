@@ -293,6 +293,17 @@ def test_columns_that_touch_are_cut_where_the_titles_begin() -> None:
     ]
 
 
+def test_words_may_stand_at_the_right_of_their_columns() -> None:
+    columns = [Column(title, 20, "", right=True) for title in ("NODELIST", "STATE", "REASON")]
+    rows = [ROW, {**ROW, "NODELIST": "gpu-a100-node-000001", "REASON": "disk 17"}]
+    nodes, problems = parse_saved(printed(columns, rows), "file")
+    assert [(node.node, node.state, node.reason) for node in nodes] == [
+        ("n1", "down*", "bad"),
+        ("gpu-a100-node-000001", "down*", "disk 17"),
+    ]
+    assert [problem.partition(" fills")[0] for problem in problems] == ['file:3: "gpu-a100-node-000001"']
+
+
 @pytest.mark.parametrize(
     ("cut", "sure"),
     [
