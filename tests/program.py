@@ -9,7 +9,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,14 @@ def is_gone(process: psutil.Process) -> bool:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@contextmanager
+def endless_request(port: int) -> Iterator[None]:
+    """A client whose request never comes to its end, which holds a thread of a worker."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST /api/v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        yield
 
 
 class Program:

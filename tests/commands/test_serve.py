@@ -19,7 +19,7 @@ import pytest
 from botd.commands.ending import stop_event
 from botd.commands.serve import Child, check_port
 from botd.errors import ConfigError
-from tests.program import Program, free_port, is_gone, wait_until
+from tests.program import Program, endless_request, free_port, is_gone, wait_until
 
 CONFIG = """
 [server]
@@ -101,14 +101,6 @@ def running(make: type[Served], folder: Path) -> Iterator[Served]:
     finally:
         program.process.terminate()
         program.process.wait()
-
-
-@contextmanager
-def endless_request(port: int) -> Iterator[None]:
-    """A client whose request never comes to its end, which holds a thread of a worker."""
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"POST /api/v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
-        yield
 
 
 @pytest.mark.parametrize(
