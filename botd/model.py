@@ -41,7 +41,8 @@ class SlurmNode:
     `state` is the text that `sinfo` prints (`drained`, `down*`, `mixed`); `base` and `flags` are what it is
     made of, upper case (`IDLE`, `DRAIN`, `NOT_RESPONDING`). A state or flag that botd does not know stands in
     `unrecognised`, as Slurm wrote it. `listed` where Slurm lists it among the down, drained and failing ones, which
-    its one word may hide (`inval`, `reboot^`).
+    its one word may hide (`inval`, `reboot^`). `address` and `hostname` are NodeAddr and NodeHostName of
+    slurm.conf(5), which are the node's name until Slurm knows better.
     """
 
     node: str
@@ -55,6 +56,7 @@ class SlurmNode:
     partitions: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     address: str = ""
+    hostname: str = ""
     memory_mb: int | None = None
     cpus: int | None = None
     boot_at: datetime | None = None

@@ -15,9 +15,9 @@ from botd.config import read_secret
 from botd.errors import SlurmFailed
 from botd.inventory.jobs import last_jobs, running_jobs
 from botd.logs import Faults
-from botd.settings import Config
+from botd.settings import Config, NodeSettings
 from botd.sweep import Plan, Prober
-from botd.transport.addresses import Resolver, node_names
+from botd.transport.addresses import Resolver, node_names, slurm_names
 from botd.transport.bmc.power import BmcTransport
 from botd.transport.ping import ping_nodes
 from botd.transport.ssh.nodes import SshTransport
@@ -49,7 +49,7 @@ class Probes:
     def probers(self, plan: Plan) -> list[Prober]:
         """The probers that the plan needs, and no others: a sweep for uptime starts no fping."""
         wanted = plan.sources
-        addresses = self._pool.submit(self._resolve, plan, self._config.nodes.address)
+        addresses = self._pool.submit(self._find, plan)
         makers = (
             Prober("ping", frozenset({Source.PING}), lambda deliver: self._ping(addresses, deliver)),
             Prober("squeue", frozenset({Source.JOBS}), lambda deliver: self._jobs(plan, deliver)),
@@ -66,6 +66,19 @@ class Probes:
         self._ssh.close()
         self._bmc.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _find(self, plan: Plan) -> Addresses:
+        """Where ping and ssh find the nodes: by their names, and where one has no address by what Slurm says of it.
+
+        A site that has set `[nodes] address` has said where they are: then Slurm, which may mean another network, is
+        not heard.
+        """
+        template = self._config.nodes.address
+        found = self._resolve(plan, template)
+        if template != NodeSettings().address:
+            return found
+        lost = [plan.slurm[node] for node, address in found.items() if address is None and node in plan.slurm]
+        return {**found, **self._resolver.resolve_first({node.node: slurm_names(node) for node in lost})}
 
     def _resolve(self, plan: Plan, template: str) -> Addresses:
         return self._resolver.resolve_all(node_names(plan.nodes, template))

@@ -9,8 +9,10 @@ import pytest
 from botd.answers import Delivery, Output, SlurmAnswer, Source
 from botd.checks import site_checks
 from botd.config import parse_config
+from botd.model import SlurmNode
 from botd.probes import Probes
 from botd.sweep import Plan, make_plan
+from botd.transport.addresses import Resolver
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,33 @@ def test_a_cluster_without_accounting_is_nothing_to_log(tmp_path: Path, caplog) 
     probes.close()
     assert answers == [SlurmAnswer(nothing_kept="this cluster keeps no accounting")] * 2
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked"),
+    [
+        ({}, {"n1": "10.0.0.1", "n2": "10.9.0.2", "n3": "10.9.0.3", "n4": None}),
+        ({"hosts_file": "hosts"}, {"n1": "10.7.0.1", "n2": "10.7.0.2", "n3": "10.9.0.3", "n4": None}),
+        ({"address": "{node}.mgmt"}, {"n1": "10.8.0.1", "n2": None, "n3": None, "n4": None}),
+    ],
+)
+def test_ping_and_ssh_go_where_slurm_says_where_a_name_has_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: dict[str, str], asked: dict[str, str | None]
+) -> None:
+    names = {"n1": "10.0.0.1", "n1.mgmt": "10.8.0.1", "host3": "10.9.0.3"}
+    (tmp_path / "hosts").write_text("10.7.0.1 n1\n10.7.0.2 n2\n")
+    config = parse_config({"nodes": nodes}, path=str(tmp_path / "botd.toml"))
+    slurm = {
+        "n1": SlurmNode("n1", "idle", "IDLE", address="10.9.0.1"),
+        "n2": SlurmNode("n2", "idle", "IDLE", address="10.9.0.2", hostname="host3"),
+        "n3": SlurmNode("n3", "idle", "IDLE", address="n3", hostname="host3"),
+        "n4": SlurmNode("n4", "idle~", "IDLE", address="n4", hostname="n4"),
+    }
+    probes, targets = Probes(config), []
+    monkeypatch.setattr(probes, "_resolver", Resolver(config, lookup=names.get))
+    monkeypatch.setattr("botd.probes.ping_nodes", lambda addresses, *_args, **_options: targets.append(addresses))
+    monkeypatch.setattr(probes._ssh, "run", lambda addresses, *_args, **_options: targets.append(addresses))
+    for prober in probes.probers(make_plan(tuple(slurm), site_checks(config), ["ping", "ssh"], slurm)):
+        prober.run(lambda delivery: None)
+    probes.close()
+    assert targets == [asked, asked]

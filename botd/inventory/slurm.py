@@ -31,8 +31,8 @@ from botd.text import is_number, shown, whole
 MAX_SAVED = 64 * 1024 * 1024
 """Bytes of a saved `sinfo -R` output; more is not one."""
 
-FIELDS = "%N|%T|%U|%H|%P|%m|%f|%E"
-"""name, state, who, when, partition, memory, features, reason (sinfo(1)); the reason may hold anything."""
+FIELDS = "%N|%T|%U|%H|%P|%m|%f|%o|%n|%E"
+"""name, state, who, when, partition, memory, features, address, host name, reason (sinfo(1)), any text at all."""
 
 log = logging.getLogger(__name__)
 
@@ -192,6 +192,7 @@ def _node(entry: Mapping[str, Any]) -> SlurmNode:
         partitions=tuple(sorted(_words(entry.get("partitions")))),
         features=_words(entry.get("features")),
         address=_text(entry, "address"),
+        hostname=_text(entry, "hostname"),
         memory_mb=_number(entry.get("real_memory")),
         cpus=_number(entry.get("cpus")),
         boot_at=_time(entry.get("boot_time")),
@@ -233,12 +234,12 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
-# n3|drained*|root(0)|2026-11-23T20:54:06|main*|500|a,b|bad GPU 3, RMA open
+# n3|drained*|root(0)|2026-11-23T20:54:06|main*|500|a,b|10.0.0.3|n3|bad GPU 3, RMA open
 def _node_of_row(row: str) -> SlurmNode:
-    fields = row.split("|", 7)
-    if len(fields) < 8:
+    fields = row.split("|", 9)
+    if len(fields) < 10:
         raise unreadable("sinfo", row)
-    name, state, who, when, partition, memory, features, reason = fields
+    name, state, who, when, partition, memory, features, address, hostname, reason = fields
     base, flags, unrecognised = states.from_text(state)
     reason = "" if reason == "none" else reason
     return SlurmNode(
@@ -252,6 +253,8 @@ def _node_of_row(row: str) -> SlurmNode:
         reason_at=parse_time(when) if reason else None,
         partitions=(partition.removesuffix("*"),) if partition else (),
         features=() if features == "(null)" else _words(features),
+        address=address,
+        hostname=hostname,
         memory_mb=int(memory) if memory.isascii() and memory.isdigit() and len(memory) < 16 else None,
     )
 

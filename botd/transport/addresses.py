@@ -1,4 +1,4 @@
-"""From names to addresses: a hosts file first, then the system's resolver, which is never trusted to answer.
+"""From names to addresses: a hosts file, then the resolver, which is never trusted to answer, then what Slurm knows.
 
 getaddrinfo(3) cannot be interrupted, so look-ups run in a few daemon threads and one question for many names
 ends when its time is up, with or without them.
@@ -12,12 +12,13 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from botd.config import resolve_path
 from botd.errors import ConfigError
+from botd.model import SlurmNode
 from botd.nodeset import fill_in
 from botd.settings import Config
 
@@ -52,6 +53,21 @@ class _Known:
 def node_names(nodes: Iterable[str], template: str) -> dict[str, str]:
     """The name to look up for each node: the template, filled in. A node without a cluster leaves no final dot."""
     return {node: fill_in(template, node).rstrip(".") for node in nodes}
+
+
+def slurm_names(node: SlurmNode) -> list[str]:
+    """Where Slurm says that a node is: NodeAddr, then NodeHostName; none that only repeats its name or is nowhere.
+
+    Both repeat it where slurm.conf(5) says no more and slurmd has not registered from elsewhere, as that of a cloud
+    node which is off.
+    """
+    return [name for name in (node.address, node.hostname) if name not in ("", node.node) and not _is_nowhere(name)]
+
+
+def _is_nowhere(name: str) -> bool:
+    """Whether it is an address of no single machine: `0.0.0.0` would lead to this one."""
+    address = ipaddress.ip_address(name) if _literal(name) else None
+    return address is not None and (address.is_unspecified or address.is_multicast)
 
 
 def socket_address(address: str, port: int) -> tuple[socket.AddressFamily, SocketAddress]:
@@ -133,6 +149,11 @@ class Resolver:
         found: dict[str, str | None] = {name: _literal(hosts.get(name.lower(), name)) for name in wanted}
         found.update(self._resolve([name for name, address in found.items() if address is None]))
         return {key: found[name] for key, name in names.items()}
+
+    def resolve_first(self, names: Mapping[str, Sequence[str]]) -> dict[str, str | None]:
+        """The address of each key: that of the first of its names which has one. Takes as long as `resolve_all`."""
+        found = self.resolve_all({name: name for each in names.values() for name in each})
+        return {key: next(filter(None, map(found.get, each)), None) for key, each in names.items()}
 
     def _resolve(self, names: list[str]) -> dict[str, str | None]:
         """Answers from memory, then from the threads for as long as the limit allows."""

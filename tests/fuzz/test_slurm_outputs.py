@@ -127,10 +127,10 @@ def test_the_reader_takes_any_bytes_of_a_command(tool: Path, output: bytes) -> N
 
 
 ROWS = f"""\
-{TOKEN}|n0|drained|root(0)|2026-11-23T20:59:50|main*|500|a,b|bad \N{REPLACEMENT CHARACTER} utf8 | x
-{TOKEN}|n0|drained|root(0)|2026-11-23T20:59:50|htc|500|a,b|bad \N{REPLACEMENT CHARACTER} utf8 | x
-{TOKEN}|n2|down$|root(0)|2026-11-23T20:54:06|main*|500|(null)|tab	and | pipe "q" <b> \\ %
-{TOKEN}|n0004.savio2|mixed-|root(0)|Unknown|main*|500|a,b|none
+{TOKEN}|n0|drained|root(0)|2026-11-23T20:59:50|main*|500|a,b|10.0.0.1|n0|bad \N{REPLACEMENT CHARACTER} utf8 | x
+{TOKEN}|n0|drained|root(0)|2026-11-23T20:59:50|htc|500|a,b|10.0.0.1|n0|bad \N{REPLACEMENT CHARACTER} utf8 | x
+{TOKEN}|n2|down$|root(0)|2026-11-23T20:54:06|main*|500|(null)|n2|n2|tab	and | pipe "q" <b> \\ %
+{TOKEN}|n0004.savio2|mixed-|root(0)|Unknown|main*|500|a,b|10.0.0.4|n0004|none
 """.encode()
 
 
@@ -147,7 +147,7 @@ def test_any_rows_give_nodes_that_can_be_kept_and_shown(output: bytes) -> None:
 @given(texts, texts)
 def test_a_reason_forges_no_row(reason: str, forged: str) -> None:
     """Whoever writes a reason does not know the token."""
-    row = f"{TOKEN}|n1|down|root(0)|2026-11-23T20:16:37|p|500|(null)|"
+    row = f"{TOKEN}|n1|down|root(0)|2026-11-23T20:16:37|p|500|(null)|10.0.0.1|n1|"
     text = f"{row}{reason}\n{forged}\n{row.replace('n1', 'n2')}x\n"
     assert [node.node for node in parse_delimited(text, TOKEN)] == ["n1", "n2"]
 

@@ -60,6 +60,7 @@ def test_it_reads_every_node_of_sinfo_json_once_and_naturally_sorted(make_tool: 
         reason_at=datetime(2026, 11, 23, 20, 16, 54, tzinfo=UTC),
         partitions=("savio3",),
         address="10.77.2.13",
+        hostname="n0003.savio3",
         memory_mb=500,
         cpus=2,
         boot_at=datetime(2026, 11, 23, 20, 16, 35, tzinfo=UTC),
@@ -93,6 +94,7 @@ def test_both_forms_of_one_slurm_give_the_same_reasons_and_states(make_tool: Mak
     assert nodes["n9"].partitions == ("hid", "main")
     assert nodes["n0"].features == ("a", "b")
     assert nodes["n0"].memory_mb == 500
+    assert (nodes["n0"].address, nodes["n0"].hostname) == ("127.0.0.1", "localhost")
     assert [node.node for node in sinfo_list_to_node_list(nodes.values())] == ["n0", "n1", "n2", "n3", "n4", "n5"]
 
 
@@ -131,12 +133,12 @@ def test_it_remembers_the_way_that_worked(make_tool: MakeTool, calls_of: Calls) 
     slurm.read()
     later = calls_of(sinfo)[first:]
     assert len(later) == 2
-    assert re.fullmatch(r"--all --local -h -N --format=[0-9a-f]{16}\|%N\|%T\|%U\|%H\|%P\|%m\|%f\|%E", later[0])
+    assert re.fullmatch(r"--all --local -h -N --format=[0-9a-f]{16}\|%N\|%T\|%U\|%H\|%P\|%m\|%f\|%o\|%n\|%E", later[0])
     assert re.fullmatch(r"--all --local -h -N -R --format=[0-9a-f]{16}\|%N", later[1])
 
 
 def test_a_word_that_hides_a_drain_costs_no_node_without_json(make_tool: MakeTool) -> None:
-    rows = "".join(f"$t|n{i}|{word}|root(0)|Unknown|main*|1|(null)|none\\n" for i, word in enumerate(WORDS))
+    rows = "".join(f"$t|n{i}|{word}|root(0)|Unknown|main*|1|(null)|n{i}|n{i}|none\\n" for i, word in enumerate(WORDS))
     token = 't=$(expr "$*" : ".*--format=\\([0-9a-f]*\\)")'
     listed = 'case " $* " in *" -R "*) printf "$t|n1\\n$t|n3\\n"; exit;; esac'
     nodes = reader(make_tool("sinfo", f'{token}\n{with_json(REFUSES_JSON, listed)}\nprintf "{rows}"')).read()
@@ -158,7 +160,9 @@ def test_it_looks_for_another_way_after_slurm_was_upgraded(make_tool: MakeTool) 
 
 
 def test_nobody_can_write_a_row_into_the_delimited_form() -> None:
-    text = "t0|n1|down|root(0)|2026-11-23T20:16:37|p|500|(null)|x\nn2|idle|root(0)|Unknown|p|500|(null)|none\n"
+    text = (
+        "t0|n1|down|root(0)|2026-11-23T20:16:37|p|500|(null)|10.0.0.1|n1|x\nn2|idle|root(0)|Unknown|p|500|(null)|none\n"
+    )
     nodes = parse_delimited(text, "t0")
     assert [node.node for node in nodes] == ["n1"]
     assert nodes[0].reason == "x\nn2|idle|root(0)|Unknown|p|500|(null)|none"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from botd.errors import ConfigError
+from botd.model import SlurmNode
 from botd.settings import Config, NodeSettings
 from botd.transport.addresses import (
     BAD_S,
@@ -22,6 +23,7 @@ from botd.transport.addresses import (
     look_up,
     node_names,
     read_hosts,
+    slurm_names,
     socket_address,
 )
 
@@ -321,3 +323,27 @@ def test_socket_address_names_the_family() -> None:
 def test_a_hosts_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("10.0.0.1 n1\n", encoding="utf-8-sig")
     assert read_hosts(tmp_path / "hosts") == {"n1": "10.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("address", "hostname", "names"),
+    [
+        ("10.0.0.7", "n7", ["10.0.0.7"]),
+        ("127.0.0.1", "n7", ["127.0.0.1"]),
+        ("n7-ib", "host7", ["n7-ib", "host7"]),
+        ("n7", "host7", ["host7"]),  # slurmd on a host of another name
+        ("n7", "n7", []),  # never up, or a cloud node that is off
+        ("", "", []),
+        ("0.0.0.0", "::", []),
+        ("224.0.0.1", "n7", []),
+    ],
+)
+def test_slurm_says_where_a_node_is_or_nothing(address: str, hostname: str, names: list[str]) -> None:
+    assert slurm_names(SlurmNode("n7", "idle", "IDLE", address=address, hostname=hostname)) == names
+
+
+def test_the_first_name_that_has_an_address_counts() -> None:
+    found = resolver(Dns(second="10.0.0.2", third="10.0.0.3")).resolve_first(
+        {"n1": ["first", "second", "third"], "n2": ["192.0.2.1", "second"], "n3": ["first"], "n4": []}
+    )
+    assert found == {"n1": "10.0.0.2", "n2": "192.0.2.1", "n3": None, "n4": None}
