@@ -30,6 +30,9 @@ DISABLED = "accounting storage is disabled"
 NEVER = datetime.fromtimestamp(0, UTC)
 """The age of a job that has neither start nor end."""
 
+HOLDS_NOTHING = ("PENDING", "REVOKED")
+"""States of a job that waits, and of one that another cluster of the federation runs, which --all shows too."""
+
 NO_NODES = ("", "(null)", "None assigned", "n/a")
 """What sacct says of a job that never had a node."""
 
@@ -37,7 +40,8 @@ NO_NODES = ("", "(null)", "None assigned", "n/a")
 def running_jobs(settings: SlurmSettings, *, known: Container[str]) -> dict[str, tuple[Job, ...]]:
     """The jobs that hold each known node, by node; a node without jobs is not in it.
 
-    Whatever squeue shows with nodes counts, also suspended and completing jobs; only a pending one does not.
+    Whatever squeue shows with nodes counts, also suspended and completing jobs; only one that waits or that
+    another cluster runs does not.
     Raises SlurmFailed, SlurmTimeout, and SlurmFailed too when one row cannot be read: a job that is left out
     would make its node look idle.
     """
@@ -82,7 +86,7 @@ def parse_queue(text: str, token: str) -> Iterator[tuple[Job, tuple[str, ...]]]:
         if len(fields) < 6:
             raise unreadable("squeue", row)
         job_id, user, state, elapsed, nodelist, name = fields
-        if nodelist and state != "PENDING":
+        if nodelist and state not in HOLDS_NOTHING:
             yield Job(job_id, user, state, name, elapsed), nodes_of(nodelist)
 
 

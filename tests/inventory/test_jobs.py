@@ -84,8 +84,9 @@ def test_a_node_that_is_not_known_is_not_in_the_answer(make_tool: MakeTool) -> N
     assert list(jobs) == ["n9"]
 
 
-def test_a_pending_job_holds_nothing_even_when_it_names_nodes() -> None:
-    assert list(parse_queue("t|7|ann|PENDING|0:00|n1|x\nt|8|ann|PENDING|0:00||y", "t")) == []
+@pytest.mark.parametrize("state", ["PENDING", "REVOKED"])
+def test_a_job_that_does_not_run_here_holds_nothing_even_when_it_names_nodes(state: str) -> None:
+    assert list(parse_queue(f"t|7|ann|{state}|0:00|n1|x\nt|8|ann|{state}|0:00||y", "t")) == []
 
 
 def test_no_job_name_makes_a_row() -> None:
