@@ -71,7 +71,7 @@ function nodeLink(row, nodeUrl) {
 
 function slurmState(row) {
   const state = stateOf(row);
-  const kind = /down|fail|error|not in/.test(state) ? "s-bad" : /drain|maint|unknown/.test(state) ? "s-odd" : null;
+  const kind = /down|fail|error|not in/.test(state) ? "fail" : /drain|maint|unknown/.test(state) ? "warn" : null;
   return el("span", { class: kind }, state);
 }
 
