@@ -111,6 +111,9 @@ class TooLarge(BotdError):
     status = 413
     code = "too-large"
 
+    def __init__(self) -> None:
+        super().__init__("the request body is over 2 MB; ask for groups or nodesets instead of single nodes")
+
 
 class TooMany(BotdError):
     """Raised when as many sweeps are waiting, or streams are open, as the configuration allows."""

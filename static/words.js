@@ -11,13 +11,13 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A span of seconds in its largest unit: `12 s`, `3 min`, `5 h`, `12 d`. */
+/** A span of seconds in one unit, rounded down, as botd/display/cells.py tells it: `12 s`, `3 min`, `26 h`, `12 d`. */
 export function age(seconds) {
-  const s = Math.max(0, Math.round(seconds));
+  const s = Math.max(0, Math.floor(seconds));
   if (s < 90) return `${s} s`;
-  if (s < 90 * 60) return `${Math.round(s / 60)} min`;
-  if (s < 36 * 3600) return `${Math.round(s / 3600)} h`;
-  return `${Math.round(s / 86400)} d`;
+  if (s < 90 * 60) return `${Math.floor(s / 60)} min`;
+  if (s < 36 * 3600) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d`;
 }
 
 /** `1 node`, `12 nodes`. */
@@ -35,7 +35,7 @@ export function withAges(text, now) {
   return text.replace(/(?:at |of )?(\d{4}-\d\d-\d\dT[\d:.]+Z)/g, (_, time) => `${age(now - Date.parse(time) / 1000)} ago`);
 }
 
-/** Text of a node or a person on one line, without what could fool a reader, as botd/cells.py has it. */
+/** Text of a node or a person on one line, without what could fool a reader, as botd/text.py has it. */
 export function plain(text) {
   return text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "").replace(/[\p{C}\p{Z}]/gu, " ");
 }

@@ -18,7 +18,9 @@ from botd.text import plain
 MARKS = {"ok": "", "warn": "!", "fail": "!!", "unknown": "?", "skipped": "-"}
 """What stands before a value, so that nobody needs colours to see what is wrong."""
 
-_AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+AGES = ((36 * 3600, 86400, "d"), (90 * 60, 3600, "h"), (90, 60, "min"), (0, 1, "s"))
+"""From how many seconds on an age is told in a unit, and how many seconds the unit has. `age` of static/words.js has
+the same: a page that JavaScript draws and one that it does not say the same."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -48,11 +50,14 @@ def short_value(reading: ReadingDocument, check: Check) -> str:
 
 
 def age(at: str | None, now: datetime) -> str:
-    """How long ago a time of a document was, in one unit: `12 s`, `4 min`, `3 h`, `2 d`; `never` for no time."""
+    """How long ago a time of a document was, in one unit and rounded down: `12 s`, `4 min`, `26 h`, `2 d`.
+
+    `never` for no time.
+    """
     if at is None:
         return "never"
     seconds = max(0, int((now - datetime.fromisoformat(at)).total_seconds()))
-    size, unit = next((pair for pair in _AGES if seconds >= pair[0]), _AGES[-1])
+    size, unit = next((size, unit) for least, size, unit in AGES if seconds >= least)
     return f"{seconds // size} {unit}"
 
 

@@ -18,10 +18,19 @@ from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
 from botd.web.here import board, store
 from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, query
-from botd.web.questions import chosen_nodes, moment, node_history, offender_records, span_of
+from botd.web.questions import (
+    CHANGES_SINCE,
+    OFFENDERS_SINCE,
+    chosen_nodes,
+    moment,
+    node_history,
+    offender_records,
+    span_of,
+)
 from botd.web.replies import changes_reply, offenders_reply
 
-PLOTTED = timedelta(days=7)
+PLOTTED = "7d"
+"""What the picture of a node shows where nothing else is said."""
 
 SHORTEST = timedelta(minutes=10)
 """What the picture shows at least, however short the history is."""
@@ -41,14 +50,14 @@ def changes() -> Response:
     """What changed in the cluster, newest first."""
     args = query(ChangesQuery)
     form = page_form(args)
-    span = span_of({"since": "24h", **args})
+    span = span_of({"since": CHANGES_SINCE, **args})
     page = read_page(store(), chosen_nodes(args), span, before=args.get("before"), limit=args.get("limit", PAGE))
     if form:
         return changes_reply(page, span, form)
     return render(
         "changes.html",
         changes=_rows(page.changes),
-        since=request.args.get("since", "24h"),
+        since=request.args.get("since", CHANGES_SINCE),
         asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
         older=same_page(before=page.next) if page.next else "",
         now=board().now(),
@@ -65,7 +74,7 @@ def offenders() -> Response:
     return render(
         "offenders.html",
         offenders=records,
-        since=request.args.get("since", "30d"),
+        since=request.args.get("since", OFFENDERS_SINCE),
         asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
         now=board().now(),
     )
@@ -76,7 +85,7 @@ def history_picture(name: str) -> Response:
     args = query(HistoryQuery)
     node = check_name(name)
     node_history(node, args)  # refuses what is no node
-    since = moment("since", args.get("since"), board().now()) or board().now() - PLOTTED
+    since = moment("since", args.get("since", PLOTTED), board().now())
     response = Response(draw(node_plot(node, since)), content_type="image/svg+xml")
     response.headers["Cache-Control"] = "no-cache"
     return response
@@ -85,7 +94,7 @@ def history_picture(name: str) -> Response:
 def timeline(node: str) -> dict[str, Any]:
     """What the page of a node shows of its history."""
     page = read_page(store(), [node], Span())
-    plot = node_plot(node, board().now() - PLOTTED)
+    plot = node_plot(node, moment("since", PLOTTED, board().now()))
     return {
         "changes": _rows(page.changes),
         "older": url_for("changes_page", nodes=node, since="9999d", before=page.next) if page.next else "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Response
 
 from botd.board.timeline import read_page
@@ -12,11 +10,8 @@ from botd.nodeset import check_name
 from botd.resources.base import BotdResource
 from botd.web.here import store
 from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, chosen_format, query
-from botd.web.questions import _place, chosen_nodes, node_history, offender_records, span_of
+from botd.web.questions import CHANGES_SINCE, _place, chosen_nodes, node_history, offender_records, span_of
 from botd.web.replies import ChangesDocument, OffendersDocument, changes_reply, offenders_reply
-
-MORNING = timedelta(days=1)
-"""What changed is asked once a day."""
 
 
 class HistoryResource(BotdResource):
@@ -43,7 +38,7 @@ class ChangesResource(BotdResource):
     def get(self) -> Response:
         """Changes of all nodes, or of some, newest first; of one day where nothing is said."""
         args = query(ChangesQuery)
-        span = span_of({"since": "24h", **args})
+        span = span_of({"since": CHANGES_SINCE, **args})
         page = read_page(store(), chosen_nodes(args), span, **_place(args))
         return changes_reply(page, span, chosen_format(args))
 

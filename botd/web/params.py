@@ -192,7 +192,7 @@ def body(schema: type[Schema]) -> dict[str, Any]:
     try:
         document = request.get_json(force=True)
     except RequestEntityTooLarge as error:
-        raise TooLarge("the request body is over 2 MB; ask for groups or nodesets instead of single nodes") from error
+        raise TooLarge from error
     except (WerkzeugBadRequest, RecursionError) as error:
         raise BadRequest('the request body is not JSON; send an object such as {"groups": ["sinfo"]}') from error
     except (ParseException, OSError) as error:  # from gunicorn, which reads the body only now

@@ -14,19 +14,21 @@ from botd.web.here import board, store
 from botd.web.params import either
 from botd.web.replies import OffenderDocument, offender_document
 
+CHANGES_SINCE = "24h"
+"""What changed is asked once a day: so old are the changes of a request that names no time."""
+
+OFFENDERS_SINCE = "30d"
+"""What repeat offenders are counted in where nothing else is said."""
+
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
-
-
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def moment(name: str, text: str | None, now: datetime) -> datetime | None:
+def moment(name: str, text: str, now: datetime) -> datetime:
     """The time that a parameter names: ISO 8601, in UTC where it says no zone, or an age before `now` such as `12h`.
 
     Raises BadRequest.
     """
-    if text is None:
-        return None
     age = _AGE.fullmatch(text.strip())
     try:
         if age:
@@ -36,9 +38,6 @@ def moment(name: str, text: str | None, now: datetime) -> datetime | None:
     except (ValueError, OverflowError) as error:
         hint = "a time such as 2026-11-23T08:00Z, or an age such as 30m, 12h, 7d"
         raise BadRequest(f'parameter "{name}": "{text[:40]}" is no time; give {hint}') from error
-
-
-WINDOW = timedelta(days=30)
 
 
 def node_history(node: str, args: Mapping[str, Any]) -> Page:
@@ -61,7 +60,8 @@ def chosen_nodes(args: Mapping[str, Any]) -> frozenset[str] | None:
 def span_of(args: Mapping[str, Any]) -> Span:
     """The time that a request asks about. Raises BadRequest."""
     now = board().now()
-    return Span(moment("since", args.get("since"), now), moment("until", args.get("until"), now))
+    since, until = (moment(name, args[name], now) if name in args else None for name in ("since", "until"))
+    return Span(since, until)
 
 
 def _place(args: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _place(args: Mapping[str, Any]) -> dict[str, Any]:
 
 def offender_records(args: Mapping[str, Any]) -> tuple[datetime, list[OffenderDocument]]:
     """Since when, and the nodes with incidents since then."""
-    since = moment("since", args.get("since"), board().now()) or board().now() - WINDOW
+    since = moment("since", args.get("since", OFFENDERS_SINCE), board().now())
     found = read_offenders(store(), board().checks, chosen_nodes(args), since)
     return since, list(map(offender_document, found))
 

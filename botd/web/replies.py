@@ -16,13 +16,16 @@ from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Form, records_body, status_body
 from botd.display.terminal import notes
 from botd.documents import ChangeDocument, Time, change_document, encode, iso
-from botd.errors import BotdError
+from botd.errors import BotdError, MethodNotAllowed, NotFound, TooLarge
 from botd.history.incidents import Offender
 from botd.text import plain
 from botd.web.here import board
 from botd.web.repeats import may_repeat
 
 log = logging.getLogger(__name__)
+
+CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
+OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
 
 
 def reply(form: str, data: bytes, tag: str | None = None) -> Response:
@@ -56,37 +59,32 @@ def error_document(status: int, code: str, message: str) -> ErrorDocument:
 
 def error_reply(error: Exception) -> Response:
     """The answer to an exception. What is not ours is logged and told to nobody."""
-    status, code, message = 500, "internal", "botd failed; its log says how"
     headers: list[tuple[str, str]] = []
-    if isinstance(error, BotdError):
-        status, code, message = error.status, error.code, str(error)
-    elif isinstance(error, HTTPException) and error.code:
-        status, code, message = error.code, *_words(error)
+    if isinstance(error, HTTPException):
         headers = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
-    else:
+        error = _ours(error)
+    if not isinstance(error, BotdError):
         log.error("request failed method=%s path=%s", request.method, request.path, exc_info=error)
+        error = BotdError("botd failed; its log says how")
     # The message may repeat what was asked: half a surrogate cannot be encoded, an escape fools a terminal.
-    document = error_document(status, code, plain(message))
-    response = Response(encode(document) + b"\n", status, content_type=MIME["json"])
+    document = error_document(error.status, error.code, plain(str(error)))
+    response = Response(encode(document) + b"\n", error.status, content_type=MIME["json"])
     response.headers.extend(headers)
     return response
 
 
-def _words(error: HTTPException) -> tuple[str, str]:
-    if error.code == 404:
-        return "not-found", f"there is no {request.path[:120]}; GET /api/v1/openapi.json lists what there is"
-    if error.code == 405:
+def _ours(error: HTTPException) -> BotdError:
+    """What werkzeug refuses, as an error of ours: with our code, and words that name the next step."""
+    if error.code == NotFound.status:
+        return NotFound(f"there is no {request.path[:120]}; GET /api/v1/openapi.json lists what there is")
+    if error.code == MethodNotAllowed.status:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        return "method-not-allowed", f"{request.path[:120]} does not take {request.method}; it takes {allowed}"
-    if error.code == 413:
-        return "too-large", "the request body is over 2 MB; ask for groups or nodesets instead of single nodes"
-    return (error.name or "error").lower().replace(" ", "-"), error.description or ""
-
-
-CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
-
-
-OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
+        return MethodNotAllowed(f"{request.path[:120]} does not take {request.method}; it takes {allowed}")
+    if error.code == TooLarge.status:
+        return TooLarge()
+    other = BotdError(error.description or "")
+    other.status, other.code = error.code or other.status, (error.name or "error").lower().replace(" ", "-")
+    return other
 
 
 class ChangesHead(TypedDict):
