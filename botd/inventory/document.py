@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from botd.inventory import Inventory
 from botd.model import Group, SlurmNode
@@ -13,7 +13,24 @@ from botd.model import Group, SlurmNode
 _TIMES = ("reason_at", "boot_at")
 
 
-def to_document(inventory: Inventory) -> dict[str, Any]:
+class GroupEntry(TypedDict):
+    """A group."""
+
+    name: str
+    source: str
+    nodes: list[str]
+
+
+class InventoryDocument(TypedDict):
+    """An inventory. A node has the fields of SlurmNode, whichever a version has."""
+
+    as_of: str | None
+    problems: list[str]
+    nodes: list[dict[str, Any]]
+    groups: list[GroupEntry]
+
+
+def to_document(inventory: Inventory) -> InventoryDocument:
     """The inventory as dicts, lists, numbers and texts; times are ISO texts with their zone."""
     return {
         "as_of": _iso(inventory.as_of),
@@ -26,7 +43,7 @@ def to_document(inventory: Inventory) -> dict[str, Any]:
     }
 
 
-def from_document(document: Mapping[str, Any]) -> Inventory:
+def from_document(document: InventoryDocument) -> Inventory:
     """The inventory of a document that `to_document` made. Raises KeyError, TypeError, ValueError."""
     nodes = [_node(entry) for entry in document["nodes"]]
     groups = [Group(entry["name"], entry["source"], tuple(entry["nodes"])) for entry in document["groups"]]
