@@ -87,9 +87,9 @@ def run_sweep(plan: Plan, probers: Sequence[Prober], emit: Emit, *, deadline_s: 
     running = {prober.name for prober in probers}
     for prober in probers:
         _start(prober, inbox)
-    ends_at = time.monotonic() + deadline_s
+    until = time.monotonic() + deadline_s
     while rounds and running:
-        message = _next(inbox, ends_at)
+        message = _next(inbox, until)
         if message is None:
             errors.append(f"the sweep was cut at its deadline of {deadline_s:g} s with {len(rounds)} nodes unfinished")
             break
@@ -157,9 +157,9 @@ class _Ended:
     error: str = ""
 
 
-def _next(inbox: queue.SimpleQueue[Delivery | _Ended], ends_at: float) -> Delivery | _Ended | None:
+def _next(inbox: queue.SimpleQueue[Delivery | _Ended], until: float) -> Delivery | _Ended | None:
     """The next message, None when the time is up, also while messages never stop coming."""
-    left_s = ends_at - time.monotonic()
+    left_s = until - time.monotonic()
     try:
         return inbox.get(timeout=left_s) if left_s > 0 else None
     except queue.Empty:

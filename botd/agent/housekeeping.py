@@ -34,13 +34,13 @@ class Housekeeping:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._next = 0.0
+        self._idle_until = 0.0
         self._looked: tuple[datetime, float] | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether there is nothing to forget before the next look."""
-        return time.monotonic() < self._next
+        return time.monotonic() < self._idle_until
 
     def step(self) -> None:
         """Takes one step where there is something to do; looks for it once an hour. Raises StoreUnavailable."""
@@ -49,7 +49,7 @@ class Housekeeping:
         now = self._clock()
         if self._has_leapt(now):
             log.warning("history nothing is forgotten for a day: the clock leapt ahead, or botd was away for long")
-            self._next = time.monotonic() + DENSE.total_seconds()
+            self._idle_until = time.monotonic() + DENSE.total_seconds()
             return
         gone = self._store.changes.prune(
             good_before=now - timedelta(days=self._settings.keep_changes),
@@ -58,7 +58,7 @@ class Housekeeping:
         gone += self._store.samples.prune(now - timedelta(days=self._settings.keep_numbers))
         gone += self._store.samples.thin(now - DENSE)
         if not gone:
-            self._next = time.monotonic() + PRUNE_S
+            self._idle_until = time.monotonic() + PRUNE_S
 
     def _has_leapt(self, now: datetime) -> bool:
         """Whether the clock went on by much more than the time that has passed since the last look."""

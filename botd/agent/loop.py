@@ -194,12 +194,12 @@ class _Due:
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
-        self._next = 0.0
+        self._idle_until = 0.0
 
     def now(self) -> bool:
-        if not self._interval_s or time.monotonic() < self._next:
+        if not self._interval_s or time.monotonic() < self._idle_until:
             return False
-        self._next = time.monotonic() + self._interval_s
+        self._idle_until = time.monotonic() + self._interval_s
         return True
 
 

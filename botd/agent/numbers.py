@@ -29,7 +29,7 @@ class NumberCollector:
         self._clock = clock
         self._lock = threading.Lock()
         self._numbers: dict[str, dict[str, float]] = {}
-        self._written_at = 0.0
+        self._written_s = 0.0
 
     def put(self, node: str, readings: Mapping[str, Reading]) -> None:
         """Takes the numbers of a node's new readings."""
@@ -44,7 +44,7 @@ class NumberCollector:
 
     def flush(self) -> None:
         """Writes what was collected as one moment, where the last one is a minute ago. Raises StoreUnavailable."""
-        if time.monotonic() - self._written_at < SAMPLE_S and self._written_at:
+        if time.monotonic() - self._written_s < SAMPLE_S and self._written_s:
             return
         with self._lock:
             numbers, self._numbers = self._numbers, {}
@@ -54,7 +54,7 @@ class NumberCollector:
             with self._lock:
                 self._numbers = numbers | self._numbers
             raise
-        self._written_at = time.monotonic()
+        self._written_s = time.monotonic()
 
 
 def _number(value: object, key: str) -> float | None:

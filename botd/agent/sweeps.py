@@ -123,12 +123,12 @@ class Sweeps:
 
     def _run(self, running: _Running) -> None:
         """One sweep from start to end, in its own thread."""
-        sweep, started = running.sweep, time.monotonic()
+        sweep, started_s = running.sweep, time.monotonic()
         state, errors = SweepState.DONE, list[str]()
         try:
             errors = self._probe(running)
             self._wait_for_others(running)
-            took_s = time.monotonic() - started
+            took_s = time.monotonic() - started_s
             log.info("sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(running.plan.nodes), took_s)
         except Exception:  # the sweep must end for those who wait, and the fault must be seen
             log.exception("sweep failed sweep=%d", sweep.id)
@@ -178,10 +178,10 @@ class Sweeps:
 
     def _wait_for_others(self, running: _Running) -> None:
         """Waits until the nodes left to other sweeps are read, at most one sweep's time."""
-        ends_at = time.monotonic() + self._settings.deadline
+        until = time.monotonic() + self._settings.deadline
         with self._lock:  # looked at and waited for under one lock, so that no end of a node is missed in between
             while covered := self._covered(running).intersection(running.left):
                 running.left &= covered
-                if not self._lock.wait(timeout=ends_at - time.monotonic()):
+                if not self._lock.wait(timeout=until - time.monotonic()):
                     return
             running.left = set()

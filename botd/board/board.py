@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from botd import nodeset
 from botd.board.answer import Holding, Question, StatusAnswer
 from botd.board.bodies import Bodies
-from botd.board.cache import Kept
+from botd.board.cache import Cache
 from botd.board.choices import Choices
 from botd.board.problems import agent_is_gone, list_is_old, slurm_error
 from botd.board.view import View, next_view
@@ -44,9 +44,9 @@ class Board:
         self._clock = clock
         self._lock = threading.Lock()
         self._view: View | None = None
-        self._looked_at = 0.0
+        self._looked_s = 0.0
         self.bodies = Bodies(checks)
-        self._swept: Kept[str, frozenset[str]] = Kept(_swept_size, most=16, limit=SWEPT_NAMES)
+        self._swept: Cache[str, frozenset[str]] = Cache(_swept_size, most=16, limit=SWEPT_NAMES)
         self._choices = Choices(config.server.max_nodes)
 
     @property
@@ -61,17 +61,17 @@ class Board:
     def view(self, *, fresh: bool = False) -> View:
         """The store as it is now, or was a moment ago. Raises StoreUnavailable."""
         view = self._view
-        if view and not fresh and time.monotonic() - self._looked_at <= RECHECK_S:
+        if view and not fresh and time.monotonic() - self._looked_s <= RECHECK_S:
             return view
         with self._lock:
-            if self._view is None or fresh or time.monotonic() - self._looked_at > RECHECK_S:
+            if self._view is None or fresh or time.monotonic() - self._looked_s > RECHECK_S:
                 self._view = next_view(self._store, self._view)
-                self._looked_at = time.monotonic()
+                self._looked_s = time.monotonic()
             return self._view
 
     def look_again(self) -> None:
         """Says that the store is known to have changed: the next request is answered from what it is then."""
-        self._looked_at = -math.inf
+        self._looked_s = -math.inf
 
     def known(self) -> View:
         """The view, when there is a node list. Raises NoNodeList."""

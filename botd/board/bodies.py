@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Hashable, Iterable
 
 from botd.board.answer import StatusAnswer
-from botd.board.cache import Kept
+from botd.board.cache import Cache
 from botd.board.view import View
 from botd.checks import Checks
 from botd.display.rows import row_document
@@ -31,7 +31,7 @@ class Bodies:
 
     def __init__(self, checks: Checks) -> None:
         self._checks = checks
-        self._bodies: Kept[Hashable, tuple[bytes, str]] = Kept(_body_size, most=CACHED_ANSWERS, limit=CACHED_BYTES)
+        self._bodies: Cache[Hashable, tuple[bytes, str]] = Cache(_body_size, most=CACHED_ANSWERS, limit=CACHED_BYTES)
 
     def encoded(self, answer: StatusAnswer, form: Hashable, make: Callable[[], bytes]) -> tuple[bytes, str]:
         """The body of an answer in one form and its entity tag, made by `make` where it was not made before."""

@@ -20,7 +20,7 @@ class _Slot(Generic[Value]):
         self.size = 0
 
 
-class Kept(Generic[Key, Value]):
+class Cache(Generic[Key, Value]):
     """Things by key: at most `most` of them, and together no larger than `limit`. Safe to use from many threads."""
 
     def __init__(self, size_of: Callable[[Key, Value], int], *, most: int, limit: int) -> None:

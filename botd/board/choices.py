@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from botd import nodeset
-from botd.board.cache import Kept
+from botd.board.cache import Cache
 from botd.board.view import View
 from botd.errors import BadRequest
 
@@ -30,7 +30,7 @@ class Choices:
 
     def __init__(self, max_nodes: int) -> None:
         self._max_nodes = max_nodes
-        self._known: Kept[_Choice, tuple[str, ...]] = Kept(_size, most=CACHED_CHOICES, limit=CACHED_NAMES)
+        self._known: Cache[_Choice, tuple[str, ...]] = Cache(_size, most=CACHED_CHOICES, limit=CACHED_NAMES)
 
     def nodes(self, view: View, terms: str, nodes: str) -> tuple[str, ...]:
         """The nodes of groups and nodesets, naturally sorted.

@@ -23,7 +23,7 @@ def wait_for_sweep(store: Store, sweep: int, wait_s: float, gone: Callable[[], b
 
 def wait_until(done: Callable[[], bool], wait_s: float) -> None:
     """Returns when `done` says so, or when the time is up. It looks ever more seldom."""
-    ends_at, pause_s = time.monotonic() + wait_s, _FIRST_PAUSE_S
-    while time.monotonic() < ends_at and not done():
-        time.sleep(min(pause_s, max(0.0, ends_at - time.monotonic())))
+    until, pause_s = time.monotonic() + wait_s, _FIRST_PAUSE_S
+    while time.monotonic() < until and not done():
+        time.sleep(min(pause_s, max(0.0, until - time.monotonic())))
         pause_s = min(pause_s * 1.2, _LONGEST_PAUSE_S)

@@ -41,7 +41,7 @@ class Child:
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._pause_s = 1.0
-        self._started = 0.0
+        self._started_s = 0.0
 
     def start(self) -> None:
         """Starts it, to end when this process does. Ctrl-C in a terminal does not reach it: it is told by `stop`."""
@@ -52,16 +52,16 @@ class Child:
             start_new_session=True,
             preexec_fn=partial(end_with, os.getpid()),  # safe here: the supervisor has no other thread
         )
-        self._started = time.monotonic()
+        self._started_s = time.monotonic()
         log.info("started process=%s pid=%d", self.name, self._process.pid)
 
     def tend(self) -> None:
         """Starts it again if it has ended and its pause is over."""
         if self._process is None or self._process.poll() is None:
             return
-        if time.monotonic() < self._started + self._pause_s:
+        if time.monotonic() < self._started_s + self._pause_s:
             return
-        lasted = time.monotonic() - self._started > 60
+        lasted = time.monotonic() - self._started_s > 60
         self._pause_s = 1.0 if lasted else min(MAX_PAUSE_S, self._pause_s * 2)
         log.error("ended process=%s status=%s; starting it again", self.name, self._process.returncode)
         self.start()
@@ -75,12 +75,12 @@ class Child:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def stop(self, ends_at: float) -> None:
-        """Returns when it has ended; at `ends_at` (monotonic) it is made to."""
+    def stop(self, until: float) -> None:
+        """Returns when it has ended; at `until` (monotonic) it is made to."""
         if self._process is None:
             return
         try:
-            self._process.wait(max(0.0, ends_at - time.monotonic()))
+            self._process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             log.error("does not stop process=%s pid=%d; killing it", self.name, self._process.pid)
             self._process.kill()
@@ -114,9 +114,9 @@ def serve(config: Config, log_level: str) -> int:
 def _end(children: Sequence[Child]) -> None:
     for child in children:
         child.ask_to_end()
-    ends_at = time.monotonic() + STOP_S
+    until = time.monotonic() + STOP_S
     for child in children:
-        child.stop(ends_at)
+        child.stop(until)
 
 
 def check_port(listen: str) -> None:

@@ -19,7 +19,7 @@ WORST = ("fail", "warn", "unknown", "ok", UNREAD)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BadReading:
     """A reading that needs a look: the check's title, the state, and the value in words."""
 
     title: str
@@ -61,10 +61,10 @@ class Survey:
         return sentence(", ".join(told))
 
 
-def findings(readings: NodeReadings, checks: Checks) -> list[Finding]:
+def findings(readings: NodeReadings, checks: Checks) -> list[BadReading]:
     """The readings of a node that are neither ok nor skipped, worst first, else in the order of the columns."""
     found = [
-        Finding(checks[name].title, reading["state"], plain(short_value(reading, checks[name])))
+        BadReading(checks[name].title, reading["state"], plain(short_value(reading, checks[name])))
         for name, reading in readings.items()
         if reading["state"] not in ("ok", "skipped") and reading["at"]
     ]

@@ -77,22 +77,22 @@ def ask_slurm(settings: SlurmSettings, tool: str, options: Sequence[str], read: 
     Raises SlurmFailed when there is no such command or it does not end with 0, SlurmTimeout when it does not
     end in time. The message holds the first line that it wrote to standard error and that is no advice.
     """
-    ends_at = time.monotonic() + settings.timeout
+    until = time.monotonic() + settings.timeout
     try:
-        return read(_output(settings, tool, options, ends_at))
+        return read(_output(settings, tool, options, until))
     except NoAnswer as error:
-        if ends_at - time.monotonic() < settings.timeout / 2:
+        if until - time.monotonic() < settings.timeout / 2:
             raise
         log.debug("asking once more: %s", error)
-    return read(_output(settings, tool, options, ends_at))
+    return read(_output(settings, tool, options, until))
 
 
-def _output(settings: SlurmSettings, tool: str, options: Sequence[str], ends_at: float) -> bytes:
+def _output(settings: SlurmSettings, tool: str, options: Sequence[str], until: float) -> bytes:
     """What one run of the command prints. Raises NoAnswer, SlurmFailed, SlurmTimeout."""
     command = getattr(settings, tool)
     try:
         words = [*command_words(command), *SCOPE[tool], *options]
-        completed = run_command(words, timeout_s=ends_at - time.monotonic(), hide=DEFAULTS)
+        completed = run_command(words, timeout_s=until - time.monotonic(), hide=DEFAULTS)
     except CommandMissing as error:
         raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error
     except CommandTimeout as error:

@@ -65,11 +65,11 @@ def run_command(
     with one of `hide`. Raises CommandMissing,
     CommandTimeout, CommandFlooded, or LocalCommandError when this machine cannot start another process.
     """
-    deadline = time.monotonic() + timeout_s
+    until = time.monotonic() + timeout_s
     process = _start(words, hide)
     try:
-        stdout, stderr = _exchange(process, stdin, deadline, max_output)
-        status = process.wait(max(0.0, deadline - time.monotonic()))
+        stdout, stderr = _exchange(process, stdin, until, max_output)
+        status = process.wait(max(0.0, until - time.monotonic()))
     except (subprocess.TimeoutExpired, TimeoutError):
         raise CommandTimeout(f"{words[0]} did not end within {timeout_s:.3g} s") from None
     except OverflowError:
@@ -114,8 +114,8 @@ def _environment(hide: tuple[str, ...]) -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _exchange(process: subprocess.Popen[bytes], data: bytes, deadline: float, max_output: int) -> tuple[bytes, bytes]:
-    """Both outputs up to their end. Raises TimeoutError at the deadline, OverflowError above `max_output`."""
+def _exchange(process: subprocess.Popen[bytes], data: bytes, until: float, max_output: int) -> tuple[bytes, bytes]:
+    """Both outputs up to their end. Raises TimeoutError when the time is up, OverflowError above `max_output`."""
     stdin, stdout, stderr = _pipes(process)
     outputs = {stdout: bytearray(), stderr: bytearray()}
     unsent = memoryview(data)
@@ -124,7 +124,7 @@ def _exchange(process: subprocess.Popen[bytes], data: bytes, deadline: float, ma
             os.set_blocking(pipe.fileno(), False)
             selector.register(pipe, selectors.EVENT_WRITE if pipe is stdin else selectors.EVENT_READ)
         while any(pipe in selector.get_map() for pipe in outputs):
-            remaining = deadline - time.monotonic()
+            remaining = until - time.monotonic()
             if remaining <= 0:
                 raise TimeoutError
             for key, _ in selector.select(remaining):

@@ -18,8 +18,8 @@ from botd.answers import Deliver, Delivery, PingAnswer, Source
 from botd.config import command_words
 from botd.settings import PingSettings
 from botd.text import shown
+from botd.transport.delivering import answered_for
 from botd.transport.local import CommandMissing, Completed, LocalCommandError, run_command
-from botd.transport.telling import answered_for
 
 LOG = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from werkzeug.wsgi import ClosingIterator
 from botd.board.answer import Holding, StatusAnswer
 from botd.board.board import Board
 from botd.board.bodies import CACHED_ANSWERS
-from botd.board.cache import Kept
+from botd.board.cache import Cache
 from botd.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Repeats:
     def __init__(self, application: WSGIApplication, board: Board) -> None:
         self._application = application
         self._board = board
-        self._known: Kept[object, _Repeat] = Kept(
+        self._known: Cache[object, _Repeat] = Cache(
             lambda _, answer: len(answer.body), most=CACHED_ANSWERS, limit=REPEATED_BYTES
         )
 

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from botd.board.cache import Kept
+from botd.board.cache import Cache
 
 
 @pytest.fixture
-def kept() -> Kept[str, str]:
+def kept() -> Cache[str, str]:
     """Room for three texts, and for ten characters."""
-    return Kept(lambda key, text: len(key) + len(text), most=3, limit=10)
+    return Cache(lambda key, text: len(key) + len(text), most=3, limit=10)
 
 
 def never() -> str:
@@ -25,14 +25,14 @@ def making(text: str) -> Callable[[], str]:
     return lambda: text
 
 
-def test_a_thing_is_made_once(kept: Kept[str, str]) -> None:
+def test_a_thing_is_made_once(kept: Cache[str, str]) -> None:
     assert kept.get("a", making("one")) == "one"
     assert kept.get("a", never) == "one"
     assert kept.find("a") == "one"
     assert kept.find("b") is None
 
 
-def test_the_longest_unused_is_forgotten_when_there_are_too_many(kept: Kept[str, str]) -> None:
+def test_the_longest_unused_is_forgotten_when_there_are_too_many(kept: Cache[str, str]) -> None:
     for name in "abc":
         kept.get(name, making(name))
     kept.find("a")
@@ -40,7 +40,7 @@ def test_the_longest_unused_is_forgotten_when_there_are_too_many(kept: Kept[str,
     assert [kept.find(name) for name in "abcd"] == ["a", None, "c", "d"]
 
 
-def test_the_longest_unused_is_forgotten_when_all_are_too_large(kept: Kept[str, str]) -> None:
+def test_the_longest_unused_is_forgotten_when_all_are_too_large(kept: Cache[str, str]) -> None:
     kept.get("a", making("1234"))
     kept.get("b", making("1234"))
     kept.get("a", never)
@@ -48,26 +48,26 @@ def test_the_longest_unused_is_forgotten_when_all_are_too_large(kept: Kept[str, 
     assert [kept.find(name) for name in "abc"] == ["1234", None, "1"]
 
 
-def test_what_is_larger_than_all_room_is_made_and_not_kept(kept: Kept[str, str]) -> None:
+def test_what_is_larger_than_all_room_is_made_and_not_kept(kept: Cache[str, str]) -> None:
     assert kept.get("a", making("12345678901")) == "12345678901"
     assert kept.find("a") is None
 
 
-def test_a_thing_takes_the_place_of_the_one_before(kept: Kept[str, str]) -> None:
+def test_a_thing_takes_the_place_of_the_one_before(kept: Cache[str, str]) -> None:
     kept.put("a", "12345678")
     kept.put("a", "1234567")
     kept.put("b", "")
     assert (kept.find("a"), kept.find("b")) == ("1234567", "")
 
 
-def test_a_fault_is_told_and_not_kept(kept: Kept[str, str]) -> None:
+def test_a_fault_is_told_and_not_kept(kept: Cache[str, str]) -> None:
     with pytest.raises(AssertionError, match="made again"):
         kept.get("a", never)
     assert kept.find("a") is None
     assert kept.get("a", making("one")) == "one"
 
 
-def test_many_that_ask_at_once_wait_for_the_one_that_makes_it(kept: Kept[str, str]) -> None:
+def test_many_that_ask_at_once_wait_for_the_one_that_makes_it(kept: Cache[str, str]) -> None:
     asked, made, go = threading.Barrier(8), [0], threading.Event()
 
     def make() -> str:

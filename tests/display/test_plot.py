@@ -91,7 +91,7 @@ def test_a_moment_can_still_be_seen_and_what_is_older_than_the_picture_ends_at_i
 def test_the_words_say_what_it_is_now_since_when_and_how_often_it_changed() -> None:
     line = Line("Load", None, [(0, 0.25), (60, 1.5), (120, 0.5)])
     picture = plot(row("fail", "ok"), row("", title="Ping"), row("ok", "fail", "ok", title="Slurm"), lines=[line])
-    words = "SSH: ok for 1 h, 1 change; Ping: not known for 1 h; Slurm: ok for 1 h, 2 changes"
+    words = "SSH: ok for 60 min, 1 change; Ping: not known for 60 min; Slurm: ok for 60 min, 2 changes"
     assert picture.words() == f"{words}; Load: 0.5 now, 0.25 to 1.5"
     assert drawn(picture, "title")[0].text == picture.words()
     assert plot().words() == "nothing on record"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.display.rows import row_document, sort_key
+from botd.documents import slurm_document
+from botd.model import SlurmNode
+from tests.conftest import drained
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
 DISK = {"size": 2**40, "used_percent": 61.0, "mounted": True, "hung": False}
@@ -38,8 +42,9 @@ def test_a_cell_sorts_by_the_number_in_its_value(check: str, value: object, key:
     assert sort_key(value, CHECKS[check]) == key
 
 
-def node(slurm: dict[str, Any] | None = None, **readings: Any) -> dict[str, Any]:
-    return {"node": "n1", "groups": ["rack1"], "slurm": slurm, "readings": readings}
+def node(slurm: SlurmNode | None = None, **readings: Any) -> Any:
+    document = slurm_document(slurm) if slurm else None
+    return {"node": "n1", "groups": ["rack1"], "slurm": document, "readings": readings}
 
 
 def reading(state: str, value: Any, at: str | None = "2026-11-23T08:00:01.500Z") -> dict[str, Any]:
@@ -47,9 +52,9 @@ def reading(state: str, value: Any, at: str | None = "2026-11-23T08:00:01.500Z")
 
 
 def test_a_row_says_what_stands_on_the_screen_and_no_more() -> None:
-    slurm = {"state": "drained", "reason": "no IB", "reason_by": "root", "reason_at": "2026-11-23T08:00:00.000Z"}
-    seconds = int(datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp())
-    assert row_document(node({**slurm, "flags": ["DRAIN"]}, users=reading("ok", ["amy", "bob"])), CHECKS) == {
+    at = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+    slurm, seconds = drained("n1", "no IB", reason_at=at), int(at.timestamp())
+    assert row_document(node(slurm, users=reading("ok", ["amy", "bob"])), CHECKS) == {
         "node": "n1",
         "groups": ["rack1"],
         "state": "drained",
@@ -75,7 +80,7 @@ def test_cells_stand_in_the_order_of_the_readings_and_a_reading_never_taken_has_
 
 def test_what_slurm_and_nodes_say_is_plain_in_a_row() -> None:
     hostile = "a\x1b[31m\nb\u202e"
-    row = row_document(node({"reason": hostile, "reason_by": hostile}, ssh=reading("warn", hostile)), CHECKS)
+    row = row_document(node(replace(drained("n1", hostile), reason_by=hostile), ssh=reading("warn", hostile)), CHECKS)
     for text in (row["reason"], row["reason_by"], row["cells"][0][1]):
         assert text.isprintable()
         assert "\u202e" not in text

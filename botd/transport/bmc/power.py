@@ -22,7 +22,7 @@ from botd.settings import BmcSettings
 from botd.transport.addresses import SocketAddress, socket_address
 from botd.transport.bmc.presence import find_present
 from botd.transport.bmc.session import Exchange, PowerQuery
-from botd.transport.telling import answered_for
+from botd.transport.delivering import answered_for
 
 LOG = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class BmcTransport:
             if power and answer.reachable:
                 self._ask_power(round_, node, targets[node] or "", deliver)
 
-        find_present(targets, port=self._settings.port, timeout_s=self._settings.timeout, on_answer=on_presence)
+        find_present(targets, port=self._settings.port, timeout_s=self._settings.timeout, deliver=on_presence)
         round_.wait()
 
     def close(self) -> None:
@@ -124,7 +124,7 @@ class _Active:
     """A session that is open, and everybody who wants its answer."""
 
     exchange: Exchange
-    started_at: float
+    started_s: float
     told: list[Told] = field(default_factory=list)
 
 
@@ -184,14 +184,14 @@ class _Sessions:
 
     def _work(self) -> None:
         try:
-            tick_at = 0.0
+            tick_until = 0.0
             while not self._closed:
                 self._begin_some()
                 for key, _ in self._selector.select(TICK_S if self._active else None):
                     self._read(key.fileobj)  # type: ignore[arg-type]
-                if time.monotonic() >= tick_at:
+                if time.monotonic() >= tick_until:
                     self._tick()
-                    tick_at = time.monotonic() + TICK_S
+                    tick_until = time.monotonic() + TICK_S
         finally:
             self._stop()
 
@@ -215,7 +215,7 @@ class _Sessions:
             return request
 
     def _begin(self, request: _Request) -> None:
-        started_at = time.monotonic()
+        started_s = time.monotonic()
         try:
             sock = self._socket(request.family)
             known = self._hashes.pop(request.peer, 0)
@@ -224,7 +224,7 @@ class _Sessions:
             LOG.exception("cannot begin a session with the BMC %s", request.peer[0])
             request.told(PowerAnswer(PowerState.UNKNOWN, "cannot begin a session with the BMC"), 0.0)
             return
-        self._active[request.peer] = _Active(exchange, started_at, [request.told])
+        self._active[request.peer] = _Active(exchange, started_s, [request.told])
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
         if family not in self._sockets:
@@ -249,7 +249,7 @@ class _Sessions:
         limit_s = SESSION_LIMIT * self._settings.timeout
         now = time.monotonic()
         for peer, active in list(self._active.items()):
-            if now - active.started_at > limit_s:
+            if now - active.started_s > limit_s:
                 detail = f"the BMC answers, but a session did not end within {limit_s:g} s"
                 active.exchange.fail(detail)
             self._step(peer, active, active.exchange.tick)
@@ -272,7 +272,7 @@ class _Sessions:
             active.exchange.end()
         except Exception:
             LOG.exception("pyghmi failed to log out of the BMC %s", peer[0])
-        took_s = time.monotonic() - active.started_at
+        took_s = time.monotonic() - active.started_s
         for told in active.told:
             told(answer, took_s)
 

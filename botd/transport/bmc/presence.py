@@ -31,7 +31,7 @@ BURST = 64
 
 BURST_PAUSE_S = 0.002
 
-OnAnswer = Callable[[str, PresenceAnswer, float], None]
+DeliverPresence = Callable[[str, PresenceAnswer, float], None]
 """Called with the node, the answer, and the seconds from the first request to it."""
 
 _RMCP = b"\x06\x00\xff\x07"
@@ -43,13 +43,13 @@ _HEADER, _RMCP_PLUS_HEADER = 14, 16
 """Bytes before the message, by the authentication type in byte 4 (IPMI v2.0 rev. 1.1, table 13-8)."""
 
 
-def find_present(targets: Mapping[str, str | None], *, port: int, timeout_s: float, on_answer: OnAnswer) -> None:
-    """Calls `on_answer` once per node, in this thread, and returns when all are answered for.
+def find_present(targets: Mapping[str, str | None], *, port: int, timeout_s: float, deliver: DeliverPresence) -> None:
+    """Calls `deliver` once per node, in this thread, and returns when all are answered for.
 
     Targets are addresses in digits by node; nodes may share one. Each BMC is asked three times, `timeout_s / 3`
     apart, and counts as silent `timeout_s` after the first time.
     """
-    with _Search(port, timeout_s, on_answer) as search:
+    with _Search(port, timeout_s, deliver) as search:
         search.run(targets)
 
 
@@ -90,17 +90,17 @@ class _Bmc:
     family: socket.AddressFamily
     nodes: list[str] = field(default_factory=list)
     sock: socket.socket | None = None
-    asked_at: float | None = None
+    asked_s: float | None = None
     trouble: str = ""
 
 
 class _Search:
     """One run of find_present: its sockets, the BMCs still silent, and when to ask each of them next."""
 
-    def __init__(self, port: int, timeout_s: float, on_answer: OnAnswer) -> None:
+    def __init__(self, port: int, timeout_s: float, deliver: DeliverPresence) -> None:
         self._port = port
         self._timeout_s = timeout_s
-        self._on_answer = on_answer
+        self._deliver = deliver
         self._silent: dict[SocketAddress, _Bmc] = {}
         self._due: list[tuple[float, int, SocketAddress]] = []
         self._sockets: dict[socket.AddressFamily, list[socket.socket]] = {}
@@ -128,12 +128,12 @@ class _Search:
 
     def _add(self, node: str, address: str | None) -> None:
         if not address:
-            self._on_answer(node, PresenceAnswer(False, NO_ADDRESS), 0.0)
+            self._deliver(node, PresenceAnswer(False, NO_ADDRESS), 0.0)
             return
         try:
             family, peer = socket_address(address, self._port)
         except ValueError as error:
-            self._on_answer(node, PresenceAnswer(False, str(error)), 0.0)
+            self._deliver(node, PresenceAnswer(False, str(error)), 0.0)
             return
         self._silent.setdefault(peer, _Bmc(family)).nodes.append(node)
 
@@ -154,8 +154,8 @@ class _Search:
             heapq.heappush(self._due, (now + self._timeout_s / ATTEMPTS, attempt + 1, peer))
 
     def _ask(self, peer: SocketAddress, bmc: _Bmc, attempt: int) -> None:
-        if bmc.asked_at is None:
-            bmc.asked_at = time.monotonic()
+        if bmc.asked_s is None:
+            bmc.asked_s = time.monotonic()
         try:
             bmc.sock = bmc.sock or self._socket(bmc.family)
             bmc.sock.sendto(request_packet(attempt), peer)
@@ -197,6 +197,6 @@ class _Search:
 
     def _finish(self, peer: SocketAddress, answer: PresenceAnswer) -> None:
         bmc = self._silent.pop(peer)
-        took_s = time.monotonic() - (bmc.asked_at or time.monotonic())
+        took_s = time.monotonic() - (bmc.asked_s or time.monotonic())
         for node in bmc.nodes:
-            self._on_answer(node, answer, took_s)
+            self._deliver(node, answer, took_s)

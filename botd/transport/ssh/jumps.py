@@ -13,7 +13,7 @@ from botd.answers import SshState
 from botd.text import one_line
 from botd.transport.ssh.answers import LoginFailed, connect_answer
 from botd.transport.ssh.login import Logins
-from botd.transport.ssh.routes import Route
+from botd.transport.ssh.routes import SshRoute
 from botd.transport.ssh.session import LOST, Session
 from botd.transport.ssh.visit import Visit
 
@@ -29,9 +29,9 @@ class Jumps:
         self._resolve = resolve
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._sessions: dict[tuple[Route, ...], Future[Session]] = {}
+        self._sessions: dict[tuple[SshRoute, ...], Future[Session]] = {}
 
-    def reach(self, visit: Visit, route: Route, address: str) -> paramiko.Channel:
+    def reach(self, visit: Visit, route: SshRoute, address: str) -> paramiko.Channel:
         """A connection to a node through its jump nodes. Raises LoginFailed and Over."""
         session = self._session(visit, route.jumps)
         visit.step(SshState.TIMEOUT, f'no answer through the jump node "{route.jumps[-1].name}"', self._timeout_s)
@@ -43,7 +43,7 @@ class Jumps:
             if future.done() and not future.exception():
                 future.result().close()
 
-    def _session(self, visit: Visit, path: tuple[Route, ...]) -> Session:
+    def _session(self, visit: Visit, path: tuple[SshRoute, ...]) -> Session:
         """The session to the last of these jump nodes: the first who comes makes it, the others wait for it."""
         no_answer = f'no answer from the jump node "{path[-1].name}"'
         with self._lock:
@@ -62,7 +62,7 @@ class Jumps:
                 future.set_exception(LoginFailed(SshState.TIMEOUT, no_answer))
         return future.result()
 
-    def _connect(self, visit: Visit, path: tuple[Route, ...]) -> Session:
+    def _connect(self, visit: Visit, path: tuple[SshRoute, ...]) -> Session:
         route = path[-1]
         try:
             before = self._session(visit, path[:-1]) if path[1:] else None
@@ -78,7 +78,7 @@ class Jumps:
         visit.hold(lambda: None)  # from here on the session is everybody's, not this visit's to close
         return session
 
-    def _dial(self, route: Route) -> tuple[socket.socket, str]:
+    def _dial(self, route: SshRoute) -> tuple[socket.socket, str]:
         address = self._resolve(route.hostname)
         if address is None:
             raise LoginFailed(SshState.UNRESOLVED, f'"{one_line(route.hostname)}" has no address')

@@ -11,7 +11,7 @@ import paramiko
 
 from botd.errors import ConfigError
 from botd.settings import SshSettings
-from botd.transport.ssh.routes import Route
+from botd.transport.ssh.routes import SshRoute
 
 LOG = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Keys:
         self._own = [(str(key_file), read_key(key_file, passphrase))] if key_file else []
         self._read = functools.lru_cache(maxsize=None)(self._read_or_warn)
 
-    def offers(self, route: Route) -> Iterator[tuple[str, paramiko.PKey]]:
+    def offers(self, route: SshRoute) -> Iterator[tuple[str, paramiko.PKey]]:
         """(where it comes from, key) for each key to try: the key file, then ssh_config's, then the agent's."""
         yield from self._own
         for path in route.key_files:

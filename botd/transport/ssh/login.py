@@ -17,7 +17,7 @@ from botd.settings import SshSettings
 from botd.transport.ssh.answers import LoginFailed, keys_refused, login_ended, wanted_instead
 from botd.transport.ssh.keys import Keys
 from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Shelf, Verdict, fingerprint, key_names
-from botd.transport.ssh.routes import Route
+from botd.transport.ssh.routes import SshRoute
 from botd.transport.ssh.session import Session
 from botd.transport.ssh.visit import Visit
 
@@ -64,7 +64,7 @@ class Logins:
         self._shelf = shelf
         self._keys = keys
 
-    def log_in(self, visit: Visit, sock: socket.socket | paramiko.Channel, route: Route, address: str) -> Session:
+    def log_in(self, visit: Visit, sock: socket.socket | paramiko.Channel, route: SshRoute, address: str) -> Session:
         """A session on this connection, which is closed on any failure. Raises LoginFailed and Over."""
         session = Session(sock, (address, route.port, route.user))
         try:
@@ -106,7 +106,7 @@ class Logins:
             return
         raise LoginFailed(SshState.HOST_KEY, f"{KEY_PROBLEMS[verdict]}: it showed {key.type} {fingerprint(key.blob)}")
 
-    def _authenticate(self, visit: Visit, session: Session, route: Route) -> None:
+    def _authenticate(self, visit: Visit, session: Session, route: SshRoute) -> None:
         transport = session.transport
         refused: list[str] = []
         wanted = ""

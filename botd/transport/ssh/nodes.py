@@ -1,6 +1,6 @@
 """One ssh connection per node, one command for all its remote checks, on paramiko.
 
-A run walks through its nodes with `botd.transport.ssh.round.Round`: connection, first bytes of sshd, then a thread
+A run walks through its nodes with `botd.transport.ssh.round.LoginRound`: connection, first bytes of sshd, then a thread
 for the login (`login`, through `jumps` where the way leads there) and the command (`command`).
 Limits are kept by the clock of the round, which closes what takes too long; the threads here wait without
 limits of their own. Connections stay open for the next run (`session`), where only a probe of the port and
@@ -23,6 +23,7 @@ from botd.answers import Deliver, Delivery, LoginAnswer, Source, SshState
 from botd.config import resolve_path
 from botd.settings import Config, SshSettings
 from botd.text import one_line
+from botd.transport.delivering import answered_for
 from botd.transport.ssh.answers import LoginFailed
 from botd.transport.ssh.command import run_fragments, window_for
 from botd.transport.ssh.jumps import Jumps
@@ -30,12 +31,11 @@ from botd.transport.ssh.keys import Keys
 from botd.transport.ssh.known_hosts import Shelf
 from botd.transport.ssh.login import Logins
 from botd.transport.ssh.places import Places, spare_files
-from botd.transport.ssh.round import FAILED, Round
-from botd.transport.ssh.routes import NoWay, Route, Routes
+from botd.transport.ssh.round import FAILED, LoginRound
+from botd.transport.ssh.routes import NoWay, Routes, SshRoute
 from botd.transport.ssh.script import Fragment
 from botd.transport.ssh.session import LOST, Kept, Session
 from botd.transport.ssh.visit import Over, Visit
-from botd.transport.telling import answered_for
 
 LOG = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class SshTransport:
         jumps = Jumps(self._logins, lambda name: self._resolve([name])[name], settings.connect_timeout)
         run = _Run(settings, self._routes, self._logins, self._kept, jumps, self._resolve, answered_for(deliver), fresh)
         try:
-            Round(self._places, run.work, timeout_s=settings.connect_timeout, deadline_s=node_deadline_s).run(
+            LoginRound(self._places, run.work, timeout_s=settings.connect_timeout, deadline_s=node_deadline_s).run(
                 run.visits(targets, fragments)
             )
         finally:
@@ -147,11 +147,11 @@ class _Run:
     def visits(self, targets: Addresses, fragments: Fragments) -> Iterator[Visit]:
         """A visit for each node that there is a way to; the others are answered for here."""
         ways = {node: _made(node, partial(self.routes.route, node)) for node in targets}
-        renamed = {way.hostname for way in ways.values() if isinstance(way, Route) and _is_looked_up(way)}
+        renamed = {way.hostname for way in ways.values() if isinstance(way, SshRoute) and _is_looked_up(way)}
         found = self.resolve(renamed) if renamed else {}
         for node, way in ways.items():
             made: Visit | LoginAnswer
-            if isinstance(way, Route):
+            if isinstance(way, SshRoute):
                 made = _made(node, partial(self._visit, node, way, targets[node], found, fragments))
             else:
                 made = way
@@ -160,7 +160,7 @@ class _Run:
             else:
                 self._pass_on(Delivery(node, Source.LOGIN, made))
 
-    def _visit(self, node: str, route: Route, given: str | None, found: Addresses, fragments: Fragments) -> Visit:
+    def _visit(self, node: str, route: SshRoute, given: str | None, found: Addresses, fragments: Fragments) -> Visit:
         address = _address(route, given, found)
         if not address:
             raise NoWay(f'"{route.hostname}" has no address')
@@ -239,12 +239,12 @@ def _made(node: str, make: Callable[[], T]) -> T | LoginAnswer:
         return LoginAnswer(SshState.UNRESOLVED, f"{FAILED}: {type(error).__name__}: {one_line(str(error))}")
 
 
-def _is_looked_up(route: Route) -> bool:
+def _is_looked_up(route: SshRoute) -> bool:
     """Whether botd itself needs the address of another name than the node's. Behind a jump node it does not."""
     return route.hostname != route.name and not route.jumps
 
 
-def _address(route: Route, given: str | None, found: Addresses) -> str | None:
+def _address(route: SshRoute, given: str | None, found: Addresses) -> str | None:
     """What to connect to: the address given for the node, unless ssh_config has another name for it."""
     if _is_looked_up(route):
         return found.get(route.hostname)

@@ -1,6 +1,6 @@
 """The connect loop: it reaches many nodes at once, in the thread that asks.
 
-A `Round` walks through the visits: it opens the connections, waits for the first bytes of sshd, which speaks
+A `LoginRound` walks through the visits: it opens the connections, waits for the first bytes of sshd, which speaks
 first, and only then gives the visit a thread. So nodes that are dead, refuse or stay silent cost a file
 descriptor each and no thread. It also looks at the clock for all visits.
 """
@@ -42,7 +42,7 @@ TICK_S = 0.1
 """How often the clock is looked at."""
 
 
-class Round:
+class LoginRound:
     """One run over many nodes. `work` is called in a thread for each visit that sshd has answered."""
 
     def __init__(self, places: Places, work: Callable[[Visit], None], *, timeout_s: float, deadline_s: float) -> None:
@@ -79,7 +79,7 @@ class Round:
             self._button.close()
 
     def _loop(self) -> None:
-        next_tick_s = 0.0
+        tick_until = 0.0
         more = True
         while more or self._live:
             more = more and self._open()
@@ -88,8 +88,8 @@ class Round:
             while self._ended:
                 self._drop(self._ended.popleft())
             self._start_threads()
-            if (now_s := time.monotonic()) >= next_tick_s:
-                next_tick_s = now_s + TICK_S
+            if (now_s := time.monotonic()) >= tick_until:
+                tick_until = now_s + TICK_S
                 self._check_clock(now_s)
 
     def _open(self) -> bool:

@@ -34,7 +34,7 @@ class NoWay(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class SshRoute:
     """The way to one node.
 
     `jumps` are the routes to the jump nodes on the way, the nearest first, which have none themselves. `known_hosts`
@@ -48,7 +48,7 @@ class Route:
     key_files: tuple[str, ...] = ()
     key_alias: str = ""
     known_hosts: tuple[Path, ...] = ()
-    jumps: tuple[Route, ...] = ()
+    jumps: tuple[SshRoute, ...] = ()
 
 
 class Routes:
@@ -71,26 +71,26 @@ class Routes:
         """The known_hosts files of a name that ssh_config says nothing of."""
         return self._files(NOTHING_SAID, {})
 
-    def _route(self, node: str) -> Route:
+    def _route(self, node: str) -> SshRoute:
         """The route to a node. Raises NoWay."""
         said = self._said(node, self._user)
         user = self._user or said.word("user") or own_name()
         return self._make(node, said, user, 0, self._jumps(node, user, 0, said, ()))
 
-    def _make_jump(self, hop: Hop, trail: tuple[str, ...]) -> tuple[Route, ...]:
+    def _make_jump(self, hop: Hop, trail: tuple[str, ...]) -> tuple[SshRoute, ...]:
         """The routes to the nearest jump node, those before it first."""
         if hop.name in trail:
             raise NoWay(f'ssh_config leads through the jump node "{hop.name}" in a circle')
         route, said = self._behind(hop)
         return (*self._jumps(hop.name, route.user, hop.port, said, (*trail, hop.name)), route)
 
-    def _behind(self, hop: Hop) -> tuple[Route, Said]:
+    def _behind(self, hop: Hop) -> tuple[SshRoute, Said]:
         """The route to a jump node by its own stanza, and that. [ssh] user, which is for nodes, comes behind."""
         said = self._said(hop.name, hop.user)
         user = hop.user or said.word("user") or self._user or own_name()
         return self._make(hop.name, said, user, hop.port, ()), said
 
-    def _jumps(self, name: str, user: str, port: int, said: Said, trail: tuple[str, ...]) -> tuple[Route, ...]:
+    def _jumps(self, name: str, user: str, port: int, said: Said, trail: tuple[str, ...]) -> tuple[SshRoute, ...]:
         """The routes to the jump nodes before this name. As with ssh, which runs itself with -J, the ProxyJump of the
         nearest counts, and those of the others do not.
         """
@@ -106,9 +106,9 @@ class Routes:
         nearest, *others = hops
         return (*self._jump(nearest, trail), *(self._behind(hop)[0] for hop in others))
 
-    def _make(self, name: str, said: Said, user: str, port: int, jumps: tuple[Route, ...]) -> Route:
+    def _make(self, name: str, said: Said, user: str, port: int, jumps: tuple[SshRoute, ...]) -> SshRoute:
         tokens = self._tokens(name, said, user, port)
-        return Route(
+        return SshRoute(
             name=name,
             hostname=said.hostname,
             user=user,

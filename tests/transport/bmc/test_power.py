@@ -400,9 +400,7 @@ def test_garbage_is_no_answer(transport: Transports, garbage: bytes) -> None:
 def test_an_answer_from_another_port_is_not_the_bmcs(sims: list[BmcSim]) -> None:
     found: list[PresenceAnswer] = []
     with answering(STUB, PORT + 1, relay(sims[0])):
-        find_present(
-            {"n0": STUB}, port=PORT, timeout_s=0.3, on_answer=lambda node, answer, took_s: found.append(answer)
-        )
+        find_present({"n0": STUB}, port=PORT, timeout_s=0.3, deliver=lambda node, answer, took_s: found.append(answer))
     assert found == [PresenceAnswer(False, "no answer within 0.3 s")]
 
 
@@ -536,7 +534,7 @@ def test_answers_that_come_all_at_once_and_are_read_late_are_not_lost() -> None:
             bmc.settimeout(10)
         thread = threading.Thread(target=answer_all, args=(bmcs,))
         thread.start()
-        find_present({each: each for each in addresses}, port=PORT, timeout_s=9.0, on_answer=take)
+        find_present({each: each for each in addresses}, port=PORT, timeout_s=9.0, deliver=take)
         thread.join()
         for bmc in bmcs:
             bmc.setblocking(False)

@@ -25,7 +25,7 @@ from botd.transport.ssh import nodes
 from botd.transport.ssh.answers import connect_answer
 from botd.transport.ssh.nodes import Resolve, SshTransport, resolve_names
 from botd.transport.ssh.places import Places
-from botd.transport.ssh.round import Round
+from botd.transport.ssh.round import LoginRound
 from botd.transport.ssh.routes import Routes
 from botd.transport.ssh.script import Fragment
 from botd.transport.ssh.session import WINDOW
@@ -983,7 +983,7 @@ def test_a_fault_while_one_way_is_worked_out_is_that_nodes_answer(
 def test_a_fault_in_the_loop_of_all_nodes_is_the_answer_of_one(
     quick: SshTransport, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(Round, name, only_for_bad(Round, name))
+    monkeypatch.setattr(LoginRound, name, only_for_bad(LoginRound, name))
     states = (heard := run(quick, MIDDLE)).states()
     assert heard.login("bad") == LoginAnswer(SshState.HUNG, "botd failed, see its log: ValueError")
     assert {states[node] for node in GOOD} == {SshState.REFUSED}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from botd.transport.ssh.config.values import read_hops
-from botd.transport.ssh.routes import Route
+from botd.transport.ssh.routes import SshRoute
 from tests.conftest import need_program
 
 
@@ -27,7 +27,7 @@ class Refused(Exception):
     """Raised where ssh ends with an error, and for a ProxyCommand, which botd never runs."""
 
 
-def way_of(route: Route) -> Way:
+def way_of(route: SshRoute) -> Way:
     """botd's route in the same form. ssh takes a name in small letters once it has read its configuration."""
     files = tuple(str(path) for path in route.known_hosts if str(path) != "/dev/null")
     jumps = tuple(map(way_of, route.jumps))
