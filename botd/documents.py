@@ -13,6 +13,7 @@ import orjson
 
 from botd.answers import Kind
 from botd.model import Change, Check, Reading, SlurmNode, State, Sweep, SweepState
+from botd.text import in_numbers
 
 Time = Annotated[str, ("format", "date-time")]
 """What stands beside a type is for its OpenAPI schema: see `botd.resources.schemas`."""
@@ -24,8 +25,9 @@ _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECOND
 
 
 def encode(document: object) -> bytes:
-    """The document as JSON bytes."""
-    return orjson.dumps(document, option=_OPTIONS)
+    """The document as JSON bytes. What a terminal would obey, or turn a line around, stands as its number in it."""
+    data = orjson.dumps(document, option=_OPTIONS)
+    return data if data.isascii() else in_numbers(data)
 
 
 def decode(data: bytes) -> Any:

@@ -3,7 +3,7 @@
 A node, a tool, a BMC, a person who types a reason or a request may send anything: escapes that a terminal obeys, marks
 that turn a line around, lines that look like another's, half a character, a formula. Which way is right depends on
 where the text goes: `clean` and `one_line` for what is kept of it, `shown` for what an error repeats, `plain` for a
-screen, `escaped` for a log, `unformulated` for a spreadsheet.
+screen, `in_numbers` for JSON, `escaped` for a log, `unformulated` for a spreadsheet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ WIDTH = 500
 _ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.")
 """CSI sequences, OSC sequences (window titles, links) and two-character ones (ECMA-48, xterm's ctlseqs)."""
 
-_BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+_OBEYED = re.compile(rb"\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+"""In UTF-8: the C1 controls, which a terminal obeys as it does escapes (U+0080 to U+009F); the bidi marks (U+061C,
+U+200E, U+202A and U+2066 and on); and what is the end of a line to some readers and none to JSON (U+2028, U+2029)."""
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """What makes a spreadsheet read a text as a formula, also in full width."""
@@ -64,6 +68,14 @@ def plain(text: str) -> str:
     if text.isprintable():  # then it holds no bidi mark either: those are of category Cf
         return text
     return _printable(_BIDI.sub("", text), " ")
+
+
+def in_numbers(data: bytes) -> bytes:
+    r"""JSON in UTF-8 with what `plain` would take away as JSON writes a character by its number: `\u009b`.
+
+    RFC 8259, section 7: below U+0020 they are always written so; the text that a program reads is the same.
+    """
+    return _OBEYED.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), data)
 
 
 def escaped(text: str) -> str:

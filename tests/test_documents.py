@@ -54,6 +54,17 @@ def test_what_is_written_is_read_back_as_it_was() -> None:
     assert decode(encode(document)) == document == json.loads(encode(document))
 
 
+def test_what_a_terminal_would_obey_stands_as_its_number() -> None:
+    tricks = "".join(
+        map(chr, [*range(0x80, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)])
+    )
+    harmless = "\u00a0\u00c2é\u2027\u202f\u2065\u206a\U0001f600\u0628"
+    data = encode({f"é{tricks}": [harmless, tricks, "\\u0085"]})
+    assert decode(data) == {f"é{tricks}": [harmless, tricks, "\\u0085"]}
+    assert not set(tricks) & set(data.decode())
+    assert harmless in data.decode()
+
+
 def test_a_check_that_never_ran_is_unknown_in_its_unit() -> None:
     document = unread_document(CHECKS["ping"])
     assert (document["state"], document["value"], document["unit"], document["at"]) == ("unknown", None, "ms", None)

@@ -111,7 +111,7 @@ def node_plot(node: str, since: datetime) -> Plot:
     for change in found:
         by_subject.setdefault(change.subject, []).append(change)
     begun_at = store().pulse().history_since or since
-    since = max(since, min(begun_at, now - SHORTEST))
+    since = min(max(since, begun_at), now - SHORTEST)
     words, known_since = _words_now(node), max(since, begun_at)
     always = {SLURM, *(name for name, check in here.checks.items() if check.always_drawn)}
     rows = [

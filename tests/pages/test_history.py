@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import pytest
+
 from botd.model import Reading, State
 from tests.conftest import Site, happened
 
@@ -34,3 +36,9 @@ def test_the_pages_of_changes_and_offenders_have_what_the_routes_have(site: Site
         assert NODE in site.client.get(path).text
         assert site.client.get(f"{path}?format=json").get_json()["count"] == 1
     assert "Nothing changed." in site.client.get("/changes?since=1s", headers={"Accept": "text/html"}).text
+
+
+@pytest.mark.parametrize("since", ["9999-12-31T23:59:59Z", "2100-01-01", "0d", "0001-01-01"])
+def test_a_picture_begins_neither_in_a_time_to_come_nor_before_the_history(site: Site, since: str) -> None:
+    response = site.client.get(f"/node/n0000.savio2/history.svg?since={since}")
+    assert (response.status_code, response.content_type) == (200, "image/svg+xml")
