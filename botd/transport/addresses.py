@@ -109,6 +109,8 @@ def look_up(name: str) -> str | None:
 
     Raises LookupUnavailable when no name server could be asked.
     """
+    if "\0" in name:
+        return None  # getaddrinfo(3) would look up what stands before it
     try:
         return str(socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)[0][4][0])
     except socket.gaierror as error:
