@@ -89,7 +89,7 @@ def test_a_drain_while_no_agent_ran_is_not_missed(tmp_path: Path) -> None:
         wait_until(lambda: (tmp_path / "botd.db").exists() and tried(lone, before))  # noqa: B023
         agent.terminate()
         agent.wait(20)
-    assert ("slurm", "", "drained") in slurm_words(lone, "n9")
+    assert ("slurm", "", "drain") in slurm_words(lone, "n9")
 
 
 class Listed:

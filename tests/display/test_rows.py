@@ -61,7 +61,7 @@ def test_a_row_says_what_stands_on_the_screen_and_no_more() -> None:
         "reason": "no IB",
         "reason_by": "root",
         "reason_at": seconds,
-        "cells": [["ok", "amy, bob", 2, seconds + 1]],
+        "cells": [("ok", "amy, bob", 2, seconds + 1)],
     }
 
 
@@ -73,8 +73,8 @@ def test_a_row_of_a_node_that_slurm_does_not_know_has_no_state_and_no_reason() -
 def test_cells_stand_in_the_order_of_the_readings_and_a_reading_never_taken_has_no_time() -> None:
     readings = {"ping": reading("unknown", None, at=None), "load": reading("warn", 2.5)}
     assert row_document(node(**readings), CHECKS)["cells"] == [
-        ["unknown", "? unknown", None, None],
-        ["warn", "! 2.50", 2.5, int(datetime(2026, 11, 23, 8, 0, 1, tzinfo=UTC).timestamp())],
+        ("unknown", "? unknown", None, None),
+        ("warn", "! 2.50", 2.5, int(datetime(2026, 11, 23, 8, 0, 1, tzinfo=UTC).timestamp())),
     ]
 
 
