@@ -1,4 +1,4 @@
-"""What the tests share: a site with a store, and the rule that nothing is skipped where everything is installed."""
+"""What the tests share: a site with a store, the profile of hypothesis, and the rule that nothing is skipped in CI."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 
 from botd.app import create_app
 from botd.checks import site_checks
@@ -22,6 +23,14 @@ from botd.inventory.document import to_document
 from botd.model import Change, Group, Reading, SlurmNode, State, utc_now
 from botd.settings import Config
 from botd.store import Store
+
+settings.register_profile(
+    "botd",
+    derandomize=True,  # the same examples in each run, so that a change fails for what it changed
+    deadline=None,  # how long an example takes is said by what else the machine has to do
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("botd")
 
 MOUNTS = {"scratch": "/global/scratch", "tmp": "/tmp"}
 

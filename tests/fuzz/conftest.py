@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from botd.demo import DemoCluster
 from tests.program import DemoProgram, free_port, wait_until
@@ -19,15 +19,8 @@ from tests.program import DemoProgram, free_port, wait_until
 NODES = 24
 EXAMPLES = int(os.environ.get("BOTD_FUZZ_EXAMPLES", 0))
 
-settings.register_profile(
-    "fuzz",
-    max_examples=EXAMPLES or 100,
-    derandomize=not EXAMPLES,
-    deadline=None,  # a bound on each answer is stated where it means something, not per example on a busy machine
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-FUZZ = settings.get_profile("fuzz")
-"""What every test here is decorated with; the rest of the tests keep their own profile."""
+FUZZ = settings(max_examples=EXAMPLES or 100, derandomize=not EXAMPLES)
+"""What every test here is decorated with: the profile of all tests, with more examples where they are asked for."""
 
 SHORT = {
     "[server]": "workers = 1\nthreads = 8\nmax_streams = 4",

@@ -228,7 +228,7 @@ def test_a_file_that_is_too_large_is_left_out(tmp_path: Path) -> None:
     assert "larger than" in problems[0]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=200) | st.text(st.sampled_from("n1[]-,:# \ninclude"), max_size=200).map(str.encode))
 def test_any_file_gives_groups_and_problems_and_no_exception(tmp_path: Path, data: bytes) -> None:
     directory = tmp_path / "group"

@@ -267,7 +267,7 @@ lines = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(top=st.lists(lines, max_size=9), inner=st.lists(lines.filter(lambda line: "Include" not in line), max_size=5))
 def test_any_file_leads_where_it_leads_ssh(top: list[str], inner: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
