@@ -113,16 +113,10 @@ def token_rows(text: str, token: str, tool: str) -> list[str]:
     Reasons and job names may hold newlines (seen in Slurm 22.05); nobody who chose one knew the token.
     Raises SlurmFailed when something stands before the first row.
     """
-    mark = f"{token}|"
-    rows: list[list[str]] = []
-    for line in text.removesuffix("\n").split("\n") if text else []:
-        if line.startswith(mark):
-            rows.append([line.removeprefix(mark)])
-        elif rows:
-            rows[-1].append(line)
-        else:
-            raise unreadable(tool, line)
-    return ["\n".join(lines) for lines in rows]
+    before, *rows = f"\n{text.removesuffix(chr(10))}".split(f"\n{token}|")
+    if text and before:
+        raise unreadable(tool, before[1:].partition("\n")[0])
+    return rows
 
 
 def unreadable(tool: str, what: str) -> SlurmFailed:

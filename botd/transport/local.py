@@ -1,7 +1,7 @@
 """The only place that starts programs on this machine.
 
-No shell, no terminal, no standard input but the bytes given, a process group of its own, a time limit that
-kills the whole group, and a limit on what is read. Callers translate these exceptions into their own words.
+No shell, no terminal, no standard input but the bytes given, a process group of its own that ends with the program
+or at its time limit, and a limit on what is read. Callers translate these exceptions into their own words.
 """
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ MAX_OUTPUT = 64 * 1024 * 1024
 
 _CHUNK = 65_536
 _REAP_S = 1.0
+_LOOK_S = 0.1
+"""How often it is looked whether the program has ended, while something still holds its outputs open."""
+
+_ESCAPED_S = 1.0
+"""How long a process of another group may hold the outputs open when the program has ended: ssh with ControlPersist
+leaves one that holds them for hours (OpenSSH 9.2)."""
+
+_SSH_AGENT = ("SSH_AUTH_SOCK", "SSH_AGENT_PID")
 _SECRET_ENDINGS = ("_PASSWORD", "_PASSPHRASE", "_SECRET", "_KEY", "_TOKEN")
 
 
@@ -59,32 +67,31 @@ def run_command(
     max_output: int = MAX_OUTPUT,
     hide: tuple[str, ...] = (),
 ) -> Completed:
-    """What the program printed, and its exit status. It ends when it has closed its outputs and exited.
+    """What the program printed, and its exit status. What it leaves behind in its process group ends with it.
 
-    The locale is C; the secrets in botd's own environment are not handed down, nor are variables whose names begin
-    with one of `hide`. Raises CommandMissing,
-    CommandTimeout, CommandFlooded, or LocalCommandError when this machine cannot start another process.
+    The locale is C; the secrets in botd's own environment and the way to an ssh-agent are not handed down, nor are
+    variables whose names begin with one of `hide`. Raises CommandMissing, CommandTimeout, CommandFlooded, or
+    LocalCommandError when this machine cannot start another process.
     """
     until = time.monotonic() + timeout_s
     process = _start(words, hide)
     try:
         stdout, stderr = _exchange(process, stdin, until, max_output)
-        status = process.wait(max(0.0, until - time.monotonic()))
-    except (subprocess.TimeoutExpired, TimeoutError):
+        _await_end(process.pid, until)
+    except TimeoutError:
         raise CommandTimeout(f"{words[0]} did not end within {timeout_s:.3g} s") from None
     except OverflowError:
-        raise CommandFlooded(f"{words[0]} printed more than {max_output} bytes") from None
+        raise CommandFlooded(f"{words[0]} printed more than {max_output:,} bytes and was ended") from None
     finally:
         _clean_up(process)
-    return Completed(status, stdout, stderr)
+    return Completed(process.returncode, stdout, stderr)
 
 
 def end_commands() -> None:
     """Kills every command that still runs, with its process group: for a process that is about to end itself."""
     for children in Path("/proc/self/task").glob("*/children"):
         for pid in map(int, children.read_text().split()):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+            _kill_group(pid)
 
 
 def _start(words: Sequence[str], hide: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -106,16 +113,17 @@ def _start(words: Sequence[str], hide: tuple[str, ...]) -> subprocess.Popen[byte
 
 def _environment(hide: tuple[str, ...]) -> dict[str, str]:
     """This process's environment without its secrets: no program that botd starts has any use for them."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not (name.startswith("BOTD_") and name.endswith(_SECRET_ENDINGS)) and not name.startswith(hide)
-    }
+    hidden = (*_SSH_AGENT, *hide)
+    kept = {name: value for name, value in os.environ.items() if not (_is_secret(name) or name.startswith(hidden))}
     return {**kept, "LC_ALL": "C"}
 
 
+def _is_secret(name: str) -> bool:
+    return name.startswith("BOTD_") and name.endswith(_SECRET_ENDINGS)
+
+
 def _exchange(process: subprocess.Popen[bytes], data: bytes, until: float, max_output: int) -> tuple[bytes, bytes]:
-    """Both outputs up to their end. Raises TimeoutError when the time is up, OverflowError above `max_output`."""
+    """Both outputs up to their end. Raises TimeoutError at the deadline, OverflowError above `max_output`."""
     stdin, stdout, stderr = _pipes(process)
     outputs = {stdout: bytearray(), stderr: bytearray()}
     unsent = memoryview(data)
@@ -123,11 +131,9 @@ def _exchange(process: subprocess.Popen[bytes], data: bytes, until: float, max_o
         for pipe in (stdin, stdout, stderr):
             os.set_blocking(pipe.fileno(), False)
             selector.register(pipe, selectors.EVENT_WRITE if pipe is stdin else selectors.EVENT_READ)
-        while any(pipe in selector.get_map() for pipe in outputs):
-            remaining = until - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError
-            for key, _ in selector.select(remaining):
+        clock = _Clock(process.pid, until)
+        while any(pipe in selector.get_map() for pipe in outputs) and clock.goes_on():
+            for key, _ in selector.select(_LOOK_S):
                 if key.fileobj is stdin:
                     unsent = _feed(selector, stdin, unsent)
                 else:
@@ -135,6 +141,45 @@ def _exchange(process: subprocess.Popen[bytes], data: bytes, until: float, max_o
             if sum(map(len, outputs.values())) > max_output:
                 raise OverflowError
     return bytes(outputs[stdout]), bytes(outputs[stderr])
+
+
+class _Clock:
+    """Whether to go on reading what a program prints."""
+
+    def __init__(self, pid: int, until: float) -> None:
+        self._pid = pid
+        self._until = until
+        self._ended_until = 0.0
+
+    def goes_on(self) -> bool:
+        """Ends the program's group once it has ended itself, and tells when what came so far is all. Raises
+        TimeoutError at the deadline.
+        """
+        now = time.monotonic()
+        if not self._ended_until and _has_ended(self._pid):
+            _kill_group(self._pid)
+            self._ended_until = now + _ESCAPED_S
+        if not self._ended_until and now >= self._until:
+            raise TimeoutError
+        return not self._ended_until or now < self._ended_until
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child has ended. It is not reaped, so that its number stays that of its group."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+    except ChildProcessError:  # SIGCHLD is ignored in this process, and so the kernel reaps
+        return True
+
+
+def _await_end(pid: int, until: float) -> None:
+    """Returns when the child has ended. Raises TimeoutError at the deadline."""
+    pause_s = 0.0005
+    while not _has_ended(pid):
+        if time.monotonic() >= until:
+            raise TimeoutError
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LOOK_S)
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
@@ -167,10 +212,14 @@ def _clean_up(process: subprocess.Popen[bytes]) -> None:
 
     A process in an uninterruptible wait survives SIGKILL: after a second it is left to the kernel.
     """
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_REAP_S)
+    _kill_group(process.pid)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_REAP_S)
     for pipe in _pipes(process):
         pipe.close()
+
+
+def _kill_group(leader: int) -> None:
+    """Ends a process group, of which one that runs as another user, as behind sudo(8), is left to itself."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

@@ -80,6 +80,12 @@ def test_secrets_are_not_handed_down(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"LC_ALL=C\n" in printed
 
 
+def test_no_program_reaches_the_ssh_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent.1")
+    monkeypatch.setenv("SSH_AGENT_PID", "1")
+    assert b"SSH_A" not in run_command(["env"], timeout_s=10, hide=("SINFO_",)).stdout
+
+
 def test_a_missing_program_is_missing() -> None:
     with pytest.raises(CommandMissing, match="no-such-program: No such file"):
         run_command(["no-such-program"], timeout_s=10)
@@ -122,10 +128,26 @@ def test_a_program_that_closed_its_outputs_and_stays_is_killed(tmp_path: Path) -
     wait_until_gone(int(pid.read_text()))
 
 
+@pytest.mark.parametrize("outputs", ["", ">/dev/null 2>&1"])
+def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path, outputs: str) -> None:
+    pid = tmp_path / "pid"
+    done = run_command(shell(f"sleep 600 {outputs} & echo $! > {pid}; echo done; exit 3"), timeout_s=60)
+    assert done == Completed(3, b"done\n", b"")
+    wait_until_gone(int(pid.read_text()))
+
+
+def test_what_left_the_group_and_holds_the_outputs_keeps_nobody_waiting(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    done = run_command(shell(f"setsid sh -c 'echo $$ > {pid}; exec sleep 600' & wait_for={pid}; echo done; "
+                             "while ! [ -s $wait_for ]; do sleep 0.01; done"), timeout_s=60)  # fmt: skip
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    assert done == Completed(0, b"done\n", b"")
+
+
 @pytest.mark.parametrize("redirect", ["", ">&2"])
 def test_a_flood_is_cut_off_and_its_program_killed(tmp_path: Path, redirect: str) -> None:
     pid = tmp_path / "pid"
-    with pytest.raises(CommandFlooded, match="more than 100000 bytes"):
+    with pytest.raises(CommandFlooded, match="more than 100,000 bytes"):
         run_command(shell(f"echo $$ > {pid}; exec yes {redirect}"), timeout_s=60, max_output=100_000)
     wait_until_gone(int(pid.read_text()))
 
