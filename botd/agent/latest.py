@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from botd.checks import Checks
 from botd.documents import NodeReadings, reading_document, stale_nodes
@@ -15,6 +16,13 @@ from botd.store import Store
 
 MAX_UNWRITTEN = 100_000
 """Changes that wait for a store which cannot be written; of more, the oldest are given up."""
+
+
+class Begun(NamedTuple):
+    """When a sweep began: its turn among all of this process, which no clock that is set back changes, and the time."""
+
+    turn: int
+    at: datetime
 
 
 class LatestReadings:
@@ -29,6 +37,8 @@ class LatestReadings:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
+        self._turns = 0
+        self._begun: dict[str, dict[str, Begun]] = {}  # of each reading, but those of an earlier agent
         self._documents: dict[str, NodeReadings] = {}
         self._unwritten: dict[str, NodeReadings] = {}
         self._words: dict[str, Words] = {}
@@ -44,14 +54,29 @@ class LatestReadings:
             of_checks = {name: word(self._checks[name], readings[name]) for name in readings if name in self._checks}
             self._words.setdefault(node, {}).update({name: said for name, said in of_checks.items() if said})
 
-    def put(self, node: str, readings: Mapping[str, Reading]) -> None:
-        """Replaces these readings of a node; its other checks keep theirs."""
-        new = {name: reading_document(reading) for name, reading in readings.items()}
+    def begin(self) -> Begun:
+        """What a sweep that begins now puts its readings with."""
         with self._lock:
-            self._documents[node] = self._unwritten[node] = {**self._documents.get(node, {}), **new}
+            self._turns += 1
+            return Begun(self._turns, self._clock())
+
+    def put(self, node: str, readings: Mapping[str, Reading], begun: Begun) -> Mapping[str, Reading]:
+        """Takes what is newer of a node's readings, and gives that back; its other checks keep theirs.
+
+        A reading of a sweep that began later is the newer one, also where an earlier sweep heard its answer after it:
+        who asked in between must not get what was sent for before.
+        """
+        with self._lock:
+            known = self._begun.setdefault(node, {})
+            newer = {name: reading for name, reading in readings.items() if known.get(name, begun) <= begun}
+            known.update(dict.fromkeys(newer, begun))
+            new = {name: reading_document(reading) for name, reading in newer.items()}
+            if new:
+                self._documents[node] = self._unwritten[node] = {**self._documents.get(node, {}), **new}
             words = self._words.setdefault(node, {})
             self._changes += reading_changes(node, words, new, self._checks, self._clock())
             del self._changes[:-MAX_UNWRITTEN]
+        return newer
 
     def flush(self) -> None:
         """Writes what is new, all or nothing. Raises StoreUnavailable, and then all of it is still to write."""
@@ -67,6 +92,15 @@ class LatestReadings:
             raise
 
     def stale(self, nodes: Iterable[str], checks: Iterable[str], since: datetime) -> list[str]:
-        """The nodes with a reading among these checks that is missing, older than `since`, or of a time to come."""
+        """The nodes with a reading among these checks that is missing, of before `since`, or of a time to come.
+
+        One that was asked for before `since` and answered after it is of before.
+        """
+        asked, names = tuple(nodes), tuple(checks)
         with self._lock:
-            return stale_nodes(self._documents, nodes, checks, since, self._clock())
+            old = set(stale_nodes(self._documents, asked, names, since, self._clock()))
+            return [node for node in asked if node in old or self._was_begun_before(node, names, since)]
+
+    def _was_begun_before(self, node: str, checks: Iterable[str], since: datetime) -> bool:
+        known = self._begun.get(node, {})
+        return any(known[name].at < since for name in checks if name in known)

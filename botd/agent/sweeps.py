@@ -141,7 +141,7 @@ class Sweeps:
 
     def _probe(self, running: _Running) -> list[str]:
         """Asks the nodes whose readings are too old and that no other sweep is asking already."""
-        sweep = running.sweep
+        sweep, begun = running.sweep, self._latest.begin()
         asked = running.plan.nodes
         stale = set(self._latest.stale(asked, running.plan.checks, sweep.since))
         mine = tuple(node for node in asked if node in stale - self._covered(running))
@@ -152,8 +152,7 @@ class Sweeps:
         plan = replace(running.plan, nodes=mine, slurm=self._list.inventory.nodes)
 
         def emit(node: str, readings: Mapping[str, Reading]) -> None:
-            self._latest.put(node, readings)
-            self._numbers.put(node, readings)
+            self._numbers.put(node, self._latest.put(node, readings, begun))
             with self._lock:
                 running.left.discard(node)
                 self._lock.notify_all()

@@ -62,7 +62,7 @@ def test_the_history_and_the_plots_have_it(site: Site) -> None:
     numbers = NumberCollector(site.checks, site.store, lambda: site.now)
     for state in (State.OK, State.WARN):
         found = {"swap": Reading(state, USED, at=site.now)}
-        latest.put(NODES[0], found)
+        latest.put(NODES[0], found, latest.begin())
         numbers.put(NODES[0], found)
     latest.flush()
     numbers.flush()

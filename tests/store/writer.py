@@ -23,7 +23,7 @@ def main(url: str) -> None:
     states = (State.FAIL, State.OK, State.WARN)
     for turn in range(1_000_000):
         for node in NODES:
-            latest.put(node, {"ping": Reading(states[turn % 3], at=utc_now(), detail=str(turn))})
+            latest.put(node, {"ping": Reading(states[turn % 3], at=utc_now(), detail=str(turn))}, latest.begin())
         latest.flush()
         print(turn, flush=True)
 
