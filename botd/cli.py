@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from botd import __version__
-from botd.checks import select, site_checks
+from botd.checks import named, site_checks
 from botd.config import load_config
 from botd.errors import BotdError, ConfigError
 from botd.logs import LEVELS, set_up
@@ -133,7 +133,7 @@ def _sweep(args: argparse.Namespace) -> int:
     _make_room()
     config = load_config(args.config)
     checks = site_checks(config)
-    names = select(checks, [word for word in args.checks.split(",") if word] or ["all"])
+    names = named(checks, args.checks)
     groups = ",".join(config.sweep.groups) if args.groups is None else args.groups
     body = sweep_once(config, checks, groups, names, Form(args.format, Look(args.width), args.fold))
     sys.stdout.buffer.write(body)

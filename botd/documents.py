@@ -312,3 +312,25 @@ class StatusHead(AnswerHead):
     groups: list[str]
     checks: list[str]
     sweep: int | None
+
+
+def status_head(
+    groups: Iterable[str],
+    checks: Iterable[str],
+    *,
+    as_of: datetime | None,
+    count: int,
+    complete: bool,
+    problems: Iterable[str] = (),
+    sweep: int | None = None,
+) -> StatusHead:
+    """The head of a status answer of so many nodes."""
+    return {
+        "as_of": iso(as_of),
+        "groups": list(groups),
+        "checks": list(checks),
+        "count": count,
+        "complete": complete,
+        "problems": list(problems),
+        "sweep": sweep,
+    }

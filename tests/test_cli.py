@@ -29,7 +29,7 @@ def test_every_command_explains_itself(command: str, capsys) -> None:
     [
         ("[serber]\n", 'did you mean "server"'),
         ("[ssh]\nparalel = 3\n", 'did you mean "parallel"'),
-        ("[[check]]\nname = 'ping'\ncommand = 'x'\n", 'two checks named "ping"'),
+        ("[[check]]\nname = 'slurm'\ncommand = 'x'\n", 'name "slurm" is taken'),
         ("not toml", "cannot read the configuration"),
     ],
 )

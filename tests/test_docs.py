@@ -544,3 +544,21 @@ def test_sudoers_allows_the_commands_of_the_sample_configuration_and_no_other() 
     text = (DEPLOY / "sudoers").read_text(encoding="utf-8")
     allowed = re.findall(rf"^{config.ssh.user} ALL=\(root\) NOPASSWD: (.*)$", text, re.MULTILINE)
     assert allowed == [check.command for check in config.check if check.sudo]
+
+
+# ---- the code ----
+
+
+def test_every_room_stands_in_the_page_for_a_reader_of_the_code() -> None:
+    rooms = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / "botd").iterdir()}
+    rooms -= {"__init__.py", "__main__.py", "__pycache__/"}
+    told = {word for row in table("docs/code.rst", "Wing", "The question it answers", "What to know").rows
+            for word in row[0].split(", ")}  # fmt: skip
+    assert told == rooms
+
+
+def test_a_function_of_the_ancestor_lives_where_the_page_says() -> None:
+    rows = table("docs/code.rst", "Function", "Where it lives now").rows
+    assert rows
+    for function, path in rows:
+        assert f"def {function}(" in (ROOT / path).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from botd.board.view import View
-from botd.documents import StatusHead, iso
+from botd.documents import StatusHead, status_head
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class StatusAnswer:
 
     def head(self) -> StatusHead:
         """The answer without its nodes."""
-        return {
-            "as_of": iso(self.as_of),
-            "groups": list(self.groups),
-            "checks": list(self.checks),
-            "count": len(self.nodes),
-            "complete": self.complete,
-            "problems": list(self.problems),
-            "sweep": self.sweep,
-        }
+        return status_head(
+            self.groups,
+            self.checks,
+            as_of=self.as_of,
+            count=len(self.nodes),
+            complete=self.complete,
+            problems=self.problems,
+            sweep=self.sweep,
+        )

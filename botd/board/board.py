@@ -20,7 +20,7 @@ from botd.board.choices import Choices
 from botd.board.problems import agent_is_gone, list_is_old, slurm_error
 from botd.board.view import View, next_view
 from botd.board.waiting import wait_for_sweep, wait_until
-from botd.checks import Checks, select, with_needs
+from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, stale_nodes
 from botd.errors import NoNodeList
 from botd.model import Clock, Sweep
@@ -102,7 +102,7 @@ class Board:
 
         Where neither groups nor nodes are given it is about `default_groups`, else about the regular sweep's.
         """
-        names = tuple(select(self._checks, _words(checks or "all")))
+        names = tuple(named(self._checks, checks))
         terms = list(dict.fromkeys(nodeset.split(groups or "")))
         if not terms and not nodes:
             terms = list(self._config.sweep.groups if default_groups is None else default_groups)
@@ -225,7 +225,3 @@ class Board:
 
 def _swept_size(text: str, names: frozenset[str]) -> int:
     return len(text) + sum(map(len, names))
-
-
-def _words(text: str) -> list[str]:
-    return [word for part in text.split(",") if (word := part.strip())] or ["all"]

@@ -104,6 +104,11 @@ def select(checks: Checks, wanted: Iterable[str]) -> list[str]:
     return [name for name in checks if name in chosen]
 
 
+def named(checks: Checks, text: str | None) -> list[str]:
+    """The checks in a comma list as a person or a request writes it; all where it names none. Raises UnknownCheck."""
+    return select(checks, [word for part in (text or "").split(",") if (word := part.strip())] or ["all"])
+
+
 def with_needs(checks: Checks, names: Iterable[str]) -> list[str]:
     """These checks and all that they need, in the order of the columns."""
     wanted: set[str] = set()

@@ -10,7 +10,7 @@ from botd import nodeset
 from botd.checks import Checks
 from botd.config import resolve_path
 from botd.display.formats import Form, status_body
-from botd.documents import NodeReadings, StatusHead, encode, iso, node_document, reading_document
+from botd.documents import NodeReadings, encode, node_document, reading_document, status_head
 from botd.errors import SlurmFailed
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
@@ -99,13 +99,6 @@ def _answer(
         node_document(node, inventory.groups_of(node), inventory.nodes.get(node), readings.get(node, {}), wanted)
         for node in nodes
     ]
-    head: StatusHead = {
-        "as_of": iso(utc_now()),
-        "groups": list(groups),
-        "checks": list(names),
-        "count": len(nodes),
-        "complete": len(readings) == len(nodes) and not problems,
-        "problems": list(problems),
-        "sweep": None,
-    }
+    complete = len(readings) == len(nodes) and not problems
+    head = status_head(groups, names, as_of=utc_now(), count=len(nodes), complete=complete, problems=problems)
     return status_body(form, head, lambda: documents, lambda: [encode(document) for document in documents], checks)

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from botd.errors import BadNodeset
 from botd.inventory import request
-from botd.inventory.states import is_out_of_service
+from botd.inventory.states import sinfo_list_to_node_list
 from botd.model import Group, SlurmNode
 from botd.nodeset import check_name, natural_key, short
 
@@ -83,8 +83,7 @@ class Inventory:
 
     @cached_property
     def _down(self) -> tuple[str, ...]:
-        nodes = filter(is_out_of_service, self.nodes.values())
-        return tuple(sorted((node.node for node in nodes), key=natural_key))
+        return tuple(sorted((node.node for node in sinfo_list_to_node_list(self.nodes.values())), key=natural_key))
 
     @cached_property
     def _groups_of(self) -> dict[str, tuple[str, ...]]:

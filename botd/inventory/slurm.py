@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botd.errors import BadNodeset, SlurmFailed, SlurmTimeout
 from botd.inventory import states
@@ -35,6 +35,9 @@ FIELDS = "%N|%T|%U|%H|%P|%m|%f|%o|%n|%E"
 """name, state, who, when, partition, memory, features, address, host name, reason (sinfo(1)), any text at all."""
 
 log = logging.getLogger(__name__)
+
+
+T = TypeVar("T")
 
 
 class Way(Enum):
@@ -82,16 +85,6 @@ class SlurmReader:
         return nodes
 
 
-def generate_sinfo(settings: SlurmSettings, *options: str) -> bytes:
-    """What `sinfo` prints with these options. Raises SlurmFailed, SlurmTimeout."""
-    return ask_slurm(settings, "sinfo", options, bytes)
-
-
-def sinfo_list_to_node_list(nodes: Iterable[SlurmNode]) -> list[SlurmNode]:
-    """The down, drained and failing nodes of a list."""
-    return [node for node in nodes if states.is_out_of_service(node)]
-
-
 def parse_nodes(document: Mapping[str, Any]) -> list[SlurmNode]:
     """The nodes of a document with `nodes[]`: of sinfo and slurmrestd 22.05, of scontrol 23.02 to 25.11."""
     listed = document.get("nodes")
@@ -132,13 +125,18 @@ def _ask_by(settings: SlurmSettings, way: Way) -> list[SlurmNode]:
     return ask_slurm(settings, tool, options, lambda output: _nodes_in(output, way))
 
 
+def generate_sinfo(settings: SlurmSettings, options: Sequence[str], read: Callable[[bytes], T]) -> T:
+    """What `read` makes of what `sinfo` prints with these options. Raises SlurmFailed, SlurmTimeout."""
+    return ask_slurm(settings, "sinfo", options, read)
+
+
 def _delimited(settings: SlurmSettings) -> list[SlurmNode]:
     """The nodes by their words, and those that `sinfo -R` lists: `inval` and `reboot` hide that a node is drained."""
     token = secrets.token_hex(8)
     every = ("-h", "-N", f"--format={token}|{FIELDS}")
     out = ("-h", "-N", "-R", f"--format={token}|%N")
-    nodes = ask_slurm(settings, "sinfo", every, lambda output: _rows_in(output, token))
-    listed = ask_slurm(settings, "sinfo", out, lambda output: frozenset(_rows(output, token)))
+    nodes = generate_sinfo(settings, every, lambda output: _rows_in(output, token))
+    listed = generate_sinfo(settings, out, lambda output: frozenset(_rows(output, token)))
     return [replace(node, listed=node.node in listed) for node in nodes]
 
 

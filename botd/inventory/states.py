@@ -204,6 +204,11 @@ def is_out(base: str, flags: Iterable[str]) -> bool:
     return base in ("DOWN", "ERROR") or not OUT.isdisjoint(flags)
 
 
+def sinfo_list_to_node_list(nodes: Iterable[SlurmNode]) -> list[SlurmNode]:
+    """The nodes of a list that `sinfo -R` has too: down, drained or failing."""
+    return [node for node in nodes if is_out_of_service(node)]
+
+
 def is_out_of_service(node: SlurmNode) -> bool:
     """Whether the node is down, drained or failing, by its flags or because Slurm lists it as such."""
     return node.listed or is_out(node.base, node.flags)

@@ -19,8 +19,8 @@ from botd.inventory.slurm import (
     generate_sinfo,
     parse_delimited,
     parse_nodes,
-    sinfo_list_to_node_list,
 )
+from botd.inventory.states import sinfo_list_to_node_list
 from botd.model import SlurmNode
 from botd.settings import SlurmSettings
 from tests.recorded import FOLDER, replay
@@ -289,9 +289,9 @@ def test_a_command_line_that_cannot_be_split_is_an_error() -> None:
         reader('sinfo "').read()
 
 
-def test_generate_sinfo_gives_what_was_printed(make_tool: MakeTool) -> None:
+def test_generate_sinfo_reads_what_was_printed(make_tool: MakeTool) -> None:
     settings = SlurmSettings(sinfo=make_tool("sinfo", 'printf "%s\\377" "$*"'))
-    assert generate_sinfo(settings, "-h", "-R") == b"--all --local -h -R\xff"
+    assert generate_sinfo(settings, ("-h", "-R"), bytes) == b"--all --local -h -R\xff"
 
 
 # ---- a saved file ----
