@@ -9,10 +9,8 @@ from botd.answers import SlurmAnswer, Source
 from botd.model import Check, Facts, Finding, State
 
 NODE_FAULTS = ("NODE_FAIL", "BOOT_FAIL")
-"""Ends that Slurm blames on the node (sacct(1), JOB STATE CODES)."""
-
-JOB_FAULTS = ("FAILED", "OUT_OF_MEMORY")
-"""Ends that may be the node's fault or the job's own."""
+"""Ends that Slurm blames on the node (sacct(1), JOB STATE CODES). All others are the job's own, FAILED too: a node on
+which a user's program ends with an error is no worse for it."""
 
 
 def read_last_job(answer: SlurmAnswer, facts: Facts) -> Finding:
@@ -41,9 +39,7 @@ def show_last_job(value: Mapping[str, Any]) -> str:
 
 def _state(ended: str) -> State:
     word = ended.split()[0] if ended.split() else ""  # "CANCELLED by 1000"
-    if word in NODE_FAULTS:
-        return State.FAIL
-    return State.WARN if word in JOB_FAULTS else State.OK
+    return State.FAIL if word in NODE_FAULTS else State.OK
 
 
 CHECK = Check(
