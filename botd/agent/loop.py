@@ -95,7 +95,7 @@ class Agent:
         if self._list.tried_at is None:
             return  # before the first list no name means anything
         if self._sweeps.has_room() and (sweep := self._store.sweeps.claim(self._clock())):
-            self._sweeps.begin(sweep)
+            self._sweeps.take_up(sweep)
         if sweep_due.now():
             self._begin_regular()
         self._housekeeping.step()
@@ -153,9 +153,10 @@ class Agent:
                 wrong.append(f"{group}: {error}")
         self._faults.tell("regular sweep without a group", wrong)
         names = select(self._checks, settings.checks)
-        sweep = self._store.sweeps.start(sorted(set(nodes)), names, self._clock())
+        asked = sorted(set(nodes))
+        sweep = self._store.sweeps.start(asked, names, self._clock())
         self._regular = sweep.id
-        self._sweeps.begin(sweep)
+        self._sweeps.begin(sweep, asked)
 
     # ---- its own life ----
 
@@ -178,6 +179,8 @@ class Agent:
         """Raises ConfigError when another agent has taken this database, as after a sleep of this one."""
         if not self._store.beat(os.getpid(), socket.gethostname(), self._clock()):
             raise ConfigError("another agent works on this database now; this one stops")
+        if cut := self._store.sweeps.cut(self._clock(), but=self._sweeps.on_record()):
+            log.error("sweeps cut that are on record as running and are not sweeps=%d", cut)
 
     def _close(self) -> None:
         self._sweeps.close()

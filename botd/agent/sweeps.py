@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -20,6 +20,7 @@ from botd.model import Clock, Reading, Sweep, SweepState
 from botd.probes import Probes
 from botd.settings import Config
 from botd.sweep import Plan, make_plan, run_sweep
+from botd.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class _Running:
     sweep: Sweep
     plan: Plan
     left: set[str]
+    errors: list[str]
     reported: int = 0
 
 
@@ -59,6 +61,7 @@ class Sweeps:
     ) -> None:
         """`wake` is called from a sweep's thread when it has ended. Raises ConfigError for a secret that is missing."""
         self._settings = config.sweep
+        self._max_nodes = config.server.max_nodes
         self._checks = checks
         self._list = node_list
         self._latest = latest
@@ -82,20 +85,48 @@ class Sweeps:
         with self._lock:
             return sweep in self._running
 
-    def begin(self, sweep: Sweep) -> None:
-        """Starts a sweep. One whose nodes cannot be read, because its row is damaged, ends as cut."""
-        try:
-            nodes = tuple(nodeset.expand(sweep.nodeset)) if sweep.nodeset else ()
-        except BadNodeset as error:
-            log.error("sweep cannot be read sweep=%d error=%s", sweep.id, error)
-            with self._lock:
-                self._ended.append(Ended(sweep.id, SweepState.CUT, [f"its nodes cannot be read: {error}"]))
+    def take_up(self, sweep: Sweep) -> None:
+        """Starts a sweep that somebody asked for by a row in the database, which is believed nothing.
+
+        Asked are nodes and checks of this site only. A row that cannot be read, or that names more nodes than a
+        request may, ends as cut.
+        """
+        if sweep.is_over:  # its row cannot be read
+            self._refuse(sweep, sweep.errors)
             return
+        try:
+            nodes = nodeset.expand(sweep.nodeset, max_nodes=self._max_nodes) if sweep.nodeset else []
+        except BadNodeset as error:
+            self._refuse(sweep, [f"its nodes cannot be read: {error}"])
+            return
+        known = list(filter(self._list.inventory.is_known, nodes))
+        errors = [
+            *_strange("node", set(nodes).difference(known)),
+            *_strange("check", set(sweep.checks) - set(self._checks)),
+        ]
+        self.begin(sweep, known, errors)
+
+    def begin(self, sweep: Sweep, nodes: Sequence[str], errors: Iterable[str] = ()) -> None:
+        """Starts a sweep of these nodes. `errors` are those that it has already."""
         names = [name for name in sweep.checks if name in self._checks]
-        running = _Running(sweep, make_plan(nodes, self._checks, names, fresh=sweep.fresh), set(nodes))
+        plan = make_plan(nodes, self._checks, names, fresh=sweep.fresh)
+        running = _Running(sweep, plan, set(nodes), list(errors))
+        for error in running.errors:
+            log.warning("sweep asks for more than this site has sweep=%d error=%s", sweep.id, error)
         with self._lock:
             self._running[sweep.id] = running
         self._pool.submit(self._run, running)
+
+    def _refuse(self, sweep: Sweep, errors: Iterable[str]) -> None:
+        ended = Ended(sweep.id, SweepState.CUT, list(errors))
+        log.error("sweep cannot be taken up sweep=%d error=%s", sweep.id, "; ".join(ended.errors))
+        with self._lock:
+            self._ended.append(ended)
+
+    def on_record(self) -> set[int]:
+        """The sweeps whose end is still to come or to be recorded."""
+        with self._lock:
+            return {*self._running, *(ended.sweep for ended in self._ended)}
 
     def progress(self) -> list[tuple[int, int]]:
         """The sweeps that got on since the last call, each with how many of its nodes are finished."""
@@ -126,7 +157,7 @@ class Sweeps:
         sweep, started_s = running.sweep, time.monotonic()
         state, errors = SweepState.DONE, list[str]()
         try:
-            errors = self._probe(running)
+            errors = running.errors + self._probe(running)
             self._wait_for_others(running)
             took_s = time.monotonic() - started_s
             log.info("sweep done sweep=%d nodes=%d took_s=%.1f", sweep.id, len(running.plan.nodes), took_s)
@@ -184,3 +215,9 @@ class Sweeps:
                 if not self._lock.wait(timeout=until - time.monotonic()):
                     return
             running.left = set()
+
+
+def _strange(noun: str, names: Iterable[str]) -> list[str]:
+    """A sentence on what no site of this inventory and these checks has; none where there is nothing."""
+    found = one_line(", ".join(sorted(names)))
+    return [f"not asked, because this site has no such {noun}: {found}"] if found else []

@@ -22,7 +22,7 @@ from botd.board.view import View, next_view
 from botd.board.waiting import wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, stale_nodes
-from botd.errors import NoNodeList
+from botd.errors import BadNodeset, NoNodeList
 from botd.model import Clock, Sweep
 from botd.settings import Config
 from botd.store import ALIVE_S, Store
@@ -191,8 +191,8 @@ class Board:
         return sweep if most else None
 
     def names_of(self, sweep: Sweep) -> frozenset[str]:
-        """The nodes of a sweep, worked out once for all who follow it. Raises BadNodeset for a damaged row."""
-        return self._swept.get(sweep.nodeset, lambda: frozenset(nodeset.expand(sweep.nodeset)))
+        """The nodes of a sweep, worked out once for all who follow it; none where its row cannot be read."""
+        return self._swept.get(sweep.nodeset, lambda: _names(sweep.nodeset))
 
     # ---- looking at the store ----
 
@@ -225,3 +225,10 @@ class Board:
 
 def _swept_size(text: str, names: frozenset[str]) -> int:
     return len(text) + sum(map(len, names))
+
+
+def _names(text: str) -> frozenset[str]:
+    try:
+        return frozenset(nodeset.expand(text))
+    except BadNodeset:
+        return frozenset()

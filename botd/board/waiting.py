@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from botd.errors import UnknownSweep
 from botd.model import ENDED
 from botd.store import Store
 
@@ -16,7 +17,10 @@ def wait_for_sweep(store: Store, sweep: int, wait_s: float, gone: Callable[[], b
     """Returns when the sweep has ended, when the time is up, or when the agent is `gone`. Raises StoreUnavailable."""
 
     def over() -> bool:
-        return store.sweeps.stage(sweep)[0] in ENDED
+        try:
+            return store.sweeps.stage(sweep)[0] in ENDED
+        except UnknownSweep:  # the database is another one now
+            return True
 
     wait_until(lambda: over() or gone(), wait_s)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from botd import nodeset
 from botd.errors import TooMany, UnknownSweep
-from botd.model import Sweep, SweepState
+from botd.model import ENDED, Sweep, SweepState
 from botd.store.database import Database, to_time
 from botd.store.schema import sweeps
+from botd.text import one_line
 
 KEPT_SWEEPS = 500
 """Ended sweeps whose record is kept for clients that still ask."""
@@ -79,7 +80,8 @@ class Sweeps:
             db.execute(sa.update(sweeps).where(sweeps.c.id == waiting).values(**values))
             row = db.execute(sa.select(sweeps).where(sweeps.c.id == waiting)).one()
         # Who asks for readings of now is asked for no less than a full login.
-        return replace(_sweep(row), fresh=row.max_age_s == 0)
+        sweep = _sweep(row)
+        return replace(sweep, fresh=sweep.max_age_s == 0)
 
     def progress(self, sweep_id: int, done: int) -> None:
         """Records how many nodes are finished."""
@@ -96,11 +98,15 @@ class Sweeps:
             db.execute(sa.update(sweeps).where(sweeps.c.id == sweep_id).values(**values))
             db.execute(sa.delete(sweeps).where(sweeps.c.id <= sweep_id - KEPT_SWEEPS, sweeps.c.open_key.is_(None)))
 
-    def cut(self, now: datetime) -> int:
-        """Marks the sweeps that a dead agent left running as cut; their number. Waiting ones go on waiting."""
+    def cut(self, now: datetime, *, but: Collection[int] = ()) -> int:
+        """Marks as cut what neither waits nor is over, but for these; how many those are.
+
+        They are what a dead agent left running, and rows with a state that there is none of.
+        """
         values = {"state": SweepState.CUT, "ended_at": now.timestamp(), "open_key": None}
+        left = sweeps.c.state.not_in((SweepState.QUEUED, *ENDED)) & sweeps.c.id.not_in(but)
         with self._db.write() as db:
-            return db.execute(sa.update(sweeps).where(sweeps.c.state == SweepState.RUNNING).values(**values)).rowcount
+            return db.execute(sa.update(sweeps).where(left).values(**values)).rowcount
 
     def get(self, sweep_id: int) -> Sweep:
         """One sweep. Raises UnknownSweep."""
@@ -122,13 +128,14 @@ class Sweeps:
         Raises UnknownSweep.
         """
         row = self._row(sweep_id, sweeps.c.state, sweeps.c.done)
-        return SweepState(row.state), row.done
+        return _state(row.state), row.done
 
     def running(self) -> list[Sweep]:
         """The sweeps that are under way, oldest first."""
         query = sa.select(sweeps).where(sweeps.c.state == SweepState.RUNNING).order_by(sweeps.c.id)
         with self._db.read() as db:
-            return [_sweep(row) for row in db.execute(query)]
+            found = [_sweep(row) for row in db.execute(query)]
+        return [sweep for sweep in found if not sweep.is_over]
 
     def figures(self) -> SweepFigures:
         """Counts of the sweeps on record, and the one that ended last."""
@@ -139,7 +146,7 @@ class Sweeps:
             ).all()
             last = db.execute(ended).one_or_none()
             errors = db.scalar(sa.select(sa.func.count()).where(sweeps.c.errors != "[]")) or 0
-        return SweepFigures({row.state: row.count_ for row in counts}, _sweep(last) if last else None, errors)
+        return SweepFigures({str(row.state): row.count_ for row in counts}, _sweep(last) if last else None, errors)
 
 
 def _fingerprint(nodes: Iterable[str], checks: Iterable[str], max_age_s: float) -> str:
@@ -163,7 +170,23 @@ def _sweep_row(
 
 
 def _sweep(row: Any) -> Sweep:
-    return Sweep(
+    """The sweep of a row; one that was cut, and why, where the row cannot be read."""
+    try:
+        return _read(row)
+    except (TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        why = f"its record in the database is damaged ({one_line(str(error))}); ask again"
+        nothing = datetime.fromtimestamp(0, UTC)
+        return Sweep(row.id, SweepState.CUT, nodeset="", checks=(), max_age_s=0.0, requested_at=nothing, errors=(why,))
+
+
+def _read(row: Any) -> Sweep:
+    """The sweep of a row. Raises what a damaged one may."""
+    errors = json.loads(row.errors)
+    if not isinstance(errors, list) or not all(isinstance(error, str) for error in errors):
+        raise ValueError("errors that are no list of texts")
+    if not isinstance(row.nodes, str) or not 0 <= row.done <= row.total or row.max_age_s < 0:
+        raise ValueError("nodes that are no text, or numbers that cannot be")
+    sweep = Sweep(
         id=row.id,
         state=SweepState(row.state),
         nodeset=row.nodes,
@@ -174,5 +197,12 @@ def _sweep(row: Any) -> Sweep:
         ended_at=to_time(row.ended_at),
         done=row.done,
         total=row.total,
-        errors=tuple(json.loads(row.errors)),
+        errors=tuple(errors),
     )
+    _ = sweep.since  # a time that there is none of
+    return sweep
+
+
+def _state(word: str) -> SweepState:
+    """The state of a row; a word that is none means that nothing more will come of it."""
+    return SweepState(word) if word in set(SweepState) else SweepState.CUT
