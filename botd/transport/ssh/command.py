@@ -22,6 +22,9 @@ from botd.transport.ssh.visit import Visit
 FRAME_ROOM = 500
 """Bytes allowed for what surrounds a fragment's output in its frame."""
 
+SAID = 1000
+"""Bytes kept of what the login shell says on standard error."""
+
 
 def run_fragments(visit: Visit, session: Session, timeout_s: float) -> bool:
     """Runs the fragments of a visit in one command. Whether each has delivered its output. Raises Over."""
@@ -31,14 +34,14 @@ def run_fragments(visit: Visit, session: Session, timeout_s: float) -> bool:
     try:
         channel = session.channel or session.open(timeout_s, window_for(visit.fragments))
         visit.sent()
-        channel.in_buffer = frames
+        channel.in_buffer, channel.in_stderr_buffer = frames, frames.errors
         channel.exec_command(script.COMMAND)
         channel.sendall(script.build_script(nonce, visit.fragments))
         channel.shutdown_write()
         frames.over.wait()
         missing = None if frames.complete else _missing(frames, session, channel)
     except LOST:
-        missing = Output(detail="the connection was lost" if session.lost() else "sshd did not run the command")
+        missing = Output(detail=_lost(session) if session.lost() else "sshd did not run the command")
     if missing:
         visit.finish(missing=missing)
     return missing is None
@@ -58,7 +61,8 @@ class Frames(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs on
     """Stands in for the input buffer of a channel, and delivers each frame when its last byte comes in.
 
     `over` is set when all frames are in (`complete`), when the node prints too much (`babbling`), and when nothing
-    more can come. `said` is the first that the node printed; `error` what went wrong with delivering, if anything.
+    more can come. `said` is the first that the node printed, `errors` what came on standard error, where only the login
+    shell writes; `error` what went wrong with delivering, if anything.
     """
 
     def __init__(self, visit: Visit, nonce: str) -> None:
@@ -67,6 +71,7 @@ class Frames(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs on
         self.complete = False
         self.babbling = False
         self.said = b""
+        self.errors = Errors(self)
         self.error: Exception | None = None
         self._visit = visit
         self._reader = script.FrameReader(nonce)
@@ -87,6 +92,14 @@ class Frames(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs on
         super().close()
         self.over.set()
 
+    def overhear(self, data: bytes) -> None:
+        """Counts what is in no frame and is not kept."""
+        self._visit.heard()
+        self._room -= len(data)
+        if self._room < 0:
+            self.babbling = True
+            self.over.set()
+
     def _read(self, data: bytes) -> None:
         self._visit.heard()
         self._room -= len(data)
@@ -98,6 +111,20 @@ class Frames(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs on
             self.over.set()
 
 
+class Errors(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs only
+    """Stands in for the buffer of standard error: keeps its first bytes, in `said`."""
+
+    def __init__(self, frames: Frames) -> None:
+        super().__init__()
+        self.said = b""
+        self._frames = frames
+
+    def feed(self, data: bytes) -> None:
+        """Takes what the node printed; called by the thread of the connection."""
+        self.said = (self.said + data)[:SAID] if len(self.said) < SAID else self.said
+        self._frames.overhear(data)
+
+
 def _missing(frames: Frames, session: Session, channel: paramiko.Channel) -> Output:
     """What to say of the frames that did not come. Raises what kept one from being delivered."""
     if frames.error:
@@ -106,12 +133,15 @@ def _missing(frames: Frames, session: Session, channel: paramiko.Channel) -> Out
         limit = f"{script.MAX_NOISE // 1024} KiB"
         return Output(truncated=True, detail=f"the node printed more than {limit} besides the checks' output")
     if not channel.eof_received and session.lost():
-        return Output(detail="the connection was lost")
-    return Output(detail="the command ended without it" + _last_words(channel, frames.said))
+        return Output(detail=_lost(session))
+    return Output(detail="the command ended without it" + _last_words(frames))
 
 
-def _last_words(channel: paramiko.Channel, said: bytes) -> str:
+def _lost(session: Session) -> str:
+    return "the connection was lost" + session.fault()
+
+
+def _last_words(frames: Frames) -> str:
     """What the node said instead of running the script: `This account is currently not available.`"""
-    errors = channel.recv_stderr(1000) if channel.recv_stderr_ready() else b""
-    words = (errors or said).decode("utf-8", "replace").partition("\x1e")[0]
+    words = (frames.errors.said or frames.said).decode("utf-8", "replace").partition("\x1e")[0]
     return f': "{one_line(words)}"' if words.strip() else ""

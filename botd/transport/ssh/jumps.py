@@ -75,6 +75,7 @@ class Jumps:
             session = self._logins.log_in(visit, sock, route, address)
         except LoginFailed as failed:
             raise LoginFailed(failed.answer.state, f'jump node "{route.name}": {failed.answer.detail}') from None
+        session.carry()
         visit.hold(lambda: None)  # from here on the session is everybody's, not this visit's to close
         return session
 

@@ -8,16 +8,23 @@ that is closed from outside sets none of the events that somebody waits for.
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import cast
 
 import paramiko
-from paramiko.packet import Packetizer
+
+from botd.transport.ssh.wire import Misbehaved, Transport, Wire
 
 WINDOW = 262_144
 """Bytes that a node may send in one command; a very long one may need more."""
+
+RESTING_BYTES = 65_536
+"""What may come on a connection that rests, until its next command: some 1,200 keepalives of sshd. A node that never
+falls silent is not kept: reading it would cost half a core."""
 
 IDLE_S = 30.0
 """How often the thread of a kept connection wakes for nothing."""
@@ -39,7 +46,8 @@ class Session:
         self.destination = destination
         self.opened_s = time.monotonic()
         self.channel: paramiko.Channel | None = None
-        self.transport = paramiko.Transport(sock, packetizer_class=_Packetizer)
+        self.transport = Transport(sock, packetizer_class=Wire)
+        self._wire = cast(Wire, self.transport.packetizer)
         self._sock = sock
         self._event = threading.Event()
         self._closed = False
@@ -58,15 +66,26 @@ class Session:
 
     def open(self, timeout_s: float, window: int = WINDOW) -> paramiko.Channel:
         """A new channel for one command, on which the node may send `window` bytes. Raises one of `LOST`."""
+        self._wire.allow(2 * window)  # as much again for what surrounds them
         self.channel = self.transport.open_session(window_size=window, timeout=timeout_s)
         return self.channel
 
     def rest(self) -> None:
-        """Ends a command, and lets the transport's thread sleep while nothing comes."""
+        """Ends a command, and lets the transport's thread sleep while nothing comes, of which there may be little."""
+        self._wire.allow(RESTING_BYTES)
         if self.channel:
             self.channel.close()
         self.channel = None
         self._sock.settimeout(IDLE_S)
+
+    def carry(self) -> None:
+        """From now on other connections go through this one, each of which has its own limits."""
+        self._wire.allow(math.inf)
+
+    def fault(self) -> str:
+        """What the other side did for which the connection was ended: `: the host key changed ...`, else empty."""
+        error = self.transport.get_exception()
+        return f": {error}" if isinstance(error, Misbehaved) else ""
 
     def lost(self) -> bool:
         """Whether it was the connection that ended, and not a channel on it."""
@@ -92,13 +111,6 @@ class Session:
                 self._sock.shutdown(socket.SHUT_RDWR)
             else:
                 self._sock.close()
-
-
-class _Packetizer(Packetizer):
-    """paramiko's, without the thread that it starts for each login only to keep a time limit."""
-
-    def start_handshake(self, timeout: float) -> None:
-        """Does nothing: the clock of the round limits the login."""
 
 
 class Kept:

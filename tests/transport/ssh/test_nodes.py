@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import getpass
 import logging
@@ -12,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -23,59 +22,18 @@ from botd.errors import ConfigError
 from botd.settings import Config, SshSettings
 from botd.transport.ssh import nodes
 from botd.transport.ssh.answers import connect_answer
-from botd.transport.ssh.nodes import Resolve, SshTransport, resolve_names
+from botd.transport.ssh.nodes import SshTransport
 from botd.transport.ssh.places import Places
 from botd.transport.ssh.round import LoginRound
 from botd.transport.ssh.routes import Routes
 from botd.transport.ssh.script import Fragment
 from botd.transport.ssh.session import WINDOW
 from tests.conftest import need_program
+from tests.transport.ssh.conftest import HELLO, Heard, Make, run
 from tests.transport.sshd import Sshd, free_port, make_key, running_sshd, wait_until
 
 ADDRESSES = [f"127.0.1.{i}" for i in range(1, 9)]
-HELLO = (Fragment("hello", "echo hello", 20),)
 BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
-
-
-class Heard:
-    """What a run delivered."""
-
-    def __init__(self) -> None:
-        self.deliveries: list[Delivery] = []
-
-    def __call__(self, delivery: Delivery) -> None:
-        self.deliveries.append(delivery)
-
-    def login(self, node: str = "n1") -> LoginAnswer:
-        """The one answer to the login of a node."""
-        (found,) = [d.answer for d in self.deliveries if d.node == node and d.source is Source.LOGIN]
-        assert isinstance(found, LoginAnswer)
-        return found
-
-    def states(self) -> dict[str, SshState]:
-        return {d.node: self.login(d.node).state for d in self.deliveries}
-
-    def outputs(self, node: str = "n1") -> dict[str, Output]:
-        """The outputs of a node by check, each of which came once."""
-        found = [(d.check, d.answer) for d in self.deliveries if d.node == node and d.source is Source.COMMAND]
-        assert len(found) == len(dict(found))
-        return {check: answer for check, answer in found if isinstance(answer, Output)}
-
-
-Make = Callable[..., SshTransport]
-
-
-def run(
-    transport: SshTransport,
-    targets: Mapping[str, str | None],
-    fragments: Sequence[Fragment] = HELLO,
-    *,
-    fresh: bool = False,
-    deadline_s: float = 60,
-) -> Heard:
-    heard = Heard()
-    transport.run(targets, lambda node: fragments, heard, node_deadline_s=deadline_s, fresh=fresh)
-    return heard
 
 
 @pytest.fixture(scope="module")
@@ -85,56 +43,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     key = make_key(directory / "id")
     with running_sshd(directory, ADDRESSES, key=key, kinds=("ed25519", "rsa", "ecdsa")) as sshd:
         yield sshd
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    return make_key(tmp_path / "id")
-
-
-@pytest.fixture
-def own(tmp_path: Path, key: Path) -> Iterator[Callable[..., Sshd]]:
-    """Starts sshds for one test, which may do with them what it likes."""
-    with contextlib.ExitStack() as stack:
-
-        def start(name: str = "sshd", address: str = "127.0.2.1", **options: object) -> Sshd:
-            options.setdefault("key", key)
-            return stack.enter_context(running_sshd(tmp_path / name, [address], **options))  # type: ignore[arg-type]
-
-        yield start
-
-
-@pytest.fixture
-def transport(tmp_path: Path) -> Iterator[Make]:
-    """Makes transports that know the host keys of an sshd and have its key; they are closed after the test."""
-    with contextlib.ExitStack() as stack:
-
-        def make(
-            sshd: Sshd,
-            *,
-            known: str | None = None,
-            passphrase: str = "",
-            resolve: Resolve = resolve_names,
-            **settings: object,
-        ) -> SshTransport:
-            path = tmp_path / "known_hosts"
-            path.write_text(sshd.known_hosts_lines() if known is None else known)
-            defaults = SshSettings(
-                user=sshd.user,
-                port=sshd.port,
-                key_file=str(sshd.host_keys[0].parent / "id"),
-                known_hosts=str(path),
-                connect_timeout=20,
-                command_timeout=20,
-            )
-            mine = tmp_path / "id"
-            if mine.exists():
-                defaults = dataclasses.replace(defaults, key_file=str(mine))
-            made = SshTransport(dataclasses.replace(defaults, **settings), passphrase=passphrase, resolve=resolve)  # type: ignore[arg-type]
-            stack.callback(made.close)
-            return made
-
-        yield make
 
 
 @contextlib.contextmanager
