@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -226,6 +227,55 @@ def test_packets_are_as_far_apart_as_the_settings_say(tmp_path: Path) -> None:
     assert ping({"n0": "127.0.0.2"}, command=command, interval=0.05) == {"n0": PingAnswer(1, 1, 1.5)}
 
 
+def lossy(tmp_path: Path, first: str, second: str) -> str:
+    """An fping that prints the first text when it sends without a pause, the second text when it makes one.
+
+    What it was asked the second time goes into the file `again`.
+    """
+    pause = f"*'-i 0.05 '*) cat > {tmp_path}/again; printf '{second}' >&2 ;;"
+    return tool(tmp_path, f"case \"$*\" in *'-i 0 '*) printf '{first}' >&2 ;; {pause} *) exit 4 ;; esac")
+
+
+@pytest.mark.parametrize(
+    ("second", "n1", "n2"),
+    [
+        ("127.0.0.1 : 0.1 0.2 0.3\\n127.0.0.2 : 0.1 0.2 0.3\\n", PingAnswer(3, 3, 0.2), PingAnswer(3, 3, 0.2)),
+        ("127.0.0.1 : 0.1 - 0.3\\n127.0.0.2 : - - -\\n", PingAnswer(3, 2, 0.2), PingAnswer(3, 0, None)),
+        (
+            "127.0.0.1 : 0.1 - 0.3\\n",
+            PingAnswer(3, 2, 0.2),
+            PingAnswer(0, 0, None, error="fping printed no result for this address"),
+        ),
+    ],
+)
+def test_answers_lost_in_the_hurry_are_asked_for_again(
+    tmp_path: Path, second: str, n1: PingAnswer, n2: PingAnswer
+) -> None:
+    """Where one address lost some packets, the hurry may have cost another all: the second, gentle round counts."""
+    first = "127.0.0.1 : - 0.2 -\\n127.0.0.2 : - - -\\n127.0.0.3 : 0.1 0.1 0.1\\n"
+    answers = ping({f"n{n}": f"127.0.0.{n}" for n in (1, 2, 3)}, command=lossy(tmp_path, first, second))
+    assert answers == {"n1": n1, "n2": n2, "n3": PingAnswer(3, 3, 0.1)}
+    assert (tmp_path / "again").read_text() == "127.0.0.1\n127.0.0.2\n"
+
+
+def test_dead_nodes_alone_make_no_second_round(tmp_path: Path) -> None:
+    command = lossy(tmp_path, "127.0.0.1 : - - -\\n127.0.0.3 : 0.1 0.1 0.1\\n", "")
+    assert ping({"n1": "127.0.0.1"}, command=command) == {"n1": PingAnswer(3, 0, None)}
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_round_with_a_pause_is_not_repeated(tmp_path: Path) -> None:
+    command = tool(tmp_path, f"echo >> {tmp_path}/runs; echo '127.0.0.1 : - 0.2 -' >&2")
+    assert ping({"n1": "127.0.0.1"}, command=command, interval=0.01) == {"n1": PingAnswer(3, 1, 0.2)}
+    assert (tmp_path / "runs").read_text() == "\n"
+
+
+@pytest.mark.parametrize("what", ["yes '127.0.0.2 : 0.1'", "yes ' 0.1' | tr -d '\\n'"])
+def test_an_fping_that_does_not_stop_printing_is_ended(tmp_path: Path, what: str) -> None:
+    answers = ping({"n0": "127.0.0.2"}, timeout_s=60, command=tool(tmp_path, f"{what} >&2"))
+    assert "printed more than 65696 bytes" in answers["n0"].error
+
+
 # ---- without fping ----
 
 
@@ -327,6 +377,23 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
         assert f"{address}" in text
         assert times
         assert all(time_ms is None or time_ms >= 0 for time_ms in times)
+
+
+@pytest.mark.parametrize("end", ["\n", " x\n", " 0.1.2\n"])
+def test_a_long_line_is_read_in_little_memory(end: str) -> None:
+    line = "127.0.0.2 :" + " -" * 500_000 + end
+    tracemalloc.start()
+    try:
+        parse_fping(line)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * len(line)
+
+
+@pytest.mark.parametrize("words", ["-5", "nan", "inf", "1e5", "1_0", "0.1.2", "9" * 400, "--", "0x1", "\u0663"])
+def test_a_line_with_anything_but_times_is_left_out(words: str) -> None:
+    assert parse_fping(f"127.0.0.2 : 0.1 {words} 0.3\n") == {}
 
 
 @pytest.mark.parametrize(
