@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -29,7 +31,8 @@ refresh = {refresh}
 [sweep]
 interval = {interval}
 checks = ["ping"]
-deadline = 20
+deadline = {patience}
+node_deadline = {patience}
 [groups]
 directories = ["groups"]
 [nodes]
@@ -37,11 +40,15 @@ hosts_file = "hosts"
 [ssh]
 port = {port}
 known_hosts = "/dev/null"
-connect_timeout = 3
+connect_timeout = {patience}
 [bmc]
 port = 1
 timeout = 0.3
 """
+
+
+PATIENCE_S = 120
+"""Time limit of logins and sweeps: a sweep that waits for a silent server lasts until the test lets it end."""
 
 
 class Lone:
@@ -49,7 +56,7 @@ class Lone:
 
     def __init__(self, folder: Path, *, interval: float = 0, port: int = 1, refresh: float = 3600) -> None:
         self.path = folder / "botd.toml"
-        self.path.write_text(CONFIG.format(interval=interval, port=port, refresh=refresh))
+        self.path.write_text(CONFIG.format(interval=interval, port=port, refresh=refresh, patience=PATIENCE_S))
         (folder / "sinfo.txt").write_text(SINFO)
         (folder / "hosts").write_text("".join(f"127.0.9.{i} n{i}\n" for i in range(1, 6)))
         (folder / "groups").mkdir()
@@ -84,20 +91,33 @@ def run_agent() -> Iterator[Callable[[Lone], Agent]]:
     yield run
     stop.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
 
-class silent_server:
-    """Accepts ssh connections on every loopback address and says nothing."""
+class SilentServer:
+    """Takes connections on every loopback address, says nothing, and hangs up on all of them at the end of the block.
 
-    def __enter__(self) -> int:
-        self._socket = socket.socket()
-        self._socket.bind(("0.0.0.0", 0))
-        self._socket.listen(64)
-        return int(self._socket.getsockname()[1])
+    A sweep of logins there lasts as long as the block.
+    """
+
+    def __enter__(self) -> Self:
+        self._socket = socket.create_server(("0.0.0.0", 0), backlog=64)
+        self.port = int(self._socket.getsockname()[1])
+        self.taken: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._take)
+        self._thread.start()
+        return self
+
+    def _take(self) -> None:
+        with suppress(OSError):  # it was shut down
+            while True:
+                self.taken.append(self._socket.accept()[0])
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        for taken in (self._socket, *self.taken):
+            taken.close()
 
 
 def tried(lone: Lone, before: object) -> bool:

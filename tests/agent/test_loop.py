@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botd.agent.loop import Agent
+from botd.agent.loop import TOO_LONG, Agent
+from botd.agent.sweeps import Sweeps
 from botd.app import create_app
+from botd.board.waiting import wait_for_sweep
 from botd.config import load_config
 from botd.errors import ConfigError
 from botd.model import SweepState, utc_now
+from botd.store import Store
 from botd.sweep import make_plan
-from tests.agent.conftest import SINFO, Lone, silent_server, tried
+from tests.agent.conftest import PATIENCE_S, SINFO, Lone, SilentServer, tried
 from tests.conftest import need_program
 from tests.program import wait_until
 from tests.store.conftest import noise
@@ -32,15 +36,13 @@ def test_it_sweeps_its_groups_on_its_interval(tmp_path: Path, run_agent) -> None
 
 def test_what_stays_wrong_in_each_sweep_is_logged_once(tmp_path: Path, run_agent, caplog) -> None:
     lone = Lone(tmp_path, interval=0.05)
-    lone.path.write_text(
-        lone.path.read_text().replace("[sweep]", '[ping]\ncommand = "/nowhere"\n[sweep]\ngroups = ["rack9", "sinfo"]')
-    )
+    lone.path.write_text(lone.path.read_text().replace("[sweep]", '[sweep]\ngroups = ["rack9", "sinfo"]'))
     lone.config = load_config(str(lone.path))
     run_agent(lone)
     wait_until(lambda: (lone.store.sweeps.figures().by_state.get("done") or 0) >= 3)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len([text for text in warnings if "rack9" in text]) == 1
-    assert len(warnings) == len(set(warnings))
+    (told,) = (text for text in warnings if TOO_LONG not in text)  # which comes and goes on a busy machine
+    assert "rack9" in told
 
 
 def test_only_who_asks_for_readings_of_now_costs_a_full_login(tmp_path: Path, run_agent, monkeypatch) -> None:
@@ -71,38 +73,54 @@ def test_it_reads_what_a_client_asks_for(lone: Lone, run_agent) -> None:
     assert lone.store.sweeps.get(body["sweep"]).state is SweepState.DONE
 
 
-def test_fifty_clients_asking_at_once_share_one_sweep(tmp_path: Path, run_agent) -> None:
-    need_program("fping")
-    with silent_server() as port:  # so that the sweep lasts until the last of them has asked
-        lone = Lone(tmp_path, port=port)
-        run_agent(lone)
-        app = create_app(lone.config)
+def test_fifty_clients_asking_at_once_share_one_sweep(tmp_path: Path, run_agent, monkeypatch) -> None:
+    waiting: list[int] = []
 
-        def ask(_: int) -> Any:
-            return app.test_client().get("/api/v1/status?groups=all&checks=ssh&max_age=0").get_json()
+    def wait(store: Store, sweep: int, *more: Any) -> None:
+        waiting.append(sweep)
+        wait_for_sweep(store, sweep, *more)
 
-        with ThreadPoolExecutor(50) as pool:
-            bodies = list(pool.map(ask, range(50)))
-    assert {body["complete"] for body in bodies} == {True}
-    assert {body["count"] for body in bodies} == {5}
-    assert sum(lone.store.sweeps.figures().by_state.values()) == 1
+    monkeypatch.setattr("botd.board.board.wait_for_sweep", wait)
+    with ThreadPoolExecutor(50) as pool:
+        with SilentServer() as server:  # so that the sweep lasts until the last of them waits
+            lone = Lone(tmp_path, port=server.port)
+            run_agent(lone)
+            app = create_app(lone.config)
+            url = f"/api/v1/status?groups=all&checks=ssh&max_age=0&wait={PATIENCE_S}"
+            asked = [pool.submit(app.test_client().get, url) for _ in range(50)]
+            wait_until(lambda: len(waiting) == 50)
+        bodies = [each.result().get_json() for each in asked]
+    assert {(body["complete"], body["count"]) for body in bodies} == {(True, 5)}
+    assert len(set(waiting)) == sum(lone.store.sweeps.figures().by_state.values()) == 1
 
 
-def test_a_request_is_answered_from_what_another_sweep_is_reading(tmp_path: Path, run_agent) -> None:
-    need_program("fping")
-    with silent_server() as port:
-        lone = Lone(tmp_path, port=port)
+def test_a_request_is_answered_from_what_another_sweep_is_reading(tmp_path: Path, run_agent, monkeypatch) -> None:
+    waiting: list[int] = []
+    wait_for_others = Sweeps._wait_for_others
+
+    def wait(sweeps: Sweeps, running: Any) -> None:
+        waiting.append(running.sweep.id)
+        wait_for_others(sweeps, running)
+
+    monkeypatch.setattr(Sweeps, "_wait_for_others", wait)
+    with SilentServer() as server:
+        lone = Lone(tmp_path, port=server.port)
         run_agent(lone)
         client = create_app(lone.config).test_client()
-        first = client.get("/api/v1/status?groups=all&checks=ping,ssh&max_age=60&wait=0").get_json()["sweep"]
-        wait_until(lambda: lone.store.sweeps.get(first).state is SweepState.RUNNING)
-        body = client.get("/api/v1/status?groups=others&checks=ssh&max_age=60").get_json()
+
+        def ask(question: str) -> Any:
+            return client.get(f"/api/v1/status?max_age=3600&{question}").get_json()
+
+        first = ask("groups=all&checks=ping,ssh&wait=0")["sweep"]
+        wait_until(lambda: len(server.taken) == 5)
+        second = ask("groups=others&checks=ssh&wait=0")["sweep"]
+        wait_until(lambda: waiting == [second])  # it would be waiting for the server itself, had it asked again
+    wait_until(lambda: lone.store.sweeps.get(second).state is SweepState.DONE)
+    assert first != second
+    body = ask("groups=others&checks=ssh")
     assert body["complete"] is True
-    assert body["sweep"] != first
-    before = lone.store.sweeps.get(first)
-    assert body["nodes"][0]["readings"]["ssh"]["value"] == "hung"
-    # Had it asked again, it would have waited for the silent server once more after the first sweep.
-    assert (lone.store.sweeps.get(body["sweep"]).ended_at - before.ended_at).total_seconds() < 2
+    assert [node["readings"]["ssh"]["value"] for node in body["nodes"]] == ["refused", "refused"]
+    assert len(server.taken) == 5
 
 
 def test_it_refreshes_the_node_list_when_a_client_wants_a_younger_one(lone: Lone, run_agent) -> None:
@@ -122,14 +140,14 @@ def test_a_failing_squeue_costs_its_own_cells_and_no_others(lone: Lone, run_agen
     assert "squeue" in node["readings"]["jobs"]["detail"]
 
 
-def test_it_keeps_readings_that_cannot_be_written_and_writes_them_later(lone: Lone, run_agent) -> None:
-    import sqlite3
-
-    agent = run_agent(lone)
-    other = sqlite3.connect(lone.path.parent / "botd.db", isolation_level=None)
-    sweep = lone.store.sweeps.request(["n1"], ["ping"], 0, agent._clock(), queue_limit=9)
-    wait_until(lambda: lone.store.sweeps.get(sweep).state is SweepState.RUNNING)
-    other.execute("BEGIN IMMEDIATE")
+def test_it_keeps_readings_that_cannot_be_written_and_writes_them_later(tmp_path: Path, run_agent) -> None:
+    with SilentServer() as server:
+        lone = Lone(tmp_path, port=server.port)
+        agent = run_agent(lone)
+        sweep = lone.store.sweeps.request(["n1"], ["ping", "ssh"], 0, agent._clock(), queue_limit=9)
+        wait_until(lambda: server.taken)
+        other = sqlite3.connect(tmp_path / "botd.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
     wait_until(agent._sweeps.ended)
     other.execute("ROLLBACK")
     other.close()
@@ -139,8 +157,8 @@ def test_it_keeps_readings_that_cannot_be_written_and_writes_them_later(lone: Lo
 
 def test_a_sweep_cut_by_kill_is_marked_and_earlier_readings_stay(tmp_path: Path) -> None:
     need_program("fping")
-    with silent_server() as port:
-        lone = Lone(tmp_path, port=port)
+    with SilentServer() as server:
+        lone = Lone(tmp_path, port=server.port)
         lone.store.create()
         agent = lone.process()
         try:
@@ -160,7 +178,7 @@ def test_a_sweep_cut_by_kill_is_marked_and_earlier_readings_stay(tmp_path: Path)
             assert client.get("/api/v1/status?nodes=n1&checks=ping").get_json()["complete"] is True
         finally:
             again.terminate()
-            again.wait(20)
+            again.wait(PATIENCE_S)
 
 
 def test_it_stops_when_it_is_told_to(lone: Lone) -> None:
@@ -168,14 +186,14 @@ def test_it_stops_when_it_is_told_to(lone: Lone) -> None:
     agent = lone.process()
     wait_until(lambda: lone.store.pulse().agent_beat_at)
     agent.send_signal(signal.SIGTERM)
-    assert agent.wait(20) == 0
+    assert agent.wait(PATIENCE_S) == 0
     assert b"agent stopped" in agent.stderr.read()
 
 
 def test_a_second_agent_says_so_and_stops(lone: Lone, run_agent) -> None:
     run_agent(lone)
     second = lone.process()
-    _, told = second.communicate(timeout=20)
+    _, told = second.communicate(timeout=PATIENCE_S)
     # The first one lives in this process, and so may the second: only another living process counts.
     assert second.returncode == 2
     assert f"process {os.getpid()}".encode() in told
@@ -184,7 +202,7 @@ def test_a_second_agent_says_so_and_stops(lone: Lone, run_agent) -> None:
 def test_a_wrong_check_in_the_configuration_stops_it_at_the_start(lone: Lone) -> None:
     lone.path.write_text(lone.path.read_text().replace('["ping"]', '["pong"]'))
     agent = lone.process()
-    _, told = agent.communicate(timeout=20)
+    _, told = agent.communicate(timeout=PATIENCE_S)
     assert agent.returncode == 2
     assert b'did you mean "ping"' in told
 
@@ -209,7 +227,7 @@ def test_of_agents_that_start_together_one_works_and_the_others_say_so(tmp_path:
     finally:
         for agent in agents:
             agent.terminate()
-            agent.wait(20)
+            agent.wait(PATIENCE_S)
 
 
 def test_an_agent_whose_database_was_taken_stops(lone: Lone) -> None:
@@ -217,11 +235,11 @@ def test_an_agent_whose_database_was_taken_stops(lone: Lone) -> None:
     try:
         wait_until(lambda: tried(lone, None), 30)
         lone.store.claim(1, "elsewhere", utc_now(), lambda _: True)
-        assert agent.wait(20) == 2
+        assert agent.wait(PATIENCE_S) == 2
         assert b"another agent works on this database now" in agent.stderr.read()
     finally:
         agent.kill()
-        agent.wait(20)
+        agent.wait(PATIENCE_S)
 
 
 def test_a_damaged_database_is_kept_aside_at_the_start(lone: Lone, tmp_path: Path) -> None:
@@ -239,5 +257,5 @@ def test_a_damaged_database_is_kept_aside_at_the_start(lone: Lone, tmp_path: Pat
         assert len([kept for kept in tmp_path.glob("botd.db.damaged-*") if kept.suffix != "-wal"]) >= 1
     finally:
         agent.terminate()
-        agent.wait(20)
+        agent.wait(PATIENCE_S)
     assert b"is kept as botd.db.damaged-" in agent.stderr.read()
