@@ -100,8 +100,8 @@ def test_a_check_tells_what_it_is() -> None:
     json.dumps([check_document(check) for check in CHECKS.values()])
 
 
-def test_a_sweep_folds_its_nodes() -> None:
-    sweep = Sweep(3, SweepState.RUNNING, ("n1", "n2", "n3"), ("ping",), 0.0, AT, AT, done=1, total=3)
+def test_a_sweep_says_its_nodes_as_a_nodeset() -> None:
+    sweep = Sweep(3, SweepState.RUNNING, "n[1-3]", ("ping",), 0.0, AT, AT, done=1, total=3)
     document = sweep_document(sweep)
     assert (document["sweep"], document["nodes"], document["state"]) == (3, "n[1-3]", "running")
     assert (document["done"], document["total"], document["ended_at"]) == (1, 3, None)
