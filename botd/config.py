@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from botd.errors import ConfigError, did_you_mean
+from botd.file_modes import check_private, check_unwritable
 from botd.settings import SECTIONS, Config, CustomCheck, default_of
 from botd.text import is_number
 
@@ -22,13 +23,14 @@ from botd.text import is_number
 def load_config(path: str | None = None) -> Config:
     """The configuration of a file, by default the one named by BOTD_CONFIG, else all defaults.
 
-    Raises ConfigError when the file cannot be read or holds something that cannot be used.
+    Raises ConfigError when the file cannot be read, others can write it, or it holds what cannot be used.
     """
     path = path or os.environ.get("BOTD_CONFIG", "")
     if not path:
         return Config()
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        check_unwritable(Path(path), "the configuration")
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, as is a number too long
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
     return parse_config(document, path=path)
@@ -91,11 +93,14 @@ def read_secret(config: Config, file_name: str, variable: str) -> str:
     """A secret from its file, else from the environment variable, else empty. Raises ConfigError, without it."""
     if not file_name:
         return os.environ.get(variable, "")
+    path = resolve_path(config, file_name)
     try:
-        return resolve_path(config, file_name).read_text(encoding="utf-8-sig").rstrip("\r\n")
+        secret = path.read_text(encoding="utf-8-sig").rstrip("\r\n")
+        check_private(path, "the secret in")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"cannot read the secret in {file_name}: {reason}") from None
+    return secret
 
 
 def typed(where: str, default: Any, kind: str, value: Any) -> Any:

@@ -30,6 +30,11 @@ def write(folder: Path, text: str) -> str:
     return str(path)
 
 
+def write_secret(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
 # ---- reading ----
 
 
@@ -62,7 +67,7 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> No
 def test_files_that_were_saved_on_windows_are_read(tmp_path: Path) -> None:
     """With a byte order mark before the text, which is no part of a password either."""
     (tmp_path / "botd.toml").write_text("[ssh]\nport = 2222\n", encoding="utf-8-sig")
-    (tmp_path / "secret").write_text(SECRET + "\r\n", encoding="utf-8-sig")
+    write_secret(tmp_path / "secret", f"\ufeff{SECRET}\r\n".encode())
     config = load_config(f"{tmp_path}/botd.toml")
     assert config.ssh.port == 2222
     assert read_secret(config, "secret", "NONE") == SECRET
@@ -281,7 +286,7 @@ def test_settings_of_df_reach_every_mount_and_its_own_win() -> None:
 
 
 def test_a_secret_comes_from_its_file_without_the_newline(tmp_path: Path) -> None:
-    (tmp_path / "bmc").write_text(f"{SECRET} \n")
+    write_secret(tmp_path / "bmc", f"{SECRET} \n".encode())
     assert read_secret(load_config(write(tmp_path, "")), "bmc", "BOTD_BMC_PASSWORD") == f"{SECRET} "
 
 
@@ -292,7 +297,7 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_file_of_a_secret_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOTD_BMC_PASSWORD", "other")
-    (tmp_path / "bmc").write_text(SECRET)
+    write_secret(tmp_path / "bmc", SECRET.encode())
     assert read_secret(Config(), f"{tmp_path}/bmc", "BOTD_BMC_PASSWORD") == SECRET
 
 
@@ -313,7 +318,7 @@ def test_a_named_file_that_cannot_be_read_is_an_error_and_not_an_empty_secret(
 
 
 def test_a_secret_that_is_no_text_does_not_show_in_the_error(tmp_path: Path) -> None:
-    (tmp_path / "bmc").write_bytes(SECRET.encode() + b"\xff")
+    write_secret(tmp_path / "bmc", SECRET.encode() + b"\xff")
     with pytest.raises(ConfigError) as caught:
         read_secret(Config(), f"{tmp_path}/bmc", "BOTD_BMC_PASSWORD")
     seen = [str(caught.value), repr(caught.value.__cause__), str(caught.value.__suppress_context__)]

@@ -10,6 +10,7 @@ from pathlib import Path
 import paramiko
 
 from botd.errors import ConfigError
+from botd.file_modes import check_private
 from botd.settings import SshSettings
 from botd.transport.ssh.routes import SshRoute
 
@@ -55,6 +56,7 @@ def _agent_offers() -> Iterator[tuple[str, paramiko.PKey]]:
 def read_key(path: Path, passphrase: str) -> paramiko.PKey:
     """The private key in a file: ed25519, ecdsa or rsa. Raises ConfigError, which never holds a secret."""
     try:
+        check_private(path, "the ssh key")
         try:
             return paramiko.PKey.from_path(path)
         except TypeError:  # cryptography's word for "it needs a passphrase"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from botd.errors import ConfigError
+from botd.file_modes import check_unwritable
 from botd.transport.ssh.account import in_home
 
 OWN_PLACES = ("~/.ssh", "/etc/ssh")
@@ -48,9 +49,11 @@ class Line:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The lines of one file that are neither empty nor comments. Raises ConfigError naming file and line."""
+    """The lines of one file that are neither empty nor comments. Raises ConfigError naming file and line, or a
+    file that others can write."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
+        check_unwritable(path, "the ssh_config")
     except OSError as error:
         raise ConfigError(f"cannot read the ssh_config {path}: {error.strerror}") from error
     for number, line in enumerate(text.split("\n"), 1):

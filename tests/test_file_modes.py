@@ -1,0 +1,123 @@
+"""Files that others can read or write are refused as ssh refuses them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from botd.config import load_config, read_secret
+from botd.errors import ConfigError
+from botd.file_modes import check_private, check_unwritable
+from botd.settings import Config, SshSettings
+from botd.transport.ssh.nodes import SshTransport
+from tests.transport.sshd import make_key
+
+NOBODY = 65534
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "file"
+    found.touch()
+    return found
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_a_secret_of_ones_own_is_for_oneself(path: Path, mode: int) -> None:
+    path.chmod(mode)
+    check_private(path, "the secret in")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o666])
+def test_a_secret_that_others_can_read_or_write_is_refused_by_name_and_with_the_next_step(
+    path: Path, mode: int
+) -> None:
+    path.chmod(mode)
+    with pytest.raises(ConfigError) as caught:
+        check_private(path, "the secret in")
+    assert str(caught.value) == (
+        f"the secret in {path} has mode {mode:04o}, so that others can read or write it: chmod 600 it, "
+        "or set BOTD_STRICT_MODES=no"
+    )
+
+
+@needs_root
+@pytest.mark.parametrize(("mode", "taken"), [(0o640, True), (0o440, True), (0o660, False), (0o644, False)])
+def test_a_secret_of_root_may_be_read_by_the_group_of_an_agent_that_is_not(
+    path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, taken: bool
+) -> None:
+    path.chmod(mode)
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    if taken:
+        check_private(path, "the secret in")
+    else:
+        with pytest.raises(ConfigError, match="others can read or write it"):
+            check_private(path, "the secret in")
+
+
+@needs_root
+@pytest.mark.parametrize("check", [check_private, check_unwritable])
+def test_a_file_of_another_user_is_refused(path: Path, check: type) -> None:
+    path.chmod(0o600)
+    os.chown(path, NOBODY, NOBODY)
+    with pytest.raises(ConfigError, match="belongs to the user nobody, and neither to root nor to the user who runs"):
+        check(path, "the configuration")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o640, 0o444])
+def test_a_configuration_may_be_read_by_all(path: Path, mode: int) -> None:
+    path.chmod(mode)
+    check_unwritable(path, "the configuration")
+
+
+@pytest.mark.parametrize("mode", [0o646, 0o602, 0o666])
+def test_a_configuration_that_others_can_write_is_refused(path: Path, mode: int) -> None:
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=f"mode {mode:04o}, so that others can write it: chmod go-w"):
+        check_unwritable(path, "the configuration")
+
+
+@needs_root
+@pytest.mark.parametrize(("gid", "taken"), [(0, True), (NOBODY, False), (54_321, False)])
+def test_only_a_group_with_nobody_but_the_owner_may_write_a_configuration(path: Path, gid: int, taken: bool) -> None:
+    path.chmod(0o664)
+    os.chown(path, 0, gid)
+    if taken:
+        check_unwritable(path, "the configuration")
+    else:
+        with pytest.raises(ConfigError, match="others can write it"):
+            check_unwritable(path, "the configuration")
+
+
+# ---- what is looked at ----
+
+
+def test_the_configuration_the_password_the_key_and_the_ssh_config_are_looked_at(tmp_path: Path) -> None:
+    config, password, key, ssh_config = (tmp_path / name for name in ("botd.toml", "bmc", "id", "ssh_config"))
+    make_key(key)
+    for path in (config, password, ssh_config):
+        path.touch()
+    for path in (config, password, key, ssh_config):
+        path.chmod(0o666)
+    with pytest.raises(ConfigError, match=r"the configuration .*botd.toml has mode 0666"):
+        load_config(str(config))
+    with pytest.raises(ConfigError, match=r"the secret in .*bmc has mode 0666"):
+        read_secret(Config(), str(password), "NONE")
+    with pytest.raises(ConfigError, match=r"the ssh key .*id has mode 0666"):
+        SshTransport(SshSettings(key_file=str(key)))
+    with pytest.raises(ConfigError, match=r"the ssh_config .*ssh_config has mode 0666"):
+        SshTransport(SshSettings(config=str(ssh_config)))
+
+
+def test_an_odd_site_may_say_that_modes_mean_nothing_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.chmod(0o666)
+    monkeypatch.setenv("BOTD_STRICT_MODES", "no")
+    check_private(path, "the secret in")
+    check_unwritable(path, "the configuration")
+    monkeypatch.setenv("BOTD_STRICT_MODES", "yes")
+    with pytest.raises(ConfigError):
+        check_private(path, "the secret in")
