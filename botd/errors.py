@@ -13,7 +13,10 @@
     │   └── UnknownSweep      404  unknown-sweep
     ├── MethodNotAllowed      405  method-not-allowed
     ├── NotAcceptable         406  not-acceptable     no format that the client accepts
+    ├── RequestTimeout        408  request-timeout    a request that did not come to its end in time
     ├── TooLarge              413  too-large          a body over the limit
+    ├── UriTooLong            414  uri-too-long       a request line over the limit
+    ├── HeadTooLarge          431  head-too-large     headers over a limit
     ├── TooMany               429  too-many           as many sweeps or streams as may wait
     ├── SlurmFailed           502  slurm-failed       a Slurm command is missing, failed or printed garbage
     │   └── SlurmTimeout      504  slurm-timeout      a Slurm command did not end in time
@@ -113,6 +116,36 @@ class TooLarge(BotdError):
 
     def __init__(self) -> None:
         super().__init__("the request body is over 2 MB; ask for groups or nodesets instead of single nodes")
+
+
+class RequestTimeout(BotdError):
+    """Raised when a request has begun and does not come to its end in time."""
+
+    status = 408
+    code = "request-timeout"
+
+    def __init__(self) -> None:
+        super().__init__("the request did not come to its end in time; send it at once")
+
+
+class UriTooLong(BotdError):
+    """Raised when a request line is over gunicorn's limit."""
+
+    status = 414
+    code = "uri-too-long"
+
+    def __init__(self) -> None:
+        super().__init__("the request line is over 4,094 bytes; send a long list in the body of POST /api/v1/status")
+
+
+class HeadTooLarge(BotdError):
+    """Raised when the headers of a request are over one of gunicorn's limits."""
+
+    status = 431
+    code = "head-too-large"
+
+    def __init__(self) -> None:
+        super().__init__("the headers are over 100 lines, 8 kB in one of them or 64 kB; send fewer of them")
 
 
 class TooMany(BotdError):

@@ -57,6 +57,11 @@ def error_document(status: int, code: str, message: str) -> ErrorDocument:
     return {"error": {"status": status, "code": code, "message": message}}
 
 
+def error_body(error: BotdError) -> bytes:
+    """The same as JSON. The message may repeat what was asked: half a surrogate, or an escape that fools a terminal."""
+    return encode(error_document(error.status, error.code, plain(str(error)))) + b"\n"
+
+
 def error_reply(error: Exception) -> Response:
     """The answer to an exception. What is not ours is logged and told to nobody."""
     headers: list[tuple[str, str]] = []
@@ -66,9 +71,7 @@ def error_reply(error: Exception) -> Response:
     if not isinstance(error, BotdError):
         log.error("request failed method=%s path=%s", request.method, request.path, exc_info=error)
         error = BotdError("botd failed; its log says how")
-    # The message may repeat what was asked: half a surrogate cannot be encoded, an escape fools a terminal.
-    document = error_document(error.status, error.code, plain(str(error)))
-    response = Response(encode(document) + b"\n", error.status, content_type=MIME["json"])
+    response = Response(error_body(error), error.status, content_type=MIME["json"])
     response.headers.extend(headers)
     return response
 
