@@ -144,8 +144,9 @@ def write_sweeps(config: Config, store: Store, world: World) -> Costs:
 
 
 def put_all(latest: LatestReadings, sweep: Iterable[tuple[str, dict[str, Reading]]]) -> None:
+    begun = latest.begin()
     for node, readings in sweep:
-        latest.put(node, readings)
+        latest.put(node, readings, begun)
 
 
 def let_pass(config: Config, store: Store, world: World, days: int) -> list[float]:

@@ -133,7 +133,7 @@ def write_one(config: Config, turn: int) -> None:
     store = Store(config)
     latest = LatestReadings(site_checks(config), store, utc_now)
     latest.load()
-    latest.put(node_name(0), {"ping": reading_of("ping", 0, turn)})
+    latest.put(node_name(0), {"ping": reading_of("ping", 0, turn)}, latest.begin())
     latest.flush()
     store.close()
 
@@ -182,8 +182,9 @@ def _agent(config_path: str, count: int, sweeping: Event, over: Event) -> None:
 
 
 def _write(latest: LatestReadings, checks: Iterable[str], numbers: Sequence[int], turn: int) -> None:
+    begun = latest.begin()
     for number in numbers:
-        latest.put(node_name(number), {check: reading_of(check, number, turn) for check in checks})
+        latest.put(node_name(number), {check: reading_of(check, number, turn) for check in checks}, begun)
     latest.flush()
 
 

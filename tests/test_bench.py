@@ -166,6 +166,12 @@ def test_answers_are_right_beside_stored_bytes_in_a_sweep_and_after_a_change(tmp
     assert figures["5 nodes, 304"].beside
 
 
+def test_a_follower_hears_of_every_node_that_is_finished(tmp_path: Path) -> None:
+    figures = bench("followers", tmp_path, "--nodes", "100")
+    assert answers_are_right(figures)
+    assert "an event of a sweep of 100 nodes, CPU" in figures
+
+
 def test_the_page_shows_the_right_rows_after_each_step(tmp_path: Path) -> None:
     need_program("chromium")
     figures = bench("page", tmp_path, "--nodes", "50", "--repeat", "1")

@@ -18,7 +18,7 @@ def wait_for_sweep(store: Store, sweep: int, wait_s: float, gone: Callable[[], b
 
     def over() -> bool:
         try:
-            return store.sweeps.stage(sweep)[0] in ENDED
+            return store.sweeps.stage(sweep).state in ENDED
         except UnknownSweep:  # the database is another one now
             return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from flask import Response, current_app
@@ -12,7 +13,6 @@ from botd.board.board import Board
 from botd.display.formats import MIME, records_body
 from botd.documents import SweepDocument, encode, sweep_document
 from botd.errors import TooMany
-from botd.model import ENDED
 from botd.resources.base import BotdResource
 from botd.store import Store
 from botd.web.here import board, config, store
@@ -87,17 +87,18 @@ _MIME = {"sse": "text/event-stream; charset=utf-8", "ndjson": "application/x-ndj
 def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) -> Iterator[bytes]:
     """The events until the sweep is over, or longer than any sweep may take."""
     until, told = time.monotonic() + limit_s, None
-    revision = here.pulse().revision
+    sweep, revision = here.sweeps.get(sweep_id), here.pulse().revision
     while time.monotonic() < until:
         stage = here.sweeps.stage(sweep_id)
-        now = here.pulse().revision
-        if stage != told or now != revision or stage[0] in ENDED:
-            sweep = here.sweeps.get(sweep_id)
+        if stage != told:
+            same = stage.state is sweep.state
+            sweep = replace(sweep, done=stage.done) if same else here.sweeps.get(sweep_id)
             view.look_again()  # who reads what this event tells of must not be answered from before it
-            finished = sorted(here.readings.nodes_since(revision) & view.names_of(sweep)) if now != revision else []
+            new = here.readings.nodes_since(revision) if stage.revision != revision else set()
             name: Literal["progress", "end"] = "end" if sweep.is_over else "progress"
+            finished = sorted(new & view.names_of(sweep))
             yield _event({**sweep_document(sweep), "event": name, "finished": finished}, form)
-            told, revision = (sweep.state, sweep.done), now
+            told, revision = stage, stage.revision
             if sweep.is_over:
                 return
         time.sleep(_POLL_S)

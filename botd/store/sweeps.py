@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ from botd import nodeset
 from botd.errors import TooMany, UnknownSweep
 from botd.model import ENDED, Sweep, SweepState
 from botd.store.database import Database, to_time
-from botd.store.schema import sweeps
+from botd.store.schema import pulse, sweeps
 from botd.text import one_line
 
 KEPT_SWEEPS = 500
@@ -32,6 +32,14 @@ class SweepFigures:
     by_state: Mapping[str, int]
     last: Sweep | None
     errors: int
+
+
+class Stage(NamedTuple):
+    """How far a sweep is: how many of its nodes are finished, and the revision of the readings at that moment."""
+
+    state: SweepState
+    done: int
+    revision: int
 
 
 class Sweeps:
@@ -122,13 +130,11 @@ class Sweeps:
             raise UnknownSweep(f"there is no sweep {str(sweep_id)[:20]}, or it is too long ago")
         return row
 
-    def stage(self, sweep_id: int) -> tuple[SweepState, int]:
-        """The state of a sweep and how many of its nodes are finished: what a follower looks at again and again.
-
-        Raises UnknownSweep.
-        """
-        row = self._row(sweep_id, sweeps.c.state, sweeps.c.done)
-        return _state(row.state), row.done
+    def stage(self, sweep_id: int) -> Stage:
+        """How far a sweep is: what a follower looks at again and again, so in one question. Raises UnknownSweep."""
+        revision = sa.select(pulse.c.revision).scalar_subquery()
+        row = self._row(sweep_id, sweeps.c.state, sweeps.c.done, revision.label("revision"))
+        return Stage(_state(row.state), row.done, row.revision)
 
     def running(self) -> list[Sweep]:
         """The sweeps that are under way, oldest first."""

@@ -93,7 +93,7 @@ def test_old_sweeps_are_forgotten(store: Store) -> None:
 def test_a_follower_sees_how_far_a_sweep_is_without_its_nodes(store: Store) -> None:
     sweep = store.sweeps.start(["n1", "n2", "n3"], ["ping"], NOW).id
     store.sweeps.progress(sweep, 2)
-    assert store.sweeps.stage(sweep) == (SweepState.RUNNING, 2)
+    assert store.sweeps.stage(sweep) == (SweepState.RUNNING, 2, store.pulse().revision)
     with pytest.raises(UnknownSweep, match="no sweep 999"):
         store.sweeps.stage(999)
 
