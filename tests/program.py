@@ -18,13 +18,16 @@ import psutil
 
 from botd.demo import DemoCluster
 
+PATIENCE_S = 60.0
+"""How long a test waits for what must come: long enough for a machine with much else to do."""
 
-def wait_until(true: Callable[[], Any], seconds: float = 20) -> Any:
+
+def wait_until(true: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
     """What `true` returns once it is true. Fails when it never is."""
     ends_at = time.monotonic() + seconds
     while not (result := true()):
         assert time.monotonic() < ends_at, "it never came true"
-        time.sleep(0.02)
+        time.sleep(0.01)
     return result
 
 
@@ -78,10 +81,16 @@ class Program:
         except OSError:
             return False
 
+    def web(self) -> list[psutil.Process]:
+        """gunicorn and its workers."""
+        agent = self.json("/healthz")["agent"]["pid"]
+        (gunicorn,) = (child for child in psutil.Process(self.process.pid).children() if child.pid != agent)
+        return [gunicorn, *gunicorn.children()]
+
     def stop(self) -> None:
         """Ends it as systemd does."""
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(PATIENCE_S)
 
 
 class DemoProgram(Program):

@@ -88,7 +88,7 @@ def test_a_drain_while_no_agent_ran_is_not_missed(tmp_path: Path) -> None:
         agent = lone.process()
         wait_until(lambda: (tmp_path / "botd.db").exists() and tried(lone, before))  # noqa: B023
         agent.terminate()
-        agent.wait(20)
+        agent.wait(60)
     assert ("slurm", "", "drain") in slurm_words(lone, "n9")
 
 

@@ -72,11 +72,11 @@ def test_many_that_ask_at_once_wait_for_the_one_that_makes_it(kept: Cache[str, s
 
     def make() -> str:
         made[0] += 1
-        go.wait(20)
+        go.wait(60)
         return "one"
 
     def ask() -> str:
-        asked.wait(20)
+        asked.wait(60)
         return kept.get("a", make)
 
     with ThreadPoolExecutor(8) as pool:

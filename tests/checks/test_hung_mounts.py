@@ -16,7 +16,7 @@ from botd.model import State
 from tests.checks import automounter
 from tests.checks.machine import df, findings, need_namespaces
 from tests.conftest import leave_out, need_program
-from tests.transport.sshd import wait_until
+from tests.program import wait_until
 
 
 class Cave:

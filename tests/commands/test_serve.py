@@ -33,8 +33,6 @@ checks = ["jobs"]
 [groups]
 directories = []
 """
-GONE_S = 30
-"""Patience for a busy machine; on a quiet one all is gone within 2 s."""
 
 
 class Served(Program):
@@ -70,8 +68,7 @@ class Served(Program):
             supervisor = psutil.Process(self.process.pid)
             return [supervisor, *supervisor.children(recursive=True)]
 
-        wait_until(lambda: len(found()) == 7 and self.is_well(), 60)
-        return found()
+        return wait_until(lambda: self.is_well() and len(all_of_them := found()) == 7 and all_of_them)
 
 
 class InTerminal(Served):
@@ -118,7 +115,7 @@ def test_whatever_ends_it_all_that_it_started_ends_too(tmp_path: Path, make: typ
         family = program.family()
         with endless_request(program.port):
             end(program)
-            wait_until(lambda: all(map(is_gone, family)), GONE_S)
+            wait_until(lambda: all(map(is_gone, family)))
     if make is Served:
         assert not re.search("memory|SIGKILL|killing|Traceback|alembic", program.log())
 
@@ -139,7 +136,7 @@ def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
         gunicorn = next(one for one in family if "gunicorn" in one.cmdline() and one.ppid() == program.process.pid)
         for process in (agent, gunicorn):
             process.kill()
-        wait_until(lambda: program.is_well() and program.json("/healthz")["agent"]["pid"] != agent.pid, 60)
+        wait_until(lambda: program.is_well() and program.json("/healthz")["agent"]["pid"] != agent.pid)
         assert gunicorn.pid not in [process.pid for process in program.family()]
 
 

@@ -181,5 +181,5 @@ def test_a_request_without_end_holds_up_no_end(tmp_path: Path, number: signal.Si
         assert len(family) == 2
         gunicorn.wait_for("/hung taken")
         gunicorn.process.send_signal(number)
-        wait_until(lambda: all(map(is_gone, family)), 30)
+        wait_until(lambda: all(map(is_gone, family)))
     assert "memory" not in gunicorn.log.read_text()

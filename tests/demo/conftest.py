@@ -104,14 +104,6 @@ def is_idle(node: Node, site: DemoSite) -> bool:
     return sound and site.slurm_state(node.name).startswith("idle")
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    """Returns when the condition holds; fails the test when it does not come to."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come to hold"
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="session")
 def demo() -> Iterator[DemoSite]:
     with DemoCluster(NODES, seed=SEED, boot_s=BOOT_S, slurmd_timeout_s=0.5) as cluster:

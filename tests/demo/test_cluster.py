@@ -19,7 +19,8 @@ from botd.demo import DemoCluster, run_demo
 from botd.errors import BotdError
 from botd.inventory.groups import read_groups
 from botd.transport.addresses import read_hosts
-from tests.demo.conftest import DemoSite, wait_for
+from tests.demo.conftest import DemoSite
+from tests.program import wait_until
 
 STARTED_ALONE = """
 import sys, time
@@ -120,8 +121,8 @@ def test_the_cluster_ends_with_the_process_that_started_it(number: signal.Signal
         pid, directory = parent.stdout.readline().split()
         assert runs(int(pid))
         parent.send_signal(number)
-        wait_for(lambda: not runs(int(pid)))
-        wait_for(lambda: not Path(directory).exists())
+        wait_until(lambda: not runs(int(pid)))
+        wait_until(lambda: not Path(directory).exists())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -130,8 +131,8 @@ def test_a_signal_ends_the_cluster_and_removes_its_files(number: signal.Signals)
         pid, directory = cluster.pid, cluster.directory
         assert pid
         os.kill(pid, number)
-        wait_for(lambda: not directory.exists())
-        wait_for(lambda: not runs(pid))
+        wait_until(lambda: not directory.exists())
+        wait_until(lambda: not runs(pid))
 
 
 def test_ctrl_c_ends_the_demo_with_the_status_of_the_server() -> None:

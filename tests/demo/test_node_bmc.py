@@ -9,7 +9,8 @@ import pytest
 from pyghmi.exceptions import IpmiException
 
 from tests.conftest import need_program
-from tests.demo.conftest import DemoSite, wait_for
+from tests.demo.conftest import DemoSite
+from tests.program import wait_until
 
 AUTH_CAPABILITIES = bytes.fromhex("0600ff07 00 00000000 00000000 09 2018c8 8100 38 8e04 b5")
 AUTH_CAPABILITIES_1_5 = bytes.fromhex("0600ff07 00 00000000 00000000 09 2018c8 8100 38 0e04 35")
@@ -96,12 +97,12 @@ def test_a_user_may_look_at_the_power_and_not_switch_it(demo: DemoSite) -> None:
 def test_power_off_really_stops_the_node_and_power_on_brings_it_back(demo: DemoSite) -> None:
     name = demo.take_sound().name
     demo.set_power(name, "off")
-    wait_for(lambda: not demo.pings(name))
+    wait_until(lambda: not demo.pings(name))
     assert demo.power(name) == "off"
-    wait_for(lambda: demo.slurm_state(name) == "down*|Not responding")
+    wait_until(lambda: demo.slurm_state(name) == "down*|Not responding")
     demo.set_power(name, "on")
     assert demo.power(name) == "on"
-    wait_for(lambda: demo.pings(name))
+    wait_until(lambda: demo.pings(name))
     assert demo.slurm_state(name) == "down|Node unexpectedly rebooted"
     assert demo.run("scontrol", "update", f"nodename={name}", "state=resume").returncode == 0
     assert demo.slurm_state(name) == "idle|none"
@@ -110,8 +111,8 @@ def test_power_off_really_stops_the_node_and_power_on_brings_it_back(demo: DemoS
 def test_ipmitool_power_cycles_a_node(demo: DemoSite) -> None:
     node = demo.take_sound()
     ipmitool(demo, node.bmc_address, "-C", "3", "power", "cycle")
-    wait_for(lambda: not demo.pings(node.name))
-    wait_for(lambda: demo.pings(node.name))
+    wait_until(lambda: not demo.pings(node.name))
+    wait_until(lambda: demo.pings(node.name))
     assert "Node unexpectedly rebooted" in demo.slurm_state(node.name)
 
 

@@ -14,7 +14,8 @@ from botd.answers import Output, Source
 from botd.checks import command_for, site_checks
 from botd.demo.machine import Mount, Sshd
 from botd.transport.ssh.script import COMMAND, Fragment, FrameReader, build_script
-from tests.demo.conftest import DemoSite, wait_for
+from tests.demo.conftest import DemoSite
+from tests.program import wait_until
 
 
 def run_checks(
@@ -167,12 +168,12 @@ def test_power_off_silences_a_kept_connection_and_the_boot_resets_it(demo: DemoS
     name = demo.take_sound().name
     with demo.login(name) as transport:
         demo.set_power(name, "off")
-        wait_for(lambda: not demo.pings(name))
+        wait_until(lambda: not demo.pings(name))
         with pytest.raises(paramiko.SSHException, match="Timeout"):
             run_checks(demo, transport, name, timeout_s=1)
         assert transport.is_active()
         demo.set_power(name, "on")
-        wait_for(lambda: demo.pings(name))
-        wait_for(lambda: not transport.is_active())
+        wait_until(lambda: demo.pings(name))
+        wait_until(lambda: not transport.is_active())
     with demo.login(name) as transport:
         assert float(run_checks(demo, transport, name)["uptime"].text.split()[0]) < 60

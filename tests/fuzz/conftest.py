@@ -31,7 +31,7 @@ SHORT = {
 """Settings by section: no request has to wait for more than seconds, and all meet in one process."""
 
 
-ANSWERS_WITHIN_S = 15.0
+ANSWERS_WITHIN_S = 30.0
 """How long any request may take: a sweep and the one before it, on a busy machine."""
 
 GROWS_AT_MOST_MB = 256
@@ -65,10 +65,10 @@ def program() -> Iterator[DemoProgram]:
 
 
 class Footprint:
-    """The memory of the program's processes as it was when this was made."""
+    """The memory of agent, gunicorn and its workers as it was when this was made. What the agent starts passes."""
 
     def __init__(self, program: DemoProgram) -> None:
-        self._process = psutil.Process(program.process.pid)
+        self._program = program
         self._before = self._resident()
 
     def grown_mb(self) -> float:
@@ -78,4 +78,5 @@ class Footprint:
         return max(now[pid] - self._before[pid] for pid in now) / 2**20
 
     def _resident(self) -> dict[int, int]:
-        return {child.pid: child.memory_info().rss for child in self._process.children(recursive=True)}
+        agent = psutil.Process(self._program.json("/healthz")["agent"]["pid"])
+        return {process.pid: process.memory_info().rss for process in (agent, *self._program.web())}

@@ -27,8 +27,9 @@ def listed(program: LabProgram) -> dict[str, Any]:
 
 
 def is_asking(tool: str, away: tuple[str, ...]) -> bool:
-    """Whether one of these tools runs, and where slurmctld hangs is connected to it."""
-    pids = {process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == tool}
+    """Whether this process runs one of these tools, and where slurmctld hangs is connected to it."""
+    mine = psutil.process_iter(["name", "ppid"])
+    pids = {process.pid for process in mine if (process.info["name"], process.info["ppid"]) == (tool, os.getpid())}
     if "hang_slurmctld" not in away:
         return bool(pids)
     connections = psutil.net_connections("tcp")

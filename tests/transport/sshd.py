@@ -10,14 +10,14 @@ import getpass
 import os
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
 from tests.conftest import need_program
+from tests.program import PATIENCE_S, wait_until
 
 # sshd takes the first value that it finds, so the options of a test come first.
 _CONFIG = """\
@@ -52,14 +52,6 @@ def free_port(*addresses: str) -> int:
             port = int(server.getsockname()[1])
         if all(_is_free(address, port) for address in addresses[1:]):
             return port
-
-
-def wait_until(claim: Callable[[], object], timeout_s: float = 10.0) -> None:
-    """Returns once the claim is true. Fails the test when it does not come true in time."""
-    end_s = time.monotonic() + timeout_s
-    while not claim():
-        assert time.monotonic() < end_s, "what the test waits for did not happen"
-        time.sleep(0.01)
 
 
 class Sshd:
@@ -110,7 +102,8 @@ class Sshd:
     def drop_sessions(self) -> None:
         """Kills the processes that serve a connection; sshd goes on listening."""
         for session in self.sessions():
-            session.kill()
+            with suppress(psutil.NoSuchProcess):
+                session.kill()
         wait_until(lambda: not self.sessions())
 
     def stop(self) -> None:
@@ -122,12 +115,12 @@ class Sshd:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
 
     def stop_listening(self) -> None:
         """Ends the sshd that listens; connections that are open stay."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
 
     def known_hosts_lines(self) -> str:
         """The lines that make all its keys known at all its addresses."""

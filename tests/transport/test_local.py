@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from botd.transport.local import (
     LocalCommandError,
     run_command,
 )
+from tests.program import wait_until
 
 
 def shell(script: str) -> list[str]:
@@ -33,10 +33,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int) -> None:
-    end = time.monotonic() + 10
-    while is_running(pid):
-        assert time.monotonic() < end, f"process {pid} is still there"
-        time.sleep(0.01)
+    wait_until(lambda: not is_running(pid))
 
 
 def test_it_returns_both_outputs_and_the_status() -> None:

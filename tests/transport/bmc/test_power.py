@@ -23,8 +23,8 @@ from botd.transport.bmc.power import NO_USER, STOPPED, BmcTransport
 from botd.transport.bmc.presence import find_present, read_answer, request_packet
 from botd.transport.bmc.session import REFUSED, PowerQuery
 from tests.conftest import need_program
+from tests.program import wait_until
 from tests.transport.bmc.bmc_sim import ADMIN, USER, BmcSim, answering, bmc_sims, only_presence, relay
-from tests.transport.sshd import wait_until
 
 PORT = 12_000 + os.getpid() % 10_000 * 2
 """Of this test run alone, and below the ports that the system gives out, so that two runs do not meet."""
@@ -131,7 +131,7 @@ def test_it_logs_out(transport: Transports, sims: list[BmcSim]) -> None:
 
     with answering(STUB, PORT, relay(sims[0], change=watch)):
         assert power_of(transport(), STUB) == PowerAnswer(PowerState.ON)
-        assert logged_out.wait(10)
+        assert logged_out.wait(60)
 
 
 @pytest.mark.parametrize("privilege", [2, 3, 4])
@@ -308,10 +308,10 @@ def test_it_logs_out_of_a_session_that_it_gives_up(transport: Transports, sims: 
     with answering(STUB, PORT, watch):
         thread = threading.Thread(target=power_of, args=(bmcs, STUB))
         thread.start()
-        assert asked.wait(10)
+        assert asked.wait(60)
         bmcs.close()
-        assert logged_out.wait(10)
-        thread.join(10)
+        assert logged_out.wait(60)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("payload_type", [0x10, 0x12, 0x14])
@@ -523,7 +523,7 @@ def test_answers_that_come_all_at_once_and_are_read_late_are_not_lost() -> None:
         all_sent.set()
 
     def take(node: str, answer: PresenceAnswer, took_s: float) -> None:
-        assert all_sent.wait(10)
+        assert all_sent.wait(60)
         assert answer == PresenceAnswer(True)
         found[node] = took_s
 
@@ -583,11 +583,11 @@ def test_a_small_round_does_not_wait_behind_a_large_one(transport: Transports, s
             stack.enter_context(answering(address, PORT, only_presence(sims[0])))
         thread = threading.Thread(target=run_large)
         thread.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         assert power_of(bmcs, sims[1].address) == PowerAnswer(PowerState.ON)
         assert not ended.is_set()
         bmcs.close()
-        thread.join(10)
+        thread.join(60)
     assert ended.is_set()
 
 
@@ -636,10 +636,10 @@ def test_close_answers_what_is_still_open(transport: Transports, sims: list[BmcS
     with answering(STUB, PORT, only_presence(sims[0])), answering(DEAD, PORT, only_presence(sims[0])):
         thread = threading.Thread(target=bmcs.run, args=({"n0": STUB, "n1": DEAD}, deliver), kwargs={"power": True})
         thread.start()
-        assert present.acquire(timeout=10)
-        assert present.acquire(timeout=10)
+        assert present.acquire(timeout=60)
+        assert present.acquire(timeout=60)
         bmcs.close()
-        thread.join(10)
+        thread.join(60)
     assert powers == [PowerAnswer(PowerState.UNKNOWN, STOPPED)] * 2
 
 

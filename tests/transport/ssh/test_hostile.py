@@ -15,9 +15,10 @@ import pytest
 from botd.answers import LoginAnswer, Output, SshState
 from botd.transport.ssh.script import Fragment
 from tests.fuzz.strategies import at_most_mb
+from tests.program import wait_until
 from tests.transport.ssh.conftest import Make, run
 from tests.transport.ssh.hostile import Behave, HostileNode, hostile_node
-from tests.transport.sshd import Sshd, make_key, wait_until
+from tests.transport.sshd import Sshd, make_key
 
 FLOOD = bytes(30_000)
 NO_WINDOW = 2**40
