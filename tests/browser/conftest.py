@@ -13,12 +13,11 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from botd.demo import DemoCluster
 from tests.browser.tab import DESKTOP, FLAGS, Served, Tab, served
 from tests.conftest import Site, need_program
-from tests.program import DemoProgram, free_port, wait_until
+from tests.program import PATIENCE_S, DemoProgram, free_port, wait_until
 
 NODES = 40
 
-PATIENCE_MS = 20_000
-"""How long a test waits for what must come: the page looks for news every five seconds."""
+PATIENCE_MS = 1000 * PATIENCE_S
 
 OpenTab = Callable[..., Tab]
 
