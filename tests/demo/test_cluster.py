@@ -32,12 +32,14 @@ time.sleep(60)
 """
 
 INTERRUPTED = """
-import signal, sys
+import signal, sys, time
 from botd.demo import run_demo
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background does not have
 def serve(path):
     try:
         print("config", path, flush=True)
-        signal.pause()
+        while True:
+            time.sleep(0.1)
     except KeyboardInterrupt:
         return 7
 sys.exit(run_demo(8, "127.0.0.1:5999", serve))
