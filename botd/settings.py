@@ -86,7 +86,9 @@ class SweepSettings:
     interval: float = _setting(300.0, "How often the agent sweeps; 0 sweeps only on request.", unit="s")
     groups: tuple[str, ...] = _setting(("sinfo",), "What the regular sweep covers.")
     checks: tuple[str, ...] = _setting(("all",), "The checks of the regular sweep.")
-    node_deadline: float = _setting(20.0, "How long one node may take, from its first packet.", unit="s")
+    node_deadline: float = _setting(
+        20.0, "How long one node may take, from its first packet; what it waits for botd is not counted.", unit="s"
+    )
     deadline: float = _setting(240.0, "How long a whole sweep may take.", unit="s")
     parallel: int = _setting(4, "Sweeps at once: the regular one and those asked for.")
     queue: int = _setting(32, "Sweeps that may wait; one more is answered with 429.")

@@ -25,6 +25,9 @@ from botd.transport.ssh.script import COMMAND
 
 BACKLOG = 128
 
+GRACE_S = 120.0
+"""How long a client may take to log in: sshd's LoginGraceTime."""
+
 IDLE_WAKE_S = 30.0
 """How often an idle connection's thread wakes; paramiko's own 0.1 s costs a fifth of a core for 1,000 of them."""
 
@@ -193,6 +196,10 @@ class NodeTransport(paramiko.Transport):
     """
 
     begin: Callable[[], None] | None = None
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
+        self.banner_timeout = self.handshake_timeout = self.auth_timeout = GRACE_S
 
     def _send_user_message(self, data: paramiko.Message) -> None:
         super()._send_user_message(data)  # type: ignore[misc]

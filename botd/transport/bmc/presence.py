@@ -122,9 +122,10 @@ class _Search:
         self._due = [(now, 0, peer) for peer in self._silent]
         heapq.heapify(self._due)
         while self._silent:
-            self._ask_some()
-            wait_s = self._due[0][0] - time.monotonic() if self._due else 0.0
+            now = time.monotonic()
+            wait_s = self._due[0][0] - now if self._due else 0.0
             self._read(max(BURST_PAUSE_S, wait_s))
+            self._ask_some(now)
 
     def _add(self, node: str, address: str | None) -> None:
         if not address:
@@ -137,9 +138,11 @@ class _Search:
             return
         self._silent.setdefault(peer, _Bmc(family)).nodes.append(node)
 
-    def _ask_some(self) -> None:
-        """Sends at most one burst of the requests that are due, and gives up the BMCs whose time is over."""
-        now = time.monotonic()
+    def _ask_some(self, now: float) -> None:
+        """Sends at most one burst of the requests that are due, and gives up the BMCs whose time is over.
+
+        `now` was before the last reading, however long this thread has been kept from running since.
+        """
         sent = 0
         while self._due and self._due[0][0] <= now and sent < BURST:
             _, attempt, peer = heapq.heappop(self._due)
@@ -151,7 +154,7 @@ class _Search:
                 continue
             self._ask(peer, bmc, attempt)
             sent += 1
-            heapq.heappush(self._due, (now + self._timeout_s / ATTEMPTS, attempt + 1, peer))
+            heapq.heappush(self._due, (time.monotonic() + self._timeout_s / ATTEMPTS, attempt + 1, peer))
 
     def _ask(self, peer: SocketAddress, bmc: _Bmc, attempt: int) -> None:
         if bmc.asked_s is None:

@@ -110,7 +110,8 @@ class SshTransport:
 
         `targets` are nodes and their addresses, None where the name has none. Of each node one LOGIN is
         delivered; when that is `up`, also one COMMAND for each of its fragments, where an Output without a
-        status says why. A node is answered for within `node_deadline_s` seconds of its first packet.
+        status says why. A node is answered for within `node_deadline_s` seconds of its first packet, in which what it
+        waited for botd does not count.
         Connections that were kept are used, once a probe has shown that sshd still takes new ones; `fresh`
         closes them and proves the login again. May be called from several threads at once.
         """

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 
 from botd.answers import LoginAnswer, Output, SshState
 from botd.text import one_line
+from botd.transport.late import OwnDelay
 from botd.transport.ssh.answers import connect_answer
 from botd.transport.ssh.places import Places, spare_files
 from botd.transport.ssh.visit import Over, Visit
@@ -52,6 +53,7 @@ class LoginRound:
         self._deadline_s = deadline_s
         # Half of what is left: other runs, and the connections that are kept, need files as well.
         self._max_open = min(MAX_OPEN, max(1, spare_files() // 2))
+        self._delay = OwnDelay(2 * TICK_S)
         self._live: dict[str, Visit] = {}
         self._visits: Iterator[Visit] = iter(())
         self._ready: deque[Visit] = deque()
@@ -172,7 +174,7 @@ class LoginRound:
         self._await_place(visit)
 
     def _await_place(self, visit: Visit) -> None:
-        visit.step(SshState.HUNG, "botd had no place for the login", self._deadline_s)
+        visit.pause()
         self._ready.append(visit)
 
     def _start_threads(self) -> None:
@@ -182,7 +184,7 @@ class LoginRound:
             elif self._ready[0].has_place or self._places.take():
                 visit = self._ready.popleft()
                 visit.has_place = True
-                visit.heard()
+                visit.resume()
                 threading.Thread(target=self._visit, args=(visit,), name=f"ssh {visit.node}", daemon=True).start()
             else:
                 return
@@ -202,8 +204,9 @@ class LoginRound:
         self._wake()
 
     def _check_clock(self, now_s: float) -> None:
+        late_s = self._delay.since_last(now_s)
         for visit in list(self._live.values()):
-            visit.check_time(now_s)
+            visit.check_time(now_s, late_s)
             if visit.done:
                 self._drop(visit)
             elif visit.has_place and now_s - visit.heard_s > self._patience_s(visit):

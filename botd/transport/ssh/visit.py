@@ -6,6 +6,7 @@ wait without limits of their own and are woken by what they wait for being close
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -67,6 +68,21 @@ class Visit:
             self._late = LoginAnswer(state, late)
             self._late_s = min(self._step_s + limit_s, self._deadline_s)
 
+    def pause(self) -> None:
+        """Stops the clock until `resume`: it is botd that the node waits for. Raises Over when the visit has ended."""
+        with self._lock:
+            if self.done:
+                raise Over
+            self.heard()
+            self._late_s = math.inf
+
+    def resume(self) -> None:
+        """Gives the node back what it has waited for botd, and takes none of that for its silence."""
+        with self._lock:
+            now_s = time.monotonic()
+            self._deadline_s += now_s - self.heard_s
+            self.heard_s = now_s
+
     def heard(self) -> None:
         """Notes a sign of life."""
         now_s = time.monotonic()
@@ -127,12 +143,19 @@ class Visit:
                 self._login(login or self._late)
             self.done = True
 
-    def check_time(self, now_s: float) -> None:
-        """Ends the visit when its step, or all of it, takes too long; its thread is woken."""
+    def check_time(self, now_s: float, own_delay_s: float = 0.0) -> None:
+        """Ends the visit when its step, or all of it, takes too long; its thread is woken.
+
+        `own_delay_s` of the time since the last look this process could not run: the node gets them back.
+        """
         with self._lock:
+            if self._late_s == math.inf:
+                return
+            self._late_s += min(own_delay_s, max(0.0, now_s - self._step_s))
+            self._deadline_s += min(own_delay_s, max(0.0, now_s - self._started_s))
             if self.done or now_s < self._late_s:
                 return
-            limit = f"within {self._late_s - self._step_s:.1f}".removesuffix(".0") + " s"
+            limit = f"within {max(0.0, self._late_s - self._step_s):.1f}".removesuffix(".0") + " s"
             login = LoginAnswer(self._late.state, f"{self._late.detail} {limit}")
             self.finish(login, Output(timed_out=True, detail=f"did not end {limit}"))
             closer = self._closer
