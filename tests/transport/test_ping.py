@@ -273,7 +273,7 @@ def test_a_round_with_a_pause_is_not_repeated(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["yes '127.0.0.2 : 0.1'", "yes ' 0.1' | tr -d '\\n'"])
 def test_an_fping_that_does_not_stop_printing_is_ended(tmp_path: Path, what: str) -> None:
     answers = ping({"n0": "127.0.0.2"}, timeout_s=60, command=tool(tmp_path, f"{what} >&2"))
-    assert "printed more than 65696 bytes" in answers["n0"].error
+    assert "printed more than 65,696 bytes" in answers["n0"].error
 
 
 # ---- without fping ----
