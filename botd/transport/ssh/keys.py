@@ -56,14 +56,19 @@ def _agent_offers() -> Iterator[tuple[str, paramiko.PKey]]:
 def read_key(path: Path, passphrase: str) -> paramiko.PKey:
     """The private key in a file: ed25519, ecdsa or rsa. Raises ConfigError, which never holds a secret."""
     try:
+        key = _open_key(path, passphrase)
         check_private(path, "the ssh key")
-        try:
-            return paramiko.PKey.from_path(path)
-        except TypeError:  # cryptography's word for "it needs a passphrase"
-            if not passphrase:
-                raise ConfigError(f"the ssh key {path} has a passphrase; set BOTD_SSH_PASSPHRASE") from None
-            return paramiko.PKey.from_path(path, passphrase.encode())  # type: ignore[arg-type]
     except OSError as error:
         raise ConfigError(f"cannot read the ssh key {path}: {error.strerror}") from None
     except (ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType):
         raise ConfigError(f"cannot read the ssh key {path}: it is no private key, or the passphrase is wrong") from None
+    return key
+
+
+def _open_key(path: Path, passphrase: str) -> paramiko.PKey:
+    try:
+        return paramiko.PKey.from_path(path)
+    except TypeError:  # cryptography's word for "it needs a passphrase"
+        if not passphrase:
+            raise ConfigError(f"the ssh key {path} has a passphrase; set BOTD_SSH_PASSPHRASE") from None
+        return paramiko.PKey.from_path(path, passphrase.encode())  # type: ignore[arg-type]
