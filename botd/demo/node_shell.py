@@ -67,7 +67,7 @@ class NodeShell:
         commands = {
             command_for(check, name, guarded=guarded): check for check in self._checks for guarded in (True, False)
         }
-        frames, hangs = [], False
+        frames, hangs = [f"\x1e{nonce} \x1f{nonce}\n".encode()], False
         for probe, command in probes:
             said = self._say(node, commands.get(command), command)
             hangs |= said is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 
 import paramiko
 from paramiko.buffered_pipe import BufferedPipe
@@ -26,8 +26,11 @@ SAID = 1000
 """Bytes kept of what the login shell says on standard error."""
 
 
-def run_fragments(visit: Visit, session: Session, timeout_s: float) -> bool:
-    """Runs the fragments of a visit in one command. Whether each has delivered its output. Raises Over."""
+def run_fragments(visit: Visit, session: Session, timeout_s: float, stuck: Callable[[Frames], None]) -> bool:
+    """Runs the fragments of a visit in one command. Whether each has delivered its output. Raises Over.
+
+    Where the time is up before the login shell has begun, `stuck` takes over the connection, which then stays open.
+    """
     visit.step(SshState.HUNG, "the command did not end", timeout_s)
     nonce = secrets.token_hex(8)
     frames = Frames(visit, nonce)
@@ -38,13 +41,14 @@ def run_fragments(visit: Visit, session: Session, timeout_s: float) -> bool:
         channel.exec_command(script.COMMAND)
         channel.sendall(script.build_script(nonce, visit.fragments))
         channel.shutdown_write()
+        visit.hold(lambda: frames.end(session), lambda: frames.give_up(stuck))
         frames.over.wait()
-        missing = None if frames.complete else _missing(frames, session, channel)
+        missing = None if frames.complete or frames.stuck else _missing(frames, session, channel)
     except LOST:
         missing = Output(detail=_lost(session) if session.lost() else "sshd did not run the command")
     if missing:
         visit.finish(missing=missing)
-    return missing is None
+    return frames.complete
 
 
 def room_for(fragments: Sized) -> int:
@@ -73,19 +77,45 @@ class Frames(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs on
         self.said = b""
         self.errors = Errors(self)
         self.error: Exception | None = None
+        self._given_up = False
         self._visit = visit
         self._reader = script.FrameReader(nonce)
         self._room = room_for(visit.fragments)
 
     def feed(self, data: bytes) -> None:
-        """Takes what the node printed; called by the thread of the connection, which must not die of it."""
-        if self.over.is_set():
+        """Takes what the node printed; called by the thread of the connection, which must not die of it.
+
+        Also after `give_up`: a shell that hung may begin.
+        """
+        if self.over.is_set() and not self.stuck:
             return
         try:
             self._read(data)
         except Exception as error:  # noqa: BLE001  # raised again in the visit's thread
             self.error = error
             self.over.set()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the login shell has begun with the script."""
+        return self._reader.begun
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the time was up before the login shell began."""
+        return self._given_up and not self.begun
+
+    def give_up(self, stuck: Callable[[Frames], None]) -> None:
+        """The time is up: hands over what has not begun, nor ended."""
+        self._given_up = not (self.begun or self.over.is_set())
+        if self.stuck:
+            stuck(self)
+
+    def end(self, session: Session) -> None:
+        """Ends the waiting when the time is up, and the connection unless the shell is stuck on it."""
+        if not self.stuck:
+            session.close()
+        self.over.set()
 
     def close(self) -> None:
         """Nothing more comes; called by the thread of the connection, and by who closes it."""
@@ -106,6 +136,8 @@ class Frames(BufferedPipe):  # type: ignore[type-arg]  # generic in the stubs on
         self.said = self.said or data
         for name, output in self._reader.feed(data):
             self.complete = self._visit.output(name, output)
+        if self.begun:
+            self._visit.begun()
         self.babbling = self._reader.babbling or self._room < 0
         if self.complete or self.babbling:
             self.over.set()

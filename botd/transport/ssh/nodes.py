@@ -26,6 +26,7 @@ from botd.text import one_line
 from botd.transport.delivering import answered_for
 from botd.transport.ssh.answers import LoginFailed
 from botd.transport.ssh.command import run_fragments, window_for
+from botd.transport.ssh.hung import Hung
 from botd.transport.ssh.jumps import Jumps
 from botd.transport.ssh.keys import Keys
 from botd.transport.ssh.known_hosts import Shelf
@@ -94,8 +95,10 @@ class SshTransport:
         self._logins = Logins(settings, self._shelf, Keys(settings, path(settings.key_file), passphrase))
         self._places = Places(settings.parallel)
         self._kept = Kept(min(settings.keep, spare_files() // 2), settings.keep_for)
-        # Runs before paramiko's own hook at exit, which waits for threads that do not know that they should end.
+        self._hung = Hung(min(settings.keep, spare_files() // 4))
+        # Run before paramiko's own hook at exit, which waits for threads that do not know that they should end.
         weakref.finalize(self, self._kept.close)
+        weakref.finalize(self, self._hung.close)
 
     def run(
         self,
@@ -119,7 +122,8 @@ class SshTransport:
         self._kept.purge()
         settings = self._settings
         jumps = Jumps(self._logins, lambda name: self._resolve([name])[name], settings.connect_timeout)
-        run = _Run(settings, self._routes, self._logins, self._kept, jumps, self._resolve, answered_for(deliver), fresh)
+        kept, hung, deliver = self._kept, self._hung, answered_for(deliver)
+        run = _Run(settings, self._routes, self._logins, kept, hung, jumps, self._resolve, deliver, fresh)
         try:
             LoginRound(self._places, run.work, timeout_s=settings.connect_timeout, deadline_s=node_deadline_s).run(
                 run.visits(targets, fragments)
@@ -130,6 +134,7 @@ class SshTransport:
     def close(self) -> None:
         """Closes the connections that were kept."""
         self._kept.close()
+        self._hung.close()
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ class _Run:
     routes: Routes
     logins: Logins
     kept: Kept
+    hung: Hung
     jumps: Jumps
     resolve: Resolve
     deliver: Deliver
@@ -181,9 +187,21 @@ class _Run:
             raise
         complete = False
         try:
-            complete = not visit.fragments or run_fragments(visit, session, self.settings.command_timeout)
+            complete = self._ask(visit, session)
         finally:
-            self._put_away(visit, session, keep=complete)
+            if not self.hung.holds(visit.node, session):
+                self._put_away(visit, session, keep=complete)
+            visit.finish()
+
+    def _ask(self, visit: Visit, session: Session) -> bool:
+        """Runs the visit's fragments, where no shell hangs. Whether the connection has nothing left to do."""
+        if not visit.fragments:
+            return True
+        if answer := self.hung.answer(visit.node):
+            visit.finish(missing=answer)
+            return True
+        stuck = partial(self.hung.note, visit.node, session, direct=visit.direct)
+        return run_fragments(visit, session, self.settings.command_timeout, stuck)
 
     def _pass_on(self, delivery: Delivery) -> None:
         if isinstance(delivery.answer, LoginAnswer) and delivery.answer.state is not SshState.UP:
@@ -226,7 +244,6 @@ class _Run:
                 session.close()
         except LOST:  # after its last answer, which counts
             session.close()
-        visit.finish()
 
 
 def _made(node: str, make: Callable[[], T]) -> T | LoginAnswer:

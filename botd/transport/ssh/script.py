@@ -10,7 +10,8 @@ file server, in D state) keeps its subshell waiting and sends no frame: nobody w
 
     \\x1e<nonce> <name>\\n<output>\\n<exit status>\\x1f<nonce>\\n
 
-The nonce is new for each script, so nothing that a command prints can be taken for a frame.
+A frame without name and output comes first: it says that the login shell has come so far. The nonce is new for each
+script, so nothing that a command prints can be taken for a frame.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Fragment:
 _HEAD = """\
 LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL PATH
+printf '\\036%s \\037%s\\n' {nonce} {nonce}
 probe() {{
   ( if [ "$2" = 0 ]; then out=$(eval "$3" </dev/null 2>&1; printf '\\n%s' "$?")
     else out=$({{ timeout -k 1 "$2" /bin/sh -c "$3" </dev/null 2>&1; printf '\\n%s' "$?"; }} | head -c {size}); fi
@@ -67,13 +69,16 @@ def build_script(nonce: str, fragments: Iterable[Fragment]) -> bytes:
 
 
 class FrameReader:
-    """Turns the bytes of one command, in pieces of any size, into the outputs of its fragments."""
+    """Turns the bytes of one command, in pieces of any size, into the outputs of its fragments. `begun` is whether any
+    came from the script, and not only from the login shell.
+    """
 
     def __init__(self, nonce: str) -> None:
         self._start = f"\x1e{nonce} ".encode()
         self._end = f"\x1f{nonce}\n".encode()
         self._rest = b""
         self._noise = 0
+        self.begun = False
 
     @property
     def babbling(self) -> bool:
@@ -84,6 +89,7 @@ class FrameReader:
         """The (name, output) of each frame that these bytes complete."""
         self._rest += data
         while (end := self._rest.find(self._end)) >= 0:
+            self.begun = True
             before, _, frame = self._rest[:end].rpartition(self._start)
             self._noise += len(before)
             self._rest = self._rest[end + len(self._end) :]

@@ -47,8 +47,10 @@ class Visit:
         self._missing = {part.name for part in self.fragments}
         self._up = False
         self._in_time = True
+        self._begun = False
         self._late = LoginAnswer(SshState.TIMEOUT)
         self._closer: Callable[[], None] | None = None
+        self._late_call: Callable[[], None] | None = None
         self._started_s = self._sent_s = self._step_s = self._late_s = self._deadline_s = 0.0
 
     def start(self, deadline_s: float) -> None:
@@ -90,10 +92,12 @@ class Visit:
             self.longest_silence_s = max(self.longest_silence_s, now_s - self.heard_s)
         self.heard_s = now_s
 
-    def hold(self, closer: Callable[[], None]) -> None:
-        """Names what wakes the visit's thread when the time is up; called at once, and Over raised, if it is."""
+    def hold(self, closer: Callable[[], None], late: Callable[[], None] | None = None) -> None:
+        """Names what wakes the visit's thread when the time is up; called at once, and Over raised, if it is. `late` is
+        called by the clock just before the visit ends, and must not wait.
+        """
         with self._lock:
-            self._closer = closer
+            self._closer, self._late_call = closer, late
             if not self.done:
                 return
         closer()
@@ -115,6 +119,10 @@ class Visit:
     def sent(self) -> None:
         """Notes that the command is on its way: the outputs' `took_s` counts from here."""
         self._sent_s = time.monotonic()
+
+    def begun(self) -> None:
+        """Notes that the login shell runs the command."""
+        self._begun = True
 
     def output(self, name: str, output: Output) -> bool:
         """Delivers what a fragment printed, unless it has been delivered. Whether all are in now."""
@@ -157,11 +165,19 @@ class Visit:
                 return
             limit = f"within {max(0.0, self._late_s - self._step_s):.1f}".removesuffix(".0") + " s"
             login = LoginAnswer(self._late.state, f"{self._late.detail} {limit}")
-            self.finish(login, Output(timed_out=True, detail=f"did not end {limit}"))
+            if self._late_call:
+                self._late_call()
+            self.finish(login, self._not_in_time(limit))
             closer = self._closer
         if closer:
             # Closing may wait for another node (a jump node), and the clock waits for nobody.
             threading.Thread(target=closer, name=f"close {self.node}", daemon=True).start()
+
+    def _not_in_time(self, limit: str) -> Output:
+        """What to say of outputs that did not come: a command that never began has not hung."""
+        if self._sent_s and not self._begun:
+            return Output(detail=f"the login shell did not begin {limit}")
+        return Output(timed_out=True, detail=f"did not end {limit}")
 
     def _login(self, answer: LoginAnswer) -> None:
         took_s = round(time.monotonic() - self._started_s, 4) if self._started_s else None
