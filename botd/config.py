@@ -148,7 +148,13 @@ def _mounts(table: Mapping[str, Any]) -> Mapping[str, str]:
     return dict(table)
 
 
-_MAY_BE_ZERO = {("sweep", "interval"), ("sweep", "queue"), ("ssh", "keep"), ("ping", "interval")}
+_MAY_BE_ZERO = {
+    ("sweep", "interval"),
+    ("sweep", "least_age"),
+    ("sweep", "queue"),
+    ("ssh", "keep"),
+    ("ping", "interval"),
+}
 
 _COMMANDS = (("slurm", "sinfo"), ("slurm", "scontrol"), ("slurm", "squeue"), ("slurm", "sacct"), ("ping", "command"))
 

@@ -17,7 +17,7 @@
     ├── TooLarge              413  too-large          a body over the limit
     ├── UriTooLong            414  uri-too-long       a request line over the limit
     ├── HeadTooLarge          431  head-too-large     headers over a limit
-    ├── TooMany               429  too-many           as many sweeps or streams as may wait
+    ├── TooMany               429  too-many           as many sweeps, requests or streams as may wait
     ├── SlurmFailed           502  slurm-failed       a Slurm command is missing, failed or printed garbage
     │   └── SlurmTimeout      504  slurm-timeout      a Slurm command did not end in time
     ├── StoreUnavailable      503  store-unavailable  the database is locked, full or away
@@ -149,10 +149,11 @@ class HeadTooLarge(BotdError):
 
 
 class TooMany(BotdError):
-    """Raised when as many sweeps are waiting, or streams are open, as the configuration allows."""
+    """Raised when as many sweeps or requests are waiting, or streams are open, as there may be."""
 
     status = 429
     code = "too-many"
+    retry_after_s = 10
 
 
 class SlurmFailed(BotdError):

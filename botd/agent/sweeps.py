@@ -99,6 +99,7 @@ class Sweeps:
         except BadNodeset as error:
             self._refuse(sweep, [f"its nodes cannot be read: {error}"])
             return
+        sweep = replace(sweep, max_age_s=max(sweep.max_age_s, self._settings.least_age))
         known = list(filter(self._list.inventory.is_known, nodes))
         errors = [
             *_strange("node", set(nodes).difference(known)),

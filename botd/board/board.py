@@ -19,7 +19,7 @@ from botd.board.cache import Cache
 from botd.board.choices import Choices
 from botd.board.problems import agent_is_gone, list_is_old, slurm_error
 from botd.board.view import View, next_view
-from botd.board.waiting import wait_for_sweep, wait_until
+from botd.board.waiting import Places, wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, stale_nodes
 from botd.errors import BadNodeset, NoNodeList
@@ -46,6 +46,7 @@ class Board:
         self._view: View | None = None
         self._looked_s = 0.0
         self.bodies = Bodies(checks)
+        self._places = Places(config.server.threads)
         self._swept: Cache[str, frozenset[str]] = Cache(_swept_size, most=16, limit=SWEPT_NAMES)
         self._choices = Choices(config.server.max_nodes)
 
@@ -124,8 +125,10 @@ class Board:
         since = asked_at - timedelta(seconds=max_age_s)
         if self._tried(view, since) or not self.agent_alive(view):
             return self.known()
-        self._store.want_node_list(asked_at)
-        wait_until(lambda: self._tried(self.view(fresh=True), since), min(wait_s, self._config.slurm.timeout + 2))
+        wait_s = min(wait_s, self._config.slurm.timeout + 2)
+        with self._places.one(wait_s):
+            self._store.want_node_list(asked_at)
+            wait_until(lambda: self._tried(self.view(fresh=True), since), wait_s)
         return self.known()
 
     def slurm_nodes(self, max_age_s: float) -> tuple[View, list[str]]:
@@ -143,10 +146,11 @@ class Board:
         """The answer from the store, after a sweep of what is too old if one is allowed and the client waits for it."""
         view = self.view()
         sweep = None
-        since = self._clock() - timedelta(seconds=question.max_age_s)
+        since = self._clock() - timedelta(seconds=max(question.max_age_s, self._config.sweep.least_age))
         if sweep_allowed and self._is_stale(view, question, since) and self.agent_alive(view):
-            sweep = self._request(question)
-            wait_for_sweep(self._store, sweep, question.wait_s, lambda: not self.agent_alive(self.view()))
+            with self._places.one(question.wait_s):
+                sweep = self._request(question)
+                wait_for_sweep(self._store, sweep, question.wait_s, lambda: not self.agent_alive(self.view()))
             view = self.view(fresh=True)
         # A client that does not wait is told which sweep to follow; what it gets is what was there.
         alive = self.agent_alive(view)

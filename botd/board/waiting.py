@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from botd.errors import UnknownSweep
+from botd.errors import TooMany, UnknownSweep
 from botd.model import ENDED
 from botd.store import Store
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
+
+
+class Places:
+    """Where requests wait, each in a thread of its own: fewer than there are threads, so that others are answered."""
+
+    def __init__(self, threads: int) -> None:
+        self._count = max(1, threads // 2)
+        self._free = threading.BoundedSemaphore(self._count)
+
+    @contextmanager
+    def one(self, wait_s: float) -> Iterator[None]:
+        """A place for who waits at all. Raises TooMany where all are taken."""
+        if wait_s <= 0:
+            yield
+            return
+        if not self._free.acquire(blocking=False):
+            raise TooMany(f"{self._count} requests wait for readings already; ask again, or without waiting: wait=0")
+        try:
+            yield
+        finally:
+            self._free.release()
 
 
 def wait_for_sweep(store: Store, sweep: int, wait_s: float, gone: Callable[[], bool]) -> None:

@@ -48,6 +48,7 @@ hosts_file = {hosts}
 
 [sweep]
 interval = 60
+least_age = 0
 
 [ping]
 command = {fping}

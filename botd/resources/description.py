@@ -29,7 +29,7 @@ _FAULTS = {
     "408": "The request did not come to its end in time.",
     "413": "The request body is too large.",
     "414": "The request line is too long.",
-    "429": "Too many sweeps are waiting, or streams are open.",
+    "429": "Too many sweeps or requests are waiting, or streams are open.",
     "431": "The headers are too large.",
     "502": "Slurm failed.",
     "503": "The database cannot be used, or botd is not well.",

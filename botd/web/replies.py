@@ -16,7 +16,7 @@ from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Form, records_body, status_body
 from botd.display.terminal import notes
 from botd.documents import ChangeDocument, Time, change_document, encode, iso
-from botd.errors import BotdError, MethodNotAllowed, NotFound, TooLarge
+from botd.errors import BotdError, MethodNotAllowed, NotFound, TooLarge, TooMany
 from botd.history.incidents import Offender
 from botd.text import plain
 from botd.web.here import board
@@ -71,6 +71,8 @@ def error_reply(error: Exception) -> Response:
     if not isinstance(error, BotdError):
         log.error("request failed method=%s path=%s", request.method, request.path, exc_info=error)
         error = BotdError("botd failed; its log says how")
+    if isinstance(error, TooMany):
+        headers = [("Retry-After", str(error.retry_after_s))]
     response = Response(error_body(error), error.status, content_type=MIME["json"])
     response.headers.extend(headers)
     return response

@@ -23,6 +23,8 @@ SINFO = """NODELIST STATE TIMESTAMP USER REASON
 n[1-3] drain 2026-11-23T20:16:37 root bad GPU 3, RMA open
 """
 CONFIG = """
+[server]
+threads = 128
 [slurm]
 sinfo_file = "sinfo.txt"
 squeue = "./squeue"
@@ -30,6 +32,7 @@ sacct = ""
 refresh = {refresh}
 [sweep]
 interval = {interval}
+least_age = 0
 checks = ["ping"]
 deadline = {patience}
 node_deadline = {patience}

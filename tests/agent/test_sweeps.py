@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from botd.app import create_app
+from botd.config import load_config
 from botd.model import Reading, State, Sweep, SweepState, utc_now
 from botd.store.schema import sweeps
 from botd.sweep import Plan
@@ -27,6 +28,18 @@ def test_a_sweep_whose_nodes_cannot_be_read_ends_as_cut_and_the_agent_goes_on(lo
     assert error.startswith("its nodes cannot be read: ")
     body = create_app(lone.config).test_client().get("/api/v1/status?nodes=n1&checks=ping&max_age=0").get_json()
     assert body["complete"] is True
+
+
+def test_no_row_has_a_node_asked_again_that_has_only_just_answered(lone: Lone, run_agent) -> None:
+    lone.path.write_text(lone.path.read_text().replace("least_age = 0", "least_age = 600"))
+    lone.config = load_config(str(lone.path))
+    run_agent(lone)
+    read = []
+    for max_age_s in (0, 0.5, 5, 0):
+        sweep = lone.store.sweeps.request(["n1"], ["ping"], max_age_s, utc_now(), queue_limit=9)
+        wait_until(lambda sweep=sweep: lone.store.sweeps.get(sweep).state is SweepState.DONE)
+        read.append(lone.store.readings.since(0)["n1"]["ping"]["at"])
+    assert len(set(read)) == 1
 
 
 def forge(lone: Lone, **values: Any) -> int:

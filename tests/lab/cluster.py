@@ -61,6 +61,9 @@ user = "{bmc_user}"
 password_file = "{directory}/bmc_password"
 timeout = 3
 
+[sweep]
+least_age = 0
+
 [mounts]
 tmp = "/tmp"
 scratch = "{directory}/scratch"

@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from botd.model import Reading, State
-from tests.conftest import Site
+from botd.model import Reading, State, SweepState
+from tests.conftest import Site, idle
+from tests.program import wait_until
 
 READING_KEYS = {"state", "value", "unit", "at", "took_s", "detail"}
 
@@ -250,8 +252,6 @@ def test_it_keeps_nodes_that_were_never_read_in_the_answer(site: Site) -> None:
 
 
 def test_no_nodes_are_a_whole_answer_that_asks_for_no_sweep(make_site) -> None:
-    from tests.conftest import idle
-
     well = make_site()
     well.nodes(idle("n1"))
     well.beat()
@@ -275,6 +275,34 @@ def test_it_asks_for_no_sweep_where_readings_are_young_enough(site: Site) -> Non
     assert site.get("/api/v1/status?groups=rack1&wait=0&max_age=50")["sweep"] is not None
 
 
+def test_no_client_has_a_node_asked_again_that_has_only_just_answered(site: Site) -> None:
+    site.later(4)
+    site.beat()
+    body = site.get("/api/v1/status?wait=0&max_age=0")
+    assert (body["complete"], body["sweep"]) == (True, None)
+    site.later(2)
+    body = site.get("/api/v1/status?wait=0&max_age=0")
+    assert (body["complete"], body["sweep"]) == (False, 1)
+
+
+def test_who_waits_leaves_threads_to_others(make_site) -> None:
+    site = make_site({"server": {"threads": 2}})
+    site.nodes(idle("n1"))
+    site.beat()
+    url = "/api/v1/status?nodes=n1"
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(site.get, url)
+        wait_until(lambda: site.client.get("/api/v1/sweeps/1").status_code == 200)
+        refused = site.client.get(url)
+        assert (refused.status_code, refused.get_json()["error"]["code"]) == (429, "too-many")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert site.client.get("/healthz").status_code == 200
+        assert site.get(url + "&wait=0")["sweep"] == 1
+        site.store.sweeps.end(1, SweepState.DONE, [], site.now)
+        assert waiting.result(20)["sweep"] == 1
+    assert site.get(url + "&wait=0.01")["sweep"] == 2
+
+
 def test_it_answers_from_the_store_and_says_so_when_the_agent_is_not_running(site: Site) -> None:
     site.later(60)
     body = site.get("/api/v1/status?max_age=0")
@@ -285,8 +313,6 @@ def test_it_answers_from_the_store_and_says_so_when_the_agent_is_not_running(sit
 
 
 def test_it_refuses_more_waiting_sweeps_than_the_queue_holds(make_site) -> None:
-    from tests.conftest import idle
-
     small = make_site({"sweep": {"queue": 1}})
     small.nodes(idle("n1"), idle("n2"))
     small.beat()
@@ -304,7 +330,7 @@ def test_it_says_when_no_agent_has_ever_run(make_site) -> None:
 
 
 def test_a_locked_database_is_a_503_that_says_so(site: Site) -> None:
-    site.later(1)
+    site.later(10)
     site.beat()
     other = sqlite3.connect(site.folder / "botd.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

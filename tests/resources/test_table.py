@@ -89,6 +89,8 @@ def test_it_shows_what_is_known_and_has_nobody_asked(site: Site) -> None:
 def test_with_a_max_age_it_asks_for_a_sweep_and_names_it(site: Site) -> None:
     site.later(1)
     site.beat()
+    site.later(10)
+    site.beat()
     body = site.get("/api/v1/table?groups=rack1&max_age=0&wait=0")
     assert site.store.sweeps.get(body["sweep"]).nodeset == fold(NAMES[1:3])
 
