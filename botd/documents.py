@@ -126,6 +126,49 @@ class SlurmDocument(TypedDict):
     partitions: list[str]
 
 
+class ConfidenceDocument(TypedDict):
+    """How sure botd is of an action: counted, never guessed."""
+
+    p: float
+    at_least: float
+    good: int
+    of: int
+    scope: str
+
+
+class RefusalDocument(TypedDict):
+    """An action's guard that says no, and why in words."""
+
+    action: str
+    guard: str
+    words: str
+
+
+class RankedDocument(TypedDict):
+    """A way on, best first, as far as no guard stands in it."""
+
+    action: str
+    confidence: ConfidenceDocument | None
+
+
+class RecommendationDocument(TypedDict):
+    """Why a node is not well, and what to do next. `action` is null where there is nothing to press.
+
+    `evidence` changes whenever what was judged by does: states, reason, power and jobs, and no ages and numbers.
+    """
+
+    diagnosis: str
+    title: str
+    family: str
+    explanation: str
+    next: str
+    action: str | None
+    confidence: ConfidenceDocument | None
+    evidence: str
+    refused_by: list[RefusalDocument]
+    ranked: list[RankedDocument]
+
+
 @final
 class NodeDocument(TypedDict):
     """One node of a status answer. Its history comes with it where it is the only one."""
@@ -134,7 +177,7 @@ class NodeDocument(TypedDict):
     groups: list[str]
     slurm: SlurmDocument | None
     readings: NodeReadings
-    recommendation: dict[str, Any] | None
+    recommendation: RecommendationDocument | None
     history: NotRequired[list[ChangeDocument]]
     history_next: NotRequired[int | None]
 
@@ -145,6 +188,7 @@ def node_document(
     slurm: SlurmNode | None,
     readings: NodeReadings,
     checks: Iterable[Check],
+    recommendation: RecommendationDocument | None = None,
 ) -> NodeDocument:
     """One node of a status answer, with a reading for each of these checks."""
     return {
@@ -152,7 +196,7 @@ def node_document(
         "groups": list(groups),
         "slurm": slurm_document(slurm) if slurm else None,
         "readings": {check.name: readings.get(check.name) or unread_document(check) for check in checks},
-        "recommendation": None,
+        "recommendation": recommendation,
     }
 
 

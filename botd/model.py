@@ -229,13 +229,14 @@ class Sweep:
         return self.requested_at - timedelta(seconds=self.max_age_s)
 
 
-SLURM, REASON = "slurm", "reason"
-"""The subjects of the history that are no checks, and whose names no check may have: what Slurm says, and why."""
+SLURM, REASON, DIAGNOSIS = "slurm", "reason", "diagnosis"
+"""The subjects of the history that are no checks, and whose names no check may have: what Slurm says, why, and the
+cause that botd makes of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became different about a node: the state of one check, or what Slurm says (SLURM, REASON).
+    """What became different about a node: the state of a check, or what Slurm (SLURM, REASON) or botd (DIAGNOSIS) says.
 
     `old` is empty where nothing was known before. `is_bad` says that the new is worse than well. `id` grows with
     every change that is recorded; None before that.

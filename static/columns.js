@@ -13,6 +13,7 @@ export function makeColumns(checks, nodeUrl) {
     { name: "node", title: "Node", key: (row) => row.rank, show: (row) => nodeLink(row, nodeUrl), fixed: true },
     { name: "state", title: "State", help: "Slurm's state", key: stateOf, show: slurmState },
     { name: "reason", title: "Reason", help: "Slurm's reason", key: (row) => row.reason || null, show: reason },
+    { name: "diagnosis", title: "Diagnosis", help: "What botd makes of it", key: diagnosisKey, show: diagnosis },
     ...checks.map(checkColumn),
     { name: "read", title: "Read", help: "Age of the oldest reading", key: (row) => -row.oldest, show: readAge },
     { name: "groups", title: "Groups", key: (row) => row.groups.join(" "), show: groups, hidden: true },
@@ -77,6 +78,14 @@ function slurmState(row) {
 
 function reason(row) {
   return el("bdi", {}, row.reason);
+}
+
+function diagnosis(row) {
+  return document.createTextNode(row.diagnosis);
+}
+
+function diagnosisKey(row) {
+  return row.diagnosis || null;
 }
 
 function by(row) {

@@ -23,6 +23,8 @@ from marshmallow import Schema
 from werkzeug.test import TestResponse
 
 from botd import cli, errors
+from botd.advice.guards import GUARDS
+from botd.advice.rules import FAMILIES, RULES
 from botd.answers import Output, SshState
 from botd.app import create_app
 from botd.checks import CHECKS, custom, df, parents, site_checks
@@ -334,6 +336,27 @@ def test_every_name_that_a_check_of_a_site_may_not_have_stands_in_the_checks() -
     (taken,) = [p for p in found("docs/checks.rst", docutils.nodes.paragraph) if p.astext().startswith("Names: ")]
     named = {literal.astext() for literal in taken.findall(docutils.nodes.literal)}
     assert named - {"_", "df_..."} == set(custom.TAKEN)
+
+
+# ---- the diagnoses ----
+
+
+def test_every_family_stands_in_the_diagnoses_with_its_title() -> None:
+    rows = table("docs/diagnosis.rst", "Family", "Title").rows
+    assert [tuple(row) for row in rows] == list(FAMILIES.items())
+
+
+def test_every_rule_stands_in_the_diagnoses_with_its_next_step_and_its_ladder() -> None:
+    rows = table("docs/diagnosis.rst", "Rule", "Title", "Family", "Known by", "Next", "Ladder").rows
+    told = [(name, title, family, " ".join(after.split()), ladder) for name, title, family, _, after, ladder in rows]
+    assert told == [
+        (rule.name, rule.title, rule.family, rule.next, ", ".join(rule.ladder) or "a person") for rule in RULES
+    ]
+    assert all(known_by for _, _, _, known_by, _, _ in rows)
+
+
+def test_every_guard_stands_in_the_diagnoses() -> None:
+    assert first_column("docs/diagnosis.rst", "Guard", "Forbids") == [guard.name for guard in GUARDS]
 
 
 # ---- the interface ----

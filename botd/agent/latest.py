@@ -78,8 +78,16 @@ class LatestReadings:
             del self._changes[:-MAX_UNWRITTEN]
         return newer
 
-    def flush(self) -> None:
-        """Writes what is new, all or nothing. Raises StoreUnavailable, and then all of it is still to write."""
+    def all(self) -> dict[str, NodeReadings]:
+        """The newest readings of every node."""
+        with self._lock:
+            return dict(self._documents)
+
+    def flush(self) -> set[str]:
+        """Writes what is new, all or nothing; the nodes that it is of.
+
+        Raises StoreUnavailable, and then all of it is still to write.
+        """
         with self._lock:
             readings, self._unwritten = self._unwritten, {}
             changes, self._changes = self._changes, []
@@ -90,6 +98,7 @@ class LatestReadings:
                 self._unwritten = readings | self._unwritten
                 self._changes = changes + self._changes
             raise
+        return set(readings)
 
     def stale(self, nodes: Iterable[str], checks: Iterable[str], since: datetime) -> list[str]:
         """The nodes with a reading among these checks that is missing, of before `since`, or of a time to come.

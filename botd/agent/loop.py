@@ -14,6 +14,7 @@ import threading
 import time
 from datetime import datetime, timedelta
 
+from botd.agent.diagnoses import Diagnoses
 from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
@@ -51,6 +52,8 @@ class Agent:
         self._latest = LatestReadings(self._checks, self._store, clock)
         self._list = NodeList(config, self._store, clock)
         self._numbers = NumberCollector(self._checks, self._store, clock)
+        self._diagnoses = Diagnoses(self._checks, self._store, clock)
+        self._read_anew: set[str] = set()
         self._housekeeping = Housekeeping(config.history, self._store, clock)
         self._wake = threading.Event()
         self._sweeps = Sweeps(
@@ -65,6 +68,7 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
         self._latest.load()
+        self._diagnoses.load()
         if cut := self._store.sweeps.cut(self._clock()):
             log.warning("sweeps cut by the end of an earlier agent sweeps=%d", cut)
         log.info("agent started pid=%d checks=%d", os.getpid(), len(self._checks))
@@ -103,9 +107,11 @@ class Agent:
     def _write(self) -> None:
         """Writes what the sweeps have found and how far they are; a sweep ends after its last reading is in."""
         over = self._sweeps.ended()
-        self._latest.flush()
+        self._read_anew |= self._latest.flush()
         if over:
             self._numbers.flush()
+            self._diagnoses.record(self._list.inventory, self._latest.all(), self._read_anew)
+            self._read_anew = set()
         for sweep, done in self._sweeps.progress():
             self._store.sweeps.progress(sweep, done)
         for ended in over:

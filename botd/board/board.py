@@ -23,6 +23,7 @@ from botd.board.waiting import Places, wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, stale_nodes
 from botd.errors import BadNodeset, NoNodeList
+from botd.history.past import pasts_from
 from botd.model import Clock, Sweep
 from botd.settings import Config
 from botd.store import ALIVE_S, Store
@@ -66,7 +67,8 @@ class Board:
             return view
         with self._lock:
             if self._view is None or fresh or time.monotonic() - self._looked_s > RECHECK_S:
-                self._view = next_view(self._store, self._view)
+                pasts = pasts_from(self._store.changes.about, self._checks, self._clock())
+                self._view = next_view(self._store, self._view, self._checks, pasts)
                 self._looked_s = time.monotonic()
             return self._view
 

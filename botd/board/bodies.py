@@ -72,7 +72,8 @@ class Bodies:
     def _document(self, view: View, node: str, checks: Iterable[str]) -> NodeDocument:
         slurm = view.inventory.nodes.get(node)
         wanted = [self._checks[name] for name in checks]
-        return node_document(node, view.inventory.groups_of(node), slurm, view.readings.get(node, {}), wanted)
+        given = view.morning.given.get(node)
+        return node_document(node, view.inventory.groups_of(node), slurm, view.readings.get(node, {}), wanted, given)
 
 
 def _body_size(_key: Hashable, entry: tuple[bytes, str]) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from botd.advice.morning import NIGHT, Morning, Pasts, next_morning
+from botd.checks import Checks
 from botd.documents import NodeReadings, decode, times_of
 from botd.inventory import Inventory
 from botd.inventory.document import from_document
@@ -21,13 +23,14 @@ Figures = TypeVar("Figures")
 class View:
     """The store as it was at one moment.
 
-    `fragments` are its nodes as JSON, by shape and checks, made when first asked for; `figures` is what was worked out
-    of its readings.
+    `morning` has the diagnoses; `fragments` are its nodes as JSON, by shape and checks, made when first asked for;
+    `figures` is what was worked out of its readings.
     """
 
     pulse: Pulse
     inventory: Inventory
     readings: Mapping[str, NodeReadings]
+    morning: Morning = NIGHT
     fragments: dict[tuple[str, tuple[str, ...]], dict[str, bytes]] = field(default_factory=dict)
     figures: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -58,20 +61,26 @@ class View:
         return found
 
 
-def next_view(store: Store, old: View | None) -> View:
-    """The view after the old one: only what changed since is read, and only its fragments are dropped."""
+def next_view(store: Store, old: View | None, checks: Checks, pasts: Pasts) -> View:
+    """The view after the old one: only what changed since is read, and only its fragments are dropped.
+
+    A node changes with its readings, and with its diagnosis, which may be its neighbours' doing.
+    """
     pulse = store.pulse()
     # Another beginning is another database: the one before was damaged and kept aside.
     if old is None or pulse.history_since != old.pulse.history_since:
         old = View(replace(pulse, revision=-1, list_revision=0), Inventory({}, {}), {})
     if pulse.list_revision != old.pulse.list_revision:
         inventory = from_document(decode(store.node_list() or b"{}"))
-        old = View(old.pulse, inventory, old.readings)
-    if pulse.revision == old.pulse.revision:
+        old = View(old.pulse, inventory, old.readings, old.morning)
+    changed = store.readings.since(old.pulse.revision) if pulse.revision != old.pulse.revision else {}
+    if not changed and old.morning.inventory is old.inventory:
         return replace(old, pulse=pulse)
-    changed = store.readings.since(old.pulse.revision)
-    fragments = {shape: _without(known, changed) for shape, known in dict(old.fragments).items()}
-    return View(pulse, old.inventory, {**old.readings, **changed}, fragments)
+    readings = {**old.readings, **changed}
+    morning = next_morning(old.morning, old.inventory, readings, changed, checks, pasts)
+    gone = changed.keys() | morning.changed_since(old.morning)
+    fragments = {shape: _without(known, gone) for shape, known in dict(old.fragments).items()}
+    return View(pulse, old.inventory, readings, morning, fragments)
 
 
 def _without(known: Mapping[str, bytes], changed: Iterable[str]) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from functools import partial
 from botd.answers import Output, Source
 from botd.checks.limits import CANNOT_RUN, judge
 from botd.errors import ConfigError
-from botd.model import REASON, SLURM, Check, Facts, Finding, State
+from botd.model import DIAGNOSIS, REASON, SLURM, Check, Facts, Finding, State
 from botd.settings import CustomCheck
 from botd.text import clean
 
@@ -18,9 +18,20 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 TAKEN = (
     *("all", "cmd", "df", "ipmi"),  # several checks, or part of a path
-    *(SLURM, REASON),  # in the history they are what Slurm says
+    *(SLURM, REASON, DIAGNOSIS),  # in the history they are what Slurm says, and what botd makes of it
     *("ssh", "jobs"),  # what every check of a site needs, and what /hostinfo tells as Slurm's word
-    *("node", "nodeset", "count", "groups", "state", "slurm_state", "reason_by", "reason_at"),  # columns of a table
+    *(
+        "node",
+        "nodeset",
+        "count",
+        "groups",
+        "state",
+        "slurm_state",
+        "reason_by",
+        "reason_at",
+        "family",
+        "action",
+    ),  # columns of a table
     *("read", "by", "since"),  # and of the page
 )
 """Names that no check of a site may have, nor those that begin with `df_`: they mean something else already."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from botd import nodeset
+from botd.advice.morning import NIGHT, next_morning, nobodys_past
 from botd.checks import Checks
 from botd.config import resolve_path
 from botd.display.formats import Form, status_body
@@ -95,8 +96,16 @@ def _answer(
     form: Form,
 ) -> bytes:
     wanted = [checks[name] for name in names]
+    given = next_morning(NIGHT, inventory, readings, nodes, checks, nobodys_past).given
     documents = [
-        node_document(node, inventory.groups_of(node), inventory.nodes.get(node), readings.get(node, {}), wanted)
+        node_document(
+            node,
+            inventory.groups_of(node),
+            inventory.nodes.get(node),
+            readings.get(node, {}),
+            wanted,
+            given.get(node),
+        )
         for node in nodes
     ]
     complete = len(readings) == len(nodes) and not problems

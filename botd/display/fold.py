@@ -7,7 +7,7 @@ from typing import Any, TypedDict, TypeVar, final
 
 from botd import nodeset
 from botd.checks import Checks
-from botd.documents import NodeDocument, NodeReadings, ReadingDocument, SlurmDocument, Time
+from botd.documents import NodeDocument, NodeReadings, ReadingDocument, RecommendationDocument, SlurmDocument, Time
 from botd.text import is_number
 
 Member = TypeVar("Member")
@@ -34,16 +34,17 @@ class FoldDocument(TypedDict):
     groups: list[str]
     slurm: FoldSlurmDocument | None
     readings: NodeReadings
-    recommendation: dict[str, Any] | None
+    recommendation: RecommendationDocument | None
 
 
 def fold_nodes(nodes: Iterable[NodeDocument], checks: Checks) -> list[FoldDocument]:
     """Documents of status nodes with the same answers as one each, in the order of their first nodes.
 
-    Nodes are the same when Slurm's state, the reason, the state of every reading and every value that is a word, a
-    truth value or a list are the same. Numbers and sizes do not part them, nor do the texts in the object of a check,
-    such as a job's id, but for those that the check tells. In place of `node` such a document has `nodeset` and
-    `count`. A number that differs is `{"low", "high"}`; any other text that differs is left out or empty.
+    Nodes are the same when Slurm's state, the reason, the diagnosis with its action, the state of every reading and
+    every value that is a word, a truth value or a list are the same. Numbers and sizes do not part them, nor do the
+    texts in the object of a check, such as a job's id, but for those that the check tells. In place of `node` such a
+    document has `nodeset` and `count`. A number that differs is `{"low", "high"}`; any other text that differs is left
+    out or empty.
     """
     same: dict[str, list[NodeDocument]] = {}
     for node in nodes:
@@ -56,7 +57,9 @@ def _telling(node: NodeDocument, checks: Checks) -> tuple[Any, ...]:
     slurm = node["slurm"]
     readings = node["readings"].items()
     told = [(name, reading["state"], _part_of(reading["value"], checks[name].tells)) for name, reading in readings]
-    return slurm and (slurm["state"], slurm["reason"]), told
+    advice = node["recommendation"]
+    cause = advice and (advice["title"], advice["next"], advice["action"])
+    return slurm and (slurm["state"], slurm["reason"]), cause, told
 
 
 def _part_of(value: Any, tells: Collection[str]) -> Any:
@@ -78,7 +81,7 @@ def _merged(members: Sequence[NodeDocument]) -> FoldDocument:
         "groups": [group for group in first["groups"] if group in groups],
         "slurm": _slurm(slurm) if slurm else None,
         "readings": {name: _reading([node["readings"][name] for node in members]) for name in first["readings"]},
-        "recommendation": None,
+        "recommendation": _advice([advice for node in members if (advice := node["recommendation"])]),
     }
 
 
@@ -118,6 +121,15 @@ def _slurm(found: Sequence[SlurmDocument]) -> FoldSlurmDocument:
         "reason_at": _common([node["reason_at"] for node in found]),
         "partitions": _common([node["partitions"] for node in found]),
     }
+
+
+def _advice(found: Sequence[RecommendationDocument]) -> RecommendationDocument | None:
+    """What botd says of several nodes with one cause. What is each one's own, its numbers and evidence, is left out."""
+    if not found:
+        return None
+    explanations = {advice["explanation"] for advice in found}
+    told = found[0]["explanation"] if len(explanations) == 1 else ""
+    return {**found[0], "explanation": told, "evidence": found[0]["evidence"] if len(found) == 1 else ""}
 
 
 def _common(members: Sequence[Member]) -> Member | None:

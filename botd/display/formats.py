@@ -25,6 +25,9 @@ MIME = {
 }
 """The forms by the word in `format=`, with the media type that asks for them in Accept."""
 
+ADVICE = ("diagnosis", "family", "action")
+"""The columns of CSV that come of a recommendation."""
+
 Fields = Mapping[str, object]
 """A document of any kind, for what only writes it out."""
 
@@ -69,17 +72,18 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def status_csv(nodes: Sequence[Shown], checks: Sequence[str]) -> bytes:
     """A row per node, or per fold; for each check its state and its value."""
     names = [column for check in checks for column in (f"{check}_state", check)]
-    header = [*_name_columns(nodes), "groups", "slurm_state", "reason", "reason_by", "reason_at", *names]
+    header = [*_name_columns(nodes), "groups", "slurm_state", "reason", "reason_by", "reason_at", *ADVICE, *names]
     return to_csv(header, (_csv_row(node, checks) for node in nodes))
 
 
 def status_table(head: StatusHead, nodes: Sequence[Shown], checks: Checks, look: Look = WIDE) -> bytes:
-    """The table for a terminal: node, Slurm's state, a column per check, the reason last; then what is wrong."""
+    """The table for a terminal: node, Slurm's state, diagnosis, a column per check, the reason; then what is wrong."""
     names, slurm = _name_columns(nodes), [node["slurm"] for node in nodes]
     drawn = draw(
         [
             *(Column(name.upper(), [str(_names(node)[name]) for node in nodes], kept=True) for name in names),
             Column("STATE", [found["state"] if found else "-" for found in slurm], kept=True),
+            *_diagnosis_column(nodes),
             *(_check_column(checks[name], nodes) for name in head["checks"]),
             Column("REASON", [found["reason"] if found else "" for found in slurm]),
         ],
@@ -141,6 +145,12 @@ def _check_column(check: Check, nodes: Sequence[Shown]) -> Column:
     return Column(check.title.upper(), texts, states, quiet=set(states) <= {"ok", "skipped"})
 
 
+def _diagnosis_column(nodes: Sequence[Shown]) -> list[Column]:
+    """The cause of each node, where any has one."""
+    titles = [advice["title"] if (advice := node["recommendation"]) else "" for node in nodes]
+    return [Column("DIAGNOSIS", titles, kept=True)] if any(titles) else []
+
+
 def _left_out(drawn: Drawn) -> list[str]:
     """Which columns had no room, and how to see them."""
     quiet = [column.title for column in drawn.left_out if column.quiet]
@@ -154,6 +164,8 @@ def _csv_row(node: Shown, checks: Iterable[str]) -> list[object]:
     slurm = node["slurm"]
     row: list[object] = [*_names(node).values(), " ".join(node["groups"])]
     row += [slurm["state"], slurm["reason"], slurm["reason_by"], slurm["reason_at"]] if slurm else [None] * 4
+    advice = node["recommendation"]
+    row += [advice["diagnosis"], advice["family"], advice["action"]] if advice else [None] * len(ADVICE)
     for check in checks:
         reading = node["readings"][check]
         row += [reading["state"], _raw(reading["value"])]

@@ -29,12 +29,14 @@ class RowDocument(TypedDict):
     reason: str
     reason_by: str
     reason_at: int | None
+    diagnosis: str
+    family: str
     cells: list[CellDocument]
 
 
 def row_document(node: NodeDocument, checks: Checks) -> RowDocument:
     """A node of a status answer as a row."""
-    slurm = node["slurm"]
+    slurm, advice = node["slurm"], node["recommendation"]
     return {
         "node": node["node"],
         "groups": node["groups"],
@@ -42,6 +44,8 @@ def row_document(node: NodeDocument, checks: Checks) -> RowDocument:
         "reason": plain(slurm["reason"]) if slurm else "",
         "reason_by": plain(slurm["reason_by"]) if slurm else "",
         "reason_at": _epoch(slurm["reason_at"]) if slurm else None,
+        "diagnosis": plain(advice["title"]) if advice else "",
+        "family": advice["family"] if advice else "",
         "cells": [_cell(reading, checks[name]) for name, reading in node["readings"].items()],
     }
 

@@ -40,6 +40,7 @@ class ShownRow(TypedDict):
     url: str
     state: str
     reason: str
+    diagnosis: str
     verdict: str
     cells: list[tuple[str, str, str]]
 
@@ -75,13 +76,14 @@ def dashboard() -> Response:
 def _row(node: Shown, checks: Sequence[Check]) -> ShownRow:
     """A node, or a fold of nodes, as both tables show it."""
     name = node["nodeset"] if "nodeset" in node else node["node"]
-    slurm = node["slurm"]
+    slurm, advice = node["slurm"], node["recommendation"]
     return {
         "name": name,
         "count": node["count"] if "nodeset" in node else 1,
         "url": _url(name, folded="nodeset" in node),
         "state": (slurm["state"] or "-") if slurm else "not in Slurm",
         "reason": plain(slurm["reason"]) if slurm else "",
+        "diagnosis": plain(advice["title"]) if advice else "",
         "verdict": verdict(node["readings"], board().checks),
         "cells": [_cell(node["readings"][check.name], check) for check in checks],
     }

@@ -13,7 +13,7 @@ from botd.display.plot import Line, Plot, Row, draw, level
 from botd.documents import ChangeDocument, change_document
 from botd.history.bands import bands
 from botd.history.changes import standing, word
-from botd.model import REASON, SLURM, Change, Check
+from botd.model import DIAGNOSIS, REASON, SLURM, Change, Check
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
 from botd.web.here import board, store
@@ -44,6 +44,10 @@ class ShownChange(ChangeDocument):
 
     title: str
     look: str
+
+
+TITLES = {SLURM: "Slurm", REASON: "Reason", DIAGNOSIS: "Diagnosis"}
+"""The subjects of the history that are no checks."""
 
 
 def changes() -> Response:
@@ -136,7 +140,7 @@ def _rows(found: Sequence[Change]) -> list[ShownChange]:
 def _title(subject: str) -> str:
     """The name of a subject for a person."""
     known = board().checks.get(subject)
-    return {SLURM: "Slurm", REASON: "Reason"}.get(subject) or (known.title if known else subject)
+    return TITLES.get(subject) or (known.title if known else subject)
 
 
 def _line_title(check: Check) -> str:

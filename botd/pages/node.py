@@ -48,7 +48,8 @@ def _node_text(answer: StatusAnswer, node: NodeDocument, look: Look) -> bytes:
     slurm = node["slurm"] or {"state": "not in Slurm", "reason": ""}
     head = f"{node['node']}  {slurm['state']}  {plain(slurm['reason'])}".rstrip()
     head = fit(head, look.width).rstrip() if look.width and width(head) > look.width else head
-    readings = node["readings"]
+    advice, readings = node["recommendation"], node["readings"]
+    told = [f"{advice['title']}: {advice['explanation']}", f"next: {advice['next']}"] if advice else []
     states = [reading["state"] for reading in readings.values()]
     columns = [
         Column("CHECK", list(readings)),
@@ -58,4 +59,4 @@ def _node_text(answer: StatusAnswer, node: NodeDocument, look: Look) -> bytes:
         Column("DETAIL", [reading["detail"] for reading in readings.values()]),
     ]
     problems = [with_ages(problem, board().now()) for problem in answer.problems]
-    return f"{head}\n\n".encode() + table_text(columns, look) + notes(problems, look).encode()
+    return f"{head}\n{notes(told, look)}\n".encode() + table_text(columns, look) + notes(problems, look).encode()

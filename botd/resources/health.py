@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from botd import __version__
+from botd.advice.rules import FAMILIES
 from botd.board.view import View
 from botd.checks import replaced
 from botd.documents import Time, encode, iso
@@ -119,7 +120,15 @@ class _Figures:
         sweeps = GaugeMetricFamily("botd_sweeps", "Sweeps on record by state.", labels=["state"])
         for state, count in sorted(self._figures.by_state.items()):
             sweeps.add_metric([state], count)
-        return [readings, states, sweeps, *self._singles()]
+        return [readings, states, self._families(), sweeps, *self._singles()]
+
+    def _families(self) -> Metric:
+        """How many nodes have a cause of each family; those without one are well."""
+        counts = Counter(advice["family"] for advice in self._view.morning.given.values())
+        found = GaugeMetricFamily("botd_family_nodes", "Nodes by the family of their diagnosis.", labels=["family"])
+        for family in FAMILIES:
+            found.add_metric([family], counts[family])
+        return found
 
     def _readings(self) -> Counter[tuple[str, str]]:
         return Counter(

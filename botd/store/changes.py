@@ -69,12 +69,29 @@ class Changes:
         with self._db.read() as db:
             return [_change(row) for row in db.execute(sa.select(changes).where(wanted).order_by(changes.c.id))]
 
-    def last_words(self) -> dict[tuple[str, str], str]:
-        """The newest `new` of each node and subject."""
+    def about(self, nodes: Collection[str], subjects: Sequence[str], since: datetime) -> list[Change]:
+        """The changes of these subjects of these nodes, in the order of their recording."""
+        names, found = sorted(nodes), list[Change]()
+        query = sa.select(changes).where(changes.c.at >= since.timestamp(), changes.c.subject.in_(subjects))
+        with self._db.read() as db:
+            for begin in range(0, len(names), MAX_NAMES):
+                some = changes.c.node.in_(names[begin : begin + MAX_NAMES])
+                found += map(_change, db.execute(query.where(some).order_by(changes.c.id)))
+        return found
+
+    def last_words(self, subject: str | None = None) -> dict[tuple[str, str], str]:
+        """The newest `new` of each node and subject, or of each node and this subject."""
         newest = sa.select(sa.func.max(changes.c.id)).group_by(changes.c.node, changes.c.subject)
+        if subject is not None:
+            newest = newest.where(changes.c.subject == subject)
         query = sa.select(changes.c.node, changes.c.subject, changes.c.new).where(changes.c.id.in_(newest))
         with self._db.read() as db:
             return {(row.node, row.subject): row.new for row in db.execute(query)}
+
+    def record(self, found: Iterable[Change]) -> None:
+        """Adds changes in a transaction of their own."""
+        with self._db.write() as db:
+            self.add(db, found)
 
     def prune(self, *, good_before: datetime, bad_before: datetime) -> int:
         """Deletes some of the changes that are too old, those for the worse by their own limit; how many."""

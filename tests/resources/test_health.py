@@ -80,3 +80,9 @@ def test_an_agent_that_beat_in_a_time_to_come_counts_as_dead_until_it_beats_agai
     assert site.client.get("/healthz").status_code == 503
     site.beat()
     assert site.client.get("/healthz").status_code == 200
+
+
+def test_the_figures_count_nodes_by_the_family_of_their_diagnosis(site: Site) -> None:
+    lines = site.client.get("/metrics").text.splitlines()
+    assert 'botd_family_nodes{family="colleague"} 2.0' in lines
+    assert 'botd_family_nodes{family="ready"} 0.0' in lines

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from botd.model import Reading, State, SweepState
-from tests.conftest import Site, idle
+from tests.conftest import Site, drained, happened, idle
 from tests.program import wait_until
 
 READING_KEYS = {"state", "value", "unit", "at", "took_s", "detail"}
@@ -177,15 +177,14 @@ def test_it_names_the_methods_that_it_takes(site: Site) -> None:
 
 
 def test_it_answers_in_csv_where_no_cell_is_a_formula(site: Site) -> None:
-    from tests.conftest import drained
-
     site.nodes(drained("n0000.savio2", reason="=cmd()|x"))
     response = site.client.get("/api/v1/status?format=csv&checks=ping,df")
     rows = list(csv.reader(io.StringIO(response.text)))
     assert response.content_type == "text/csv; charset=utf-8"
     assert rows[0][:6] == ["node", "groups", "slurm_state", "reason", "reason_by", "reason_at"]
-    assert rows[0][6:] == ["ping_state", "ping", "df_scratch_state", "df_scratch", "df_tmp_state", "df_tmp"]
-    assert rows[1][3] == "'=cmd()|x"
+    assert rows[0][6:9] == ["diagnosis", "family", "action"]
+    assert rows[0][9:] == ["ping_state", "ping", "df_scratch_state", "df_scratch", "df_tmp_state", "df_tmp"]
+    assert (rows[1][3], rows[1][6:9]) == ("'=cmd()|x", ["colleague", "colleague", "person"])
 
 
 def test_it_answers_in_ndjson_one_node_a_line(site: Site) -> None:
@@ -197,7 +196,7 @@ def test_it_answers_in_ndjson_one_node_a_line(site: Site) -> None:
 def test_it_answers_as_an_aligned_table(site: Site) -> None:
     site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms", detail="no answer to 3 packets"))
     lines = site.client.get("/api/v1/status?checks=ping&format=table").text.splitlines()
-    assert lines[0].split() == ["NODE", "STATE", "PING", "REASON"]
+    assert lines[0].split() == ["NODE", "STATE", "DIAGNOSIS", "PING", "REASON"]
     assert "!! no answer" in lines[1]
     assert lines[1].index("bad GPU") == lines[2].index("no IB") == lines[0].index("REASON")
 
@@ -241,8 +240,6 @@ def test_it_tells_the_forms_apart_in_the_entity_tag(site: Site) -> None:
 
 
 def test_it_keeps_nodes_that_were_never_read_in_the_answer(site: Site) -> None:
-    from tests.conftest import drained
-
     site.nodes(drained("n0007.savio2"))
     body = site.get("/api/v1/status?wait=0&checks=ping")
     assert names(body) == ["n0007.savio2"]
@@ -347,3 +344,47 @@ def test_answers_that_need_nothing_written_go_on_while_somebody_writes(site: Sit
     other.execute("BEGIN IMMEDIATE")
     assert site.client.get("/api/v1/status").status_code == 200
     other.execute("ROLLBACK")
+
+
+def test_a_node_that_is_not_well_has_a_recommendation_whatever_checks_are_asked_for(site: Site) -> None:
+    site.reading("n0001.savio2", ssh=Reading(State.FAIL, "refused", detail="connection refused"))
+    nodes = {
+        node["node"]: node["recommendation"] for node in site.get("/api/v1/status?groups=all&checks=ping")["nodes"]
+    }
+    assert (nodes["n0001.savio2"]["diagnosis"], nodes["n0001.savio2"]["action"]) == ("ssh-refused", "person")
+    assert nodes["n0002.savio3"]["family"] == "colleague"
+    assert nodes["n0010.savio3"] is None
+
+
+def test_a_diagnosis_that_changes_by_its_neighbours_changes_the_answer(site: Site) -> None:
+    names = tuple(f"n{number:04d}.savio2" for number in range(8))
+    site.nodes(*map(idle, names))
+
+    def diagnoses(silent: int) -> list[str]:
+        for name in names[:silent]:
+            site.reading(name, ping=Reading(State.FAIL), ssh=Reading(State.FAIL, "timeout"))
+        site.app.extensions["botd"].board.view(fresh=True)
+        nodes = site.get("/api/v1/status?groups=all")["nodes"]
+        return [node["recommendation"]["diagnosis"] for node in nodes if node["recommendation"]]
+
+    for name in names:
+        site.reading(name)
+    assert diagnoses(4) == ["silent"] * 4
+    assert diagnoses(5) == ["rack-silent"] * 5
+
+
+def test_the_history_of_a_node_counts_in_its_recommendation(site: Site) -> None:
+    site.nodes(drained("n0000.savio2", "Kill task failed"))
+    for days in (1, 5, 9):
+        happened(site, "n0000.savio2", ago_s=days * 86400)
+    site.reading("n0000.savio2", ssh=Reading(State.OK, "up"), jobs=Reading(State.OK, []))
+    advice = site.get("/api/v1/status")["nodes"][0]["recommendation"]
+    assert (advice["diagnosis"], advice["action"]) == ("ready", "person")
+    assert [refusal["guard"] for refusal in advice["refused_by"]] == ["repeat"]
+    assert "3rd time in 30 days" in advice["explanation"]
+
+
+def test_folded_nodes_have_one_cause(site: Site) -> None:
+    site.nodes(*(drained(name, "Kill task failed") for name in ("n0000.savio2", "n0001.savio2")))
+    [fold] = site.get("/api/v1/status?fold=1")["nodes"]
+    assert (fold["count"], fold["recommendation"]["family"], fold["recommendation"]["evidence"]) == (2, "ready", "")

@@ -1,0 +1,96 @@
+"""From a case to what every answer shows of it: the diagnosis, the next step, and what stands in its way."""
+
+from __future__ import annotations
+
+import hashlib
+
+from botd.advice.case import Case
+from botd.advice.guards import GUARDS
+from botd.advice.rules import PERSON, POWER_CYCLE, POWER_ON, RESTART_SLURMD, RESUME, RULES, Rule
+from botd.advice.words import mount_path, title
+from botd.documents import RankedDocument, RecommendationDocument, RefusalDocument, encode, iso
+
+IN_WORDS = {
+    RESUME: "resume",
+    RESTART_SLURMD: "restart of slurmd",
+    POWER_ON: "power on",
+    POWER_CYCLE: "power cycle",
+}
+"""The actions as a person says them."""
+
+
+def recommend(case: Case) -> RecommendationDocument | None:
+    """Why a node is not well and what to do next; None for one that is in service and well, or off to save power."""
+    if not case.is_out and (not case.bad or case.saves_power):
+        return None
+    rule = next((rule for rule in RULES if rule.when(case)), None)
+    return _document(case, rule) if rule else None
+
+
+def _document(case: Case, rule: Rule) -> RecommendationDocument:
+    refused = _refusals(case, rule)
+    cut = {refusal["action"] for refusal in refused}
+    left = [action for action in rule.ladder if action not in cut]
+    ways: list[str] = [*left, PERSON]
+    return {
+        "diagnosis": rule.name,
+        "title": _filled(rule.title, case, rule),
+        "family": rule.family,
+        "explanation": rule.explain(case),
+        "next": _next(case, rule, left, refused),
+        "action": None if rule.calm and not case.is_out else ways[0],
+        "confidence": None,
+        "evidence": _evidence(case, rule),
+        "refused_by": refused,
+        "ranked": [_ranked(way) for way in ways],
+    }
+
+
+def _refusals(case: Case, rule: Rule) -> list[RefusalDocument]:
+    """What stands in the way of each action of the ladder, the first guard of each."""
+    found: list[RefusalDocument] = []
+    for action in rule.ladder:
+        guard = next((guard for guard in GUARDS if action in guard.cuts and guard.stands(case)), None)
+        if guard:
+            found.append({"action": action, "guard": guard.name, "words": guard.words(case)})
+    return found
+
+
+def _next(case: Case, rule: Rule, left: list[str], refused: list[RefusalDocument]) -> str:
+    """What a person does now: what the rule says, or why just that is not to be done."""
+    said = _filled(rule.next, case, rule)
+    if left or not refused:
+        return said
+    if said in IN_WORDS.values():
+        return refused[0]["words"]
+    return f"{said} (no {IN_WORDS[refused[-1]['action']]} now: {refused[-1]['words']})"
+
+
+def _filled(text: str, case: Case, rule: Rule) -> str:
+    mount = rule.mount(case) if rule.mount else ""
+    if not mount:
+        return text
+    return text.replace("{mount}", title(case, mount)).replace("{path}", mount_path(case, mount))
+
+
+def _ranked(action: str) -> RankedDocument:
+    return {"action": action, "confidence": None}
+
+
+def _evidence(case: Case, rule: Rule) -> str:
+    """A hash over all that the diagnosis was judged by, and over no age, no number and no time of a reading."""
+    slurm = case.slurm
+    read = [name for name in case.checks if _is_read(case, rule, name)]
+    judged = [
+        case.node,
+        [slurm.base, slurm.flags, slurm.reason, slurm.reason_by, iso(slurm.reason_at)] if slurm else None,
+        case.value("ipmi_state"),
+        case.jobs,
+        rule.name,
+        [(name, case.state(name), case.checks[name].says_how and case.value(name)) for name in read],
+    ]
+    return hashlib.blake2b(encode(judged), digest_size=8).hexdigest()
+
+
+def _is_read(case: Case, rule: Rule, check: str) -> bool:
+    return "all" in rule.reads or check in rule.reads or case.checks[check].parent in rule.reads

@@ -1,0 +1,459 @@
+"""Why a node is not well: the families of causes, and `RULES`, the literal table of what each is known by, in order.
+
+The first rule that fits is the diagnosis, so what keeps people's hands off a node stands first, then what hides
+everything else (nobody answers), then what a login shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from botd.advice import words
+from botd.advice.case import REBOOTS, Case
+from botd.advice.reasons import Author, Tells
+from botd.checks.df import BROKEN
+
+FAMILIES: dict[str, str] = {
+    "ready": "ready to go back",
+    "powered-off": "powered off",
+    "silent": "silent, power on",
+    "bmc-silent": "BMC silent too",
+    "ssh": "ssh broken",
+    "file-system": "file system",
+    "hardware": "disk, memory or hardware",
+    "slurmd": "slurmd stopped",
+    "leftovers": "left-over processes",
+    "draining": "draining, a job runs",
+    "colleague": "a colleague's",
+    "unknown": "nothing known",
+}
+"""What kind of cause it is, in the order of what can be done now, with the title of each."""
+
+WAIT, PERSON = "wait", "person"
+"""The two ways on that press nothing."""
+
+RESUME, RESTART_SLURMD, POWER_ON, POWER_CYCLE = "resume", "restart-slurmd", "power-on", "power-cycle"
+
+REPEATS = 3
+"""An incident for the third time in 30 days is not settled by what settled it twice."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A cause. `when` is its condition, `explain` the sentence with the numbers, `next` what a person does about it.
+
+    `ladder` are the actions that may follow, softest first; empty is a person's own hands. In `title` and `next`,
+    `{mount}` is the short name of the file system that `mount` finds, and `{path}` where it is. `reads` are the checks
+    that it judges by: `df` for every mount, `all` for all. A node in service of which a rule is `calm` needs nobody.
+    """
+
+    name: str
+    title: str
+    family: str
+    when: Callable[[Case], bool]
+    explain: Callable[[Case], str]
+    next: str
+    reads: tuple[str, ...]
+    ladder: tuple[str, ...] = ()
+    mount: Callable[[Case], str] | None = None
+    calm: bool = False
+
+
+def _bmc_is_silent(case: Case) -> bool:
+    return case.state("ipmi_reachable") == "fail"
+
+
+def _is_off(case: Case) -> bool:
+    return case.value("ipmi_state") == "off" and (case.state("ipmi_state") == "fail" or case.is_out)
+
+
+def _ssh_is(*how: str) -> Callable[[Case], bool]:
+    return lambda case: case.state("ssh") == "fail" and case.value("ssh") in how
+
+
+def _hung(case: Case) -> str:
+    return case.mount("hung", True)
+
+
+def _missing(case: Case) -> str:
+    return case.mount("mounted", False)
+
+
+def _broken(case: Case) -> str:
+    """A mount that is read-only since an error of its disk."""
+    return next((name for name in case.mounts() if any(f"({word})" in case.detail(name) for word in BROKEN)), "")
+
+
+def _read_only(case: Case) -> str:
+    return case.mount("read_only", True)
+
+
+def _full(case: Case) -> str:
+    """A mount that fails and answers: it is too full."""
+    failed = (name for name in case.mounts() if case.state(name) == "fail")
+    return next((name for name in failed if case.member(name, "used_percent") is not None), "")
+
+
+def _unanswered(case: Case) -> str:
+    """A mount that fails in yet another way, such as with an error of the server."""
+    return next((name for name in case.mounts() if case.state(name) == "fail"), "")
+
+
+def _spool_was_full(case: Case) -> bool:
+    return case.tells(Tells.SPOOL) and bool(case.logged("No space left"))
+
+
+def _slurm_is_deaf(case: Case) -> bool:
+    """Whether Slurm hears nothing of a slurmd that runs."""
+    return case.is_out and case.has("NOT_RESPONDING") and case.state("ssh") == "ok" and case.state("slurmd") == "ok"
+
+
+def _is_unverifiable(case: Case) -> bool:
+    """Whether NHC found something that no check of botd looks at: a mount or a fault that it does not know."""
+    found = [part for part in case.reasons if part.author is Author.NHC]
+    return case.is_out and any(
+        part.tells is Tells.OTHER or (part.tells is Tells.MOUNT and not words.mount_named(case, part.text))
+        for part in found
+    )
+
+
+def _memory_is_unread(case: Case) -> bool:
+    return case.is_out and case.tells(Tells.MEMORY) and case.state("memory") != "ok"
+
+
+def _only(*checks: str) -> Callable[[Case], bool]:
+    """That nothing but these is bad."""
+    return lambda case: bool(case.bad) and set(case.bad) <= set(checks)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "colleague", "a colleague's", "colleague",
+        lambda case: case.is_kept_by_a_person,
+        words.of_a_person,
+        "leave it to who wrote the reason, or ask them",
+        ("all",),
+    ),
+    Rule(
+        "unread", "not read yet", "unknown",
+        lambda case: case.is_out and not case.is_read,
+        words.of_nothing_known,
+        "have it read: max_age=0, or Check now",
+        ("all",),
+    ),
+    # ---- nobody answers ----
+    Rule(
+        "rack-off", "a whole group without power", "powered-off",
+        lambda case: case.rack is not None and _is_off(case),
+        words.of_rack,
+        "see to the power of the group first: its distribution unit, then node by node",
+        ("ping", "ssh", "ipmi_state"),
+    ),
+    Rule(
+        "rack-dead", "a whole group silent, BMCs too", "bmc-silent",
+        lambda case: case.rack is not None and _bmc_is_silent(case),
+        words.of_rack,
+        "look at the power and the switches of the group, not at the single node",
+        ("ping", "ssh", "ipmi_reachable"),
+    ),
+    Rule(
+        "rack-silent", "a whole group silent", "silent",
+        lambda case: case.rack is not None and case.is_silent,
+        words.of_rack,
+        "look at the switch of the group, not at the single node",
+        ("ping", "ssh", "ipmi_state"),
+    ),
+    Rule(
+        "powered-off", "powered off", "powered-off",
+        _is_off,
+        words.of_power_off,
+        "power on",
+        ("ping", "ssh", "ipmi_state"),
+        (POWER_ON,),
+    ),
+    Rule(
+        "no-address", "its name has no address", "ssh",
+        lambda case: _ssh_is("unresolved")(case) or (case.is_out and case.tells(Tells.ADDRESS) and not case.is_sound),
+        words.of_ssh,
+        "give the name an address (DNS, /etc/hosts), or take the node out of slurm.conf",
+        ("ping", "ssh"),
+    ),
+    Rule(
+        "bmc-silent", "silent, and its BMC too", "bmc-silent",
+        lambda case: case.is_silent and _bmc_is_silent(case),
+        words.of_silence,
+        "go and look at it: power cable, power supply, chassis",
+        ("ping", "ssh", "ipmi_reachable"),
+    ),
+    Rule(
+        "silent", "silent", "silent",
+        lambda case: case.is_silent,
+        words.of_silence,
+        "look at its console, then power cycle",
+        ("ping", "ssh", "ipmi_reachable", "ipmi_state"),
+        (POWER_CYCLE,),
+    ),
+    # ---- it answers, and takes no login ----
+    Rule(
+        "ssh-hung", "hung: ssh opens and says nothing", "ssh",
+        _ssh_is("hung"),
+        words.of_ssh,
+        "look at its console (out of memory, a hung root file system), then power cycle",
+        ("ping", "ssh", "ipmi_state"),
+        (POWER_CYCLE,),
+    ),
+    Rule(
+        "ssh-refused", "sshd is not there", "ssh",
+        _ssh_is("refused"),
+        words.of_ssh,
+        "see on its console how far its boot came, then power cycle",
+        ("ping", "ssh", "ipmi_state"),
+        (POWER_CYCLE,),
+    ),
+    Rule(
+        "ssh-timeout", "answers ping and not ssh", "ssh",
+        _ssh_is("timeout"),
+        words.of_ssh,
+        "see on its console what it is doing, and whether a firewall drops port 22; then power cycle",
+        ("ping", "ssh", "ipmi_state"),
+        (POWER_CYCLE,),
+    ),
+    Rule(
+        "ssh-auth", "botd's key is not accepted", "ssh",
+        _ssh_is("auth"),
+        words.of_ssh,
+        "put botd's key on the node again: its image or its home has lost it",
+        ("ssh",),
+    ),
+    Rule(
+        "ssh-host-key", "another host key: reinstalled", "ssh",
+        _ssh_is("host-key"),
+        words.of_ssh,
+        "see who reinstalled it, then bring known_hosts up to date",
+        ("ssh",),
+    ),
+    # ---- a job is there ----
+    Rule(
+        "draining", "draining, a job runs", "draining",
+        lambda case: case.is_draining,
+        words.of_draining,
+        "wait for the end of the job, then look again",
+        ("jobs",),
+        (WAIT,),
+    ),
+    Rule(
+        "rebooting", "Slurm is to reboot it", "draining",
+        lambda case: case.has(*REBOOTS) and (case.is_out or case.tells(Tells.REBOOTING)),
+        words.of_reason,
+        "wait: Slurm reboots it as soon as it is empty",
+        ("ssh",),
+        (WAIT,),
+    ),
+    # ---- what a login shows ----
+    Rule(
+        "file-server", "{mount}: its file server does not answer", "file-system",
+        lambda case: bool(case.shared_mount),
+        words.of_server,
+        "see to the server of {path}: the nodes come back with it",
+        ("df",),
+        (WAIT,),
+        mount=lambda case: case.shared_mount,
+    ),
+    Rule(
+        "disk-error", "{mount} read-only after a disk error", "hardware",
+        lambda case: bool(_broken(case)),
+        lambda case: words.of_mount(case, _broken(case)),
+        "look for the error of the disk in the kernel's log; have the disk replaced",
+        ("df",),
+        mount=_broken,
+    ),
+    Rule(
+        "mount-hung", "{mount} hung", "file-system",
+        lambda case: bool(_hung(case)),
+        lambda case: words.of_mount(case, _hung(case)),
+        "see whether the server of {path} answers others, then power cycle: what hangs there cannot be killed",
+        ("df", "users"),
+        (POWER_CYCLE,),
+        mount=_hung,
+    ),
+    Rule(
+        "mount-missing", "{mount} not mounted", "file-system",
+        lambda case: bool(_missing(case)),
+        lambda case: words.of_mount(case, _missing(case)),
+        "mount {path} on the node and see why it was not; a power cycle mounts it too",
+        ("df",),
+        (POWER_CYCLE,),
+        mount=_missing,
+    ),
+    Rule(
+        "mount-read-only", "{mount} read-only", "file-system",
+        lambda case: bool(_read_only(case)),
+        lambda case: words.of_mount(case, _read_only(case)),
+        "see in the kernel's log why {path} is read-only: a disk that fails looks like this",
+        ("df",),
+        mount=_read_only,
+    ),
+    Rule(
+        "mount-full", "{mount} full", "file-system",
+        lambda case: bool(_full(case)),
+        lambda case: words.of_mount(case, _full(case)),
+        "make room on {path}, then resume",
+        ("df",),
+        mount=_full,
+    ),
+    Rule(
+        "mount-fails", "{mount} does not answer", "file-system",
+        lambda case: bool(_unanswered(case)),
+        lambda case: words.of_mount(case, _unanswered(case)),
+        "see why the node cannot use {path}",
+        ("df",),
+        (POWER_CYCLE,),
+        mount=_unanswered,
+    ),
+    Rule(
+        "spool-full", "slurmd's spool directory full", "file-system",
+        _spool_was_full,
+        words.of_spool,
+        "make room where SlurmdSpoolDir is, then resume",
+        ("slurmd_log", "df"),
+    ),
+    Rule(
+        "memory", "memory missing", "hardware",
+        lambda case: case.state("memory") == "fail" or _memory_is_unread(case),
+        words.of_memory,
+        "reseat or replace the memory module that its BMC's event log names",
+        ("memory",),
+    ),
+    Rule(
+        "hardware", "hardware is not as configured", "hardware",
+        lambda case: case.is_out and case.tells(Tells.HARDWARE),
+        words.of_reason,
+        "compare the node (slurmd -C) with slurm.conf; have the part replaced",
+        ("ssh",),
+    ),
+    Rule(
+        "slurmd", "slurmd stopped", "slurmd",
+        lambda case: case.state("slurmd") == "fail",
+        words.of_slurmd,
+        "settle what its log says, then start slurmd",
+        ("slurmd", "slurmd_log"),
+        (RESTART_SLURMD, POWER_CYCLE),
+    ),
+    Rule(
+        "slurmd-unheard", "slurmd runs, Slurm does not hear it", "slurmd",
+        _slurm_is_deaf,
+        words.of_slurmd,
+        "see whether node and controller reach each other (munge, clock, network), then restart slurmd",
+        ("ssh", "slurmd", "slurmd_log"),
+        (RESTART_SLURMD, POWER_CYCLE),
+    ),
+    Rule(
+        "config", "slurm.conf and node do not agree", "slurmd",
+        lambda case: case.is_out and case.tells(Tells.CONFIG),
+        words.of_reason,
+        "compare slurm.conf and gres.conf with the node, then restart slurmd",
+        ("ssh", "slurmd"),
+    ),
+    Rule(
+        "leftovers", "left-over processes", "leftovers",
+        lambda case: case.state("users") == "warn",
+        words.of_leftovers,
+        "end these processes; if one cannot be killed, power cycle",
+        ("users", "jobs"),
+        (POWER_CYCLE,),
+    ),
+    Rule(
+        "nhc", "NHC refuses it", "unknown",
+        _is_unverifiable,
+        words.of_reason,
+        "run NHC on the node: what it found is nothing that botd looks at",
+        ("ssh",),
+    ),
+    Rule(
+        "reboots-again", "reboots by itself, again and again", "hardware",
+        lambda case: case.is_out and case.is_sound and case.tells(Tells.REBOOTED) and case.past.incidents >= REPEATS,
+        words.of_well_again,
+        "look at the event log of its BMC before it goes back: power supply, memory, heat",
+        ("all",),
+    ),
+    Rule(
+        "ready", "ready to go back", "ready",
+        lambda case: case.is_out and case.is_sound,
+        words.of_well_again,
+        "resume",
+        ("all",),
+        (RESUME,),
+    ),
+    # ---- in service, or nothing that keeps it out ----
+    Rule(
+        "ping-dropped", "takes logins and no ping", "unknown",
+        lambda case: case.state("ping") == "fail" and case.state("ssh") == "ok",
+        words.of_bad,
+        "see whether a firewall drops echo requests",
+        ("ping", "ssh"),
+        calm=True,
+    ),
+    Rule(
+        "packets-lost", "packets are lost on the way", "hardware",
+        lambda case: case.state("ping") == "warn",
+        words.of_bad,
+        "look at its cable, its port and the errors of both",
+        ("ping",),
+    ),
+    Rule(
+        "bmc-only", "only its BMC is silent", "bmc-silent",
+        lambda case: _bmc_is_silent(case) and case.state("ssh") == "ok",
+        words.of_bad,
+        "reset the BMC from the node (ipmitool mc reset cold), or reseat its cable",
+        ("ssh", "ipmi_reachable"),
+    ),
+    Rule(
+        "mount-filling", "a file system fills up", "file-system",
+        lambda case: any(case.state(name) == "warn" for name in case.mounts()),
+        words.of_bad,
+        "see what fills it",
+        ("df",),
+        calm=True,
+    ),
+    Rule(
+        "overload", "more load than cores", "unknown",
+        lambda case: case.state("load") in ("warn", "fail"),
+        words.of_bad,
+        "see what runs there (top): more processes than the job has cores, or many that wait for a disk",
+        ("load",),
+        calm=True,
+    ),
+    Rule(
+        "lost-job", "lost a job, well now", "unknown",
+        lambda case: not case.is_out and _only("last_job", "slurmd_log")(case) and case.state("last_job") == "fail",
+        words.of_bad,
+        "keep an eye on it: the same again is no accident",
+        ("last_job",),
+        calm=True,
+    ),
+    Rule(
+        "log", "errors in slurmd's log", "unknown",
+        lambda case: not case.is_out and _only("slurmd_log")(case) and case.state("slurmd_log") == "warn",
+        words.of_log,
+        "read them; nothing else is wrong",
+        ("slurmd_log",),
+        calm=True,
+    ),
+    Rule(
+        "not-told", "cannot be told", "unknown",
+        lambda case: bool(case.bad) and all(case.state(name) == "unknown" for name in case.bad),
+        words.of_bad,
+        "see why these checks have no answer, then look again",
+        ("all",),
+        calm=True,
+    ),
+    Rule(
+        "nothing-known", "nothing known", "unknown",
+        lambda case: case.is_out or bool(case.bad),
+        words.of_nothing_known,
+        "look at it: no rule of botd knows this",
+        ("all",),
+    ),
+)  # fmt: skip
+"""Every cause that botd knows. A node that none fits is in service and well."""

@@ -1,0 +1,199 @@
+"""Mornings of one node, each with the diagnosis that a person would give: `CASES`, for every rule at least one.
+
+A case says only what is not well: every other check is as on a sound node of which Slurm knows no job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botd.advice.case import Case
+from botd.advice.neighbours import ALONE, Neighbours, Rack
+from botd.checks import Checks, site_checks
+from botd.config import parse_config
+from botd.documents import NodeReadings, ReadingDocument, reading_document
+from botd.history.past import NOTHING, NodePast
+from botd.inventory.states import from_text
+from botd.model import Reading, SlurmNode, State
+
+NODE = "n0007.savio2"
+AT = datetime(2026, 11, 26, 3, 10, tzinfo=UTC)
+CHECKS: Checks = site_checks(parse_config({"mounts": {"scratch": "/global/scratch", "tmp": "/tmp"}}))
+GIB = 2**30
+FINE_DISK = {
+    "size": 100 * GIB, "free": 40 * GIB, "used_percent": 60.0, "mounted": True, "read_only": False, "hung": False,
+}  # fmt: skip
+MISSING = {**FINE_DISK, "mounted": False}
+HUNG = {"size": None, "free": None, "used_percent": None, "mounted": True, "read_only": None, "hung": True}
+CLOSED = {**FINE_DISK, "read_only": True}
+FULL = {**FINE_DISK, "free": 0, "used_percent": 100.0}
+NO_LOGIN = tuple(name for name, check in CHECKS.items() if "ssh" in check.needs)
+
+VALUES: Mapping[str, Any] = {
+    "ping": 0.3, "ssh": "up", "uptime": 86400, "load": 0.1, "users": [], "df_scratch": FINE_DISK, "df_tmp": FINE_DISK,
+    "memory": {"size": 62 * GIB, "free": 60 * GIB, "expected": 62 * GIB},
+    "slurmd": {"running": True, "version": "22.05.8"}, "slurmd_log": [], "jobs": [], "last_job": None,
+    "ipmi_reachable": True, "ipmi_state": "on",
+}  # fmt: skip
+"""What the checks read on a sound node."""
+
+
+@dataclass(frozen=True)
+class Morning:
+    """One case. `bad` are the readings that are not well: state, value and words. `rule` is the diagnosis."""
+
+    rule: str
+    state: str
+    reason: str = ""
+    bad: Mapping[str, tuple[State, Any, str]] = field(default_factory=dict)
+    action: str | None = "person"
+    says: str = ""
+    guard: str = ""
+    past: NodePast = NOTHING
+    neighbours: Neighbours = ALONE
+    by: str = "root"
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.state} {self.reason[:30]}"
+
+    def case(self) -> Case:
+        """The node as a rule looks at it."""
+        base, flags, strange = from_text(self.state)
+        at = AT if self.reason else None
+        slurm = SlurmNode(NODE, self.state, base, flags, strange, self.reason, self.by if self.reason else "", at)
+        return Case(NODE, slurm, readings(self.bad), CHECKS, self.past, self.neighbours)
+
+
+def readings(bad: Mapping[str, tuple[State, Any, str]]) -> NodeReadings:
+    """All readings of a node: what needs a login is skipped where there is none."""
+    skipped = NO_LOGIN if "ssh" in bad and bad["ssh"][0] is State.FAIL else ()
+    return {name: _reading(name, bad, skipped) for name in CHECKS}
+
+
+def _reading(name: str, bad: Mapping[str, tuple[State, Any, str]], skipped: tuple[str, ...]) -> ReadingDocument:
+    if name in skipped and name not in bad:
+        return reading_document(Reading(State.SKIPPED, at=AT, detail="needs ssh"))
+    state, value, detail = bad.get(name, (State.OK, VALUES[name], ""))
+    return reading_document(Reading(state, value, CHECKS[name].unit, AT, 0.1, detail))
+
+
+FAIL, WARN, UNKNOWN = State.FAIL, State.WARN, State.UNKNOWN
+NO_PING = {"ping": (FAIL, None, "no answer to 3 packets")}
+SILENT = {**NO_PING, "ssh": (FAIL, "timeout", "no answer within 5 s")}
+OFF = {**SILENT, "ipmi_state": (FAIL, "off", "power is off")}
+NO_BMC = {"ipmi_reachable": (FAIL, False, "no answer within 3 s"), "ipmi_state": (State.SKIPPED, None, "")}
+LOST_JOB = {"last_job": (FAIL, {"job_id": "44162", "user": "ivo", "state": "NODE_FAIL"}, "job 44162 of ivo: NODE_FAIL")}
+SLURMD_DEAD = {"slurmd": (FAIL, {"running": False, "version": "22.05.8"}, "slurmd does not run")}
+LOG = "[2026-11-26T03:09:12.211] error: Unable to register: Unable to contact slurm controller (connect failure)"
+FULL_LOG = "error: write /var/spool/slurmd/cred_state: No space left on device"
+JOB = {"jobs": (State.OK, ["44320"], "44320 ivo running")}
+RACK = Neighbours({NODE: Rack("rack-03", 12, 40)})
+SERVER = Neighbours({}, {"df_scratch": 71}, 320)
+OFTEN = NodePast(3)
+
+
+def ssh(how: str, words: str) -> dict[str, tuple[State, Any, str]]:
+    return {"ssh": (FAIL, how, words)}
+
+
+CASES: tuple[Morning, ...] = (
+    Morning("colleague", "drained", "bad GPU 3, RMA open", by="jd",
+            says='jd wrote "bad GPU 3, RMA open"; every check is well'),
+    Morning("colleague", "down*", "wont power on, even after reseating blade", OFF, by="jd", says="powered off"),
+    Morning("colleague", "drained", "no IB", {"df_scratch": (FAIL, MISSING, "not mounted")}, by="kmf",
+            says='kmf wrote "no IB"; scratch: not mounted'),
+    Morning("colleague", "down", "no IB -kmf : Node unexpectedly rebooted", by="kmf", says='kmf wrote "no IB -kmf"'),
+    Morning("colleague", "draining", "see hung mpirun for user42", JOB, by="jd"),
+    Morning("colleague", "drained", says="taken out of service without a reason; every check is well"),
+    Morning("colleague", "drained", "botd: drain a17 by kmf", says="kmf wrote"),
+    Morning("unread", "drained", "Epilog error", dict.fromkeys(CHECKS, (State.SKIPPED, None, ""))),
+    Morning("rack-off", "down*", "Not responding", OFF, neighbours=RACK,
+            says="12 of the 40 nodes of rack-03 fell silent"),
+    Morning("rack-dead", "down*", "Not responding", SILENT | NO_BMC, neighbours=RACK),
+    Morning("rack-silent", "down*", "Not responding", SILENT, neighbours=RACK),
+    Morning("rack-silent", "idle", "", SILENT, neighbours=RACK),
+    Morning("powered-off", "down*", "Not responding", OFF | LOST_JOB, "power-on",
+            "off since 03:10 UTC on 26 Nov by its BMC; last job 44162 NODE_FAIL",
+            past=NodePast(1, {"ipmi_state": AT})),
+    Morning("powered-off", "down~", "ResumeTimeout reached", {**SILENT, "ipmi_state": (State.OK, "off", "")},
+            "power-on",
+            "Slurm waited for its boot in vain"),
+    Morning("powered-off", "down*", "Not responding", OFF, "person", "3rd time in 30 days", "repeat", OFTEN),
+    Morning("powered-off", "mixed", "", OFF | JOB, "person", guard="live-job"),
+    Morning("no-address", "down", "NO NETWORK ADDRESS FOUND",
+            {**NO_PING, **ssh("unresolved", "the name has no address")}),
+    Morning("bmc-silent", "down*", "Not responding", SILENT | NO_BMC, says="nor does its BMC"),
+    Morning("silent", "down*", "Not responding", SILENT | LOST_JOB, "power-cycle", "its BMC says that the power is on"),
+    Morning("silent", "down*", "Not responding", {**SILENT, "ipmi_state": (UNKNOWN, "unknown", "wrong password")},
+            "person", "its power is not known", "power-unknown"),
+    Morning("silent", "down*", "Not responding", {**SILENT, "jobs": (UNKNOWN, None, "squeue failed")}, "person",
+            guard="jobs-unknown"),
+    Morning("silent", "idle*", "", SILENT, "person", guard="wrong-state"),
+    Morning("silent", "down*", "Not responding", {**SILENT, "ping": (UNKNOWN, None, "fping is not installed")},
+            "power-cycle"),
+    Morning("ssh-hung", "down*", "Not responding", ssh("hung", "the connection opened, then sshd said nothing"),
+            "power-cycle", "answers ping; the connection opened, then sshd said nothing"),
+    Morning("ssh-refused", "down*", "Not responding", ssh("refused", "connection refused"), "power-cycle"),
+    Morning("ssh-timeout", "down*", "Not responding", ssh("timeout", "no answer within 5 s"), "power-cycle"),
+    Morning("ssh-auth", "drained", "Prolog error", ssh("auth", 'user "botd" was refused; offered: id_ed25519'),
+            says='answers ping; user "botd" was refused'),
+    Morning("ssh-host-key", "idle", "", ssh("host-key", "the host key is not the known one")),
+    Morning("draining", "draining", "Epilog error", {**JOB, "users": (WARN, ["bjorn"], "processes but no job: bjorn")},
+            "wait", 'job 44320 still runs; "Epilog error"; also not well: Users'),
+    Morning("rebooting", "drained^", "Reboot ASAP : reboot issued", action="wait"),
+    Morning("file-server", "idle", "", {"df_scratch": (FAIL, HUNG, "hung: statfs did not end within 8 s")}, "wait",
+            "/global/scratch is hung or gone on 71 of 320 nodes", neighbours=SERVER),
+    Morning("disk-error", "drained", "Prolog error",
+            {"df_tmp": (FAIL, CLOSED, "read-only (emergency_ro); 40 GiB free")}),
+    Morning("mount-hung", "drained", "Kill task failed",
+            {"df_scratch": (FAIL, HUNG, "hung: statfs did not end within 8 s"), "users": (WARN, ["daria"], "")},
+            "power-cycle", "/global/scratch is hung: statfs did not end within 8 s; processes of daria"),
+    Morning("mount-hung", "mixed", "", {**JOB, "df_scratch": (FAIL, HUNG, "hung")}, "person", guard="live-job"),
+    Morning("mount-missing", "drained", "NHC: check_fs_mount:  /global/scratch not mounted",
+            {"df_scratch": (FAIL, MISSING, "not mounted")}, "power-cycle", "/global/scratch is not mounted"),
+    Morning("mount-read-only", "drained", "Epilog error", {"df_tmp": (FAIL, CLOSED, "read-only; 40 GiB free")},
+            says="/tmp is read-only; 40 GiB free"),
+    Morning("mount-full", "drained", "SlurmdSpoolDir is full", {"df_tmp": (FAIL, FULL, "0 B free, 100% used")},
+            says="/tmp: 0 B free, 100% used"),
+    Morning("mount-fails", "drained", "Prolog error",
+            {"df_scratch": (FAIL, {**HUNG, "hung": False}, "Stale file handle")}, "power-cycle", "Stale file handle"),
+    Morning("spool-full", "drained", "SlurmdSpoolDir is full", {"slurmd_log": (WARN, [FULL_LOG], FULL_LOG)},
+            says=FULL_LOG),
+    Morning("memory", "drained", "Low RealMemory (reported:48128 < 100.00% of configured:64000)",
+            {"memory": (FAIL, {"size": 47.4 * GIB, "free": GIB, "expected": 62.5 * GIB}, "")},
+            says="47.4 of 62.5 GiB expected"),
+    Morning("hardware", "drained", "gres/gpu count reported lower than configured (3 < 4)", says="(3 < 4)"),
+    Morning("hardware", "drained", "NHC: check_hw_ib:  No IB port is ACTIVE (LinkUp)."),
+    Morning("slurmd", "down*", "Not responding",
+            {**SLURMD_DEAD, "slurmd_log": (WARN, [LOG], LOG)}, "restart-slurmd", LOG),
+    Morning("slurmd", "mixed", "", {**SLURMD_DEAD, **JOB}, "person", guard="live-job"),
+    Morning("slurmd-unheard", "down*", "Not responding", {"slurmd_log": (WARN, [LOG], LOG)}, "restart-slurmd"),
+    Morning("config", "drained", "CoreSpec differ"),
+    Morning("leftovers", "drained", "Kill task failed", {"users": (WARN, ["daria"], "processes but no job: daria")},
+            "power-cycle", "processes of daria and no job of theirs"),
+    Morning("leftovers", "idle", "", {"users": (WARN, ["greta"], "")}, "person", guard="wrong-state"),
+    Morning("nhc", "drained", "NHC: check_ps_daemon: process crond not running"),
+    Morning("nhc", "drained", "NHC: check_fs_mount:  /opt/elsewhere not mounted"),
+    Morning("reboots-again", "down", "Node unexpectedly rebooted", says="3rd time in 30 days", past=OFTEN),
+    Morning("ready", "down", "Node unexpectedly rebooted", LOST_JOB, "resume", "it is back; all 13 checks"),
+    Morning("ready", "drained", "NHC: check_fs_mount:  /global/scratch not mounted", {}, "resume",
+            "scratch is mounted and answers again since 03:10 UTC on 26 Nov", past=NodePast(1, {"df_scratch": AT})),
+    Morning("ready", "drained", "Kill task failed",
+            {}, "resume", "no process is left; all 14 checks that tell of now are well"),
+    Morning("ready", "drained", "Kill task failed", {}, "person", guard="repeat", past=NodePast(4)),
+    Morning("ping-dropped", "idle", "", NO_PING, None),
+    Morning("packets-lost", "idle", "", {"ping": (WARN, 0.3, "1 of 3 packets lost")}, says="Ping: 1 of 3 packets lost"),
+    Morning("bmc-only", "mixed", "", NO_BMC | JOB),
+    Morning("mount-filling", "idle", "", {"df_scratch": (WARN, {**FINE_DISK, "used_percent": 97.0}, "97% used")}, None),
+    Morning("overload", "mixed", "", {**JOB, "load": (WARN, 2.4, "5-minute load 76.8 on 32 cores")}, None),
+    Morning("overload", "drained", "Kill task failed", {"load": (WARN, 2.4, "5-minute load 76.8 on 32 cores")}),
+    Morning("lost-job", "idle", "", LOST_JOB, None, "44162"),
+    Morning("log", "idle", "", {"slurmd_log": (WARN, [LOG], LOG)}, None, LOG),
+    Morning("not-told", "idle", "", {"users": (UNKNOWN, None, "the running jobs are not known")}, None),
+    Morning("not-told", "drained", "Kill task failed", {"memory": (UNKNOWN, None, "garbage")}),
+    Morning("nothing-known", "drained", "Epilog error", {"uptime": (FAIL, 3, "odd"), "load": (UNKNOWN, None, "odd")},
+            says='Slurm has it as drained; "Epilog error"; Uptime: odd; Load: odd'),
+)  # fmt: skip

@@ -1,0 +1,107 @@
+"""The morning of the simulated cluster: every scenario has the diagnosis that a person would give it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from botd.checks import site_checks
+from botd.commands.sweep import sweep_once
+from botd.config import load_config
+from botd.demo import DemoCluster
+from botd.demo.scenarios import QUIET, SCENARIOS
+from botd.display.formats import Form
+from tests.program import free_port
+
+NODES = 120
+
+DIAGNOSES = (
+    ("powered-off", "powered off", "power-on"),
+    ("silent", "silent", "power-cycle"),
+    ("bmc-silent", "silent, and its BMC too", "person"),
+    ("ssh", "hung: ssh opens and says nothing", "power-cycle"),
+    ("slurmd", "slurmd stopped", "restart-slurmd"),
+    ("ssh", "sshd is not there", "power-cycle"),
+    ("slurmd", "slurmd stopped", "restart-slurmd"),
+    ("ready", "ready to go back", "resume"),
+    ("ready", "ready to go back", "resume"),
+    ("file-system", "scratch not mounted", "power-cycle"),
+    ("ready", "ready to go back", "resume"),
+    ("file-system", "scratch hung", "power-cycle"),
+    ("file-system", "software not mounted", "power-cycle"),
+    ("colleague", "a colleague's", "person"),
+    ("file-system", "scratch hung", "power-cycle"),
+    ("ready", "ready to go back", "resume"),
+    ("hardware", "memory missing", "person"),
+    ("hardware", "memory missing", "person"),
+    ("colleague", "a colleague's", "person"),
+    ("colleague", "a colleague's", "person"),
+    ("colleague", "a colleague's", "person"),
+    ("colleague", "a colleague's", "person"),
+    ("colleague", "a colleague's", "person"),
+    ("colleague", "a colleague's", "person"),
+    ("colleague", "a colleague's", "person"),
+    ("draining", "draining, a job runs", "wait"),
+    ("ssh", "botd's key is not accepted", "person"),
+    ("file-system", "tmp full", "person"),
+)
+"""Family, title and action of each of SCENARIOS."""
+
+QUIET_TITLES = {
+    "only its BMC is silent",
+    "packets are lost on the way",
+    "left-over processes",
+    "errors in slurmd's log",
+}
+"""What is said of QUIET, nodes that Slurm takes for sound."""
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[dict[str, Any]]]:
+    """Every node of the cluster after one sweep."""
+    with DemoCluster(NODES, f"127.0.0.1:{free_port()}") as cluster:
+        config = load_config(cluster.config_path)
+        checks = site_checks(config)
+        yield json.loads(sweep_once(config, checks, "all", list(checks), Form("json")))["nodes"]
+
+
+def scenario_of(node: dict[str, Any]) -> int:
+    """The place of a node's scenario in the table: by its reason and how old that is."""
+    slurm, now = node["slurm"], datetime.now(UTC)
+    age_h = (now - datetime.fromisoformat(slurm["reason_at"])).total_seconds() / 3600
+    return next(
+        place
+        for place, each in enumerate(SCENARIOS)
+        if each.reason == slurm["reason"] and abs(each.since_h - age_h) < 0.2
+    )
+
+
+def test_every_scenario_has_the_diagnosis_that_a_person_would_give(nodes: list[dict[str, Any]]) -> None:
+    sick = [node for node in nodes if node["slurm"]["reason"]]
+    found = {scenario_of(node): node["recommendation"] for node in sick}
+    assert {place: (advice["family"], advice["title"], advice["action"]) for place, advice in found.items()} == dict(
+        enumerate(DIAGNOSES)
+    )
+
+
+def test_a_scenario_is_explained_with_its_own_numbers(nodes: list[dict[str, Any]]) -> None:
+    told = {node["slurm"]["reason"]: node["recommendation"]["explanation"] for node in nodes if node["slurm"]["reason"]}
+    assert "GiB expected" in told["Low RealMemory (reported:48128 < 100.00% of configured:64000)"]
+    assert "connect failure" in told["batch job complete failure : Not responding"]
+    assert told["HW: sda missing after reseat -jd"].startswith(
+        'jd wrote "HW: sda missing after reseat -jd"; tmp: read-only, '
+    )
+    assert told["needs new dimms"] == 'kmf wrote "needs new dimms"; powered off'
+
+
+def test_of_the_nodes_in_service_only_those_with_a_fault_have_a_diagnosis(nodes: list[dict[str, Any]]) -> None:
+    quiet = [
+        node["recommendation"]["title"] for node in nodes if node["recommendation"] and not node["slurm"]["reason"]
+    ]
+    assert set(quiet) == QUIET_TITLES
+    assert len(Counter(quiet)) == len(QUIET)
