@@ -128,9 +128,10 @@ HEADERS = {
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_no_header_is_too_much(program: DemoProgram, name: str) -> None:
+    end = b"0\r\n\r\n" if name == "Transfer-Encoding" else b""  # of the body that it promises, which is waited for
     for value in HEADERS[name]:
         for path in ("/", "/node/n0000.savio2", "/api/v1/status?wait=0", "/api/v1/group-list", "/static/botd.css"):
-            answered(program, request("GET", path, **{name: value}))
+            answered(program, request("GET", path, **{name: value}) + end)
 
 
 METHODS = (
