@@ -54,6 +54,14 @@ def survived(comparison: Comparison | None) -> bool:
     return comparison is not None and not comparison.wrong
 
 
+OTHERS_NETNS = "/run/netns/"
+"""Where ip-netns(8) keeps namespaces by name. The lab keeps its own in its folder; others here come and go."""
+
+
+def _mounts() -> list[str]:
+    return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+
+
 @dataclass(frozen=True)
 class Traces:
     """What a lab changes on its machine."""
@@ -70,7 +78,7 @@ class Traces:
         return cls(
             subprocess.run(["ip", "-o", "-brief", "link"], capture_output=True, text=True, check=True).stdout,
             subprocess.run(["ip", "route", "show", "table", "all"], capture_output=True, text=True, check=True).stdout,
-            tuple(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+            tuple(place for place in _mounts() if not place.startswith(OTHERS_NETNS)),
             HOSTS.read_bytes(),
             Path("/etc/passwd").read_bytes(),
         )

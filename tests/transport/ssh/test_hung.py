@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,8 +35,10 @@ class HangingSshd:
 
 
 @pytest.fixture
-def hanging(own: Callable[..., Sshd], tmp_path: Path) -> HangingSshd:
-    return HangingSshd(own, tmp_path)
+def hanging(own: Callable[..., Sshd], tmp_path: Path) -> Iterator[HangingSshd]:
+    made = HangingSshd(own, tmp_path)
+    yield made
+    made.mount()  # else the shells that a test left would wait for ever
 
 
 def test_while_a_login_shell_hangs_no_other_is_started(hanging: HangingSshd, transport: Make) -> None:
