@@ -72,11 +72,20 @@ class Served(Program):
 
 
 class InTerminal(Served):
-    """The same in a terminal, which can be closed."""
+    """The same in a terminal, which can be closed, also where the tests themselves run under nohup."""
 
     def start(self) -> None:
         self.terminal, inside = pty.openpty()
-        words = ["setsid", "-c", *self.words[:3], "--log-level", "error", *self.words[3:]]
+        words = [
+            "env",
+            "--default-signal=HUP",
+            "setsid",
+            "-c",
+            *self.words[:3],
+            "--log-level",
+            "error",
+            *self.words[3:],
+        ]
         self.process = subprocess.Popen(words, stdin=inside, stdout=inside, stderr=inside)
         os.close(inside)
 
