@@ -31,7 +31,7 @@ lab: packages $(VENV)/dev.stamp
 	@exec $(RUN) -m tests.lab up $(LAB)
 
 faults: packages $(VENV)/dev.stamp
-	@$(RUN) -m pytest tests/lab/test_faults.py
+	@BOTD_FLIPS=600 $(RUN) -m pytest tests/lab/test_faults.py tests/store/test_flips.py
 
 bench: $(VENV)/dev.stamp
 	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh

@@ -21,7 +21,8 @@
     ├── SlurmFailed           502  slurm-failed       a Slurm command is missing, failed or printed garbage
     │   └── SlurmTimeout      504  slurm-timeout      a Slurm command did not end in time
     ├── StoreUnavailable      503  store-unavailable  the database is locked, full or away
-    │   └── StoreDamaged      503  store-damaged      the database file is damaged
+    │   ├── StoreEmpty        503  store-unavailable  the database has no tables, or nothing in them
+    │   └── StoreDamaged      503  store-damaged      the database file, or something in it, is damaged
     └── NoNodeList            503  no-node-list       no agent has written a node list yet
 
 A sick node is never an exception: it is a Reading (see `botd.model`).
@@ -177,10 +178,18 @@ class StoreUnavailable(BotdError):
     code = "store-unavailable"
 
 
+class StoreEmpty(StoreUnavailable):
+    """Raised when there is no database yet, or none any more: an agent that runs makes it anew."""
+
+    def __init__(self) -> None:
+        super().__init__("the database is empty; start `botd agent`, which makes it")
+
+
 class StoreDamaged(StoreUnavailable):
     """Raised when the database file or something in it is damaged.
 
-    The agent ends. When it starts again it keeps the file aside, or where only readings are damaged, forgets those.
+    What the agent has in memory it writes anew, while it runs. Where it cannot it ends, and keeps the file aside when
+    it starts again.
     """
 
     code = "store-damaged"

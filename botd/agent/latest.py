@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -13,6 +14,8 @@ from botd.errors import StoreUnavailable
 from botd.history.changes import Words, reading_changes, word
 from botd.model import Change, Clock, Reading
 from botd.store import Store
+
+log = logging.getLogger(__name__)
 
 MAX_UNWRITTEN = 100_000
 """Changes that wait for a store which cannot be written; of more, the oldest are given up."""
@@ -99,6 +102,20 @@ class LatestReadings:
                 self._changes = changes + self._changes
             raise
         return set(readings)
+
+    def rewrite(self) -> None:
+        """Has all readings written anew, because the store lost some."""
+        with self._lock:
+            self._unwritten = dict(self._documents)
+
+    def mend(self) -> None:
+        """Has written anew what is damaged in the store, or missing there. Raises StoreUnavailable."""
+        with self._lock:
+            written = self._documents.keys() - self._unwritten.keys()
+        lost = self._store.readings.drop_damaged(self._clock())
+        if lost or not written <= self._store.readings.nodes_since(0):
+            log.error("readings in the database are damaged, and are written anew from memory")
+            self.rewrite()
 
     def stale(self, nodes: Iterable[str], checks: Iterable[str], since: datetime) -> list[str]:
         """The nodes with a reading among these checks that is missing, of before `since`, or of a time to come.

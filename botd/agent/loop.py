@@ -21,7 +21,7 @@ from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
 from botd.agent.sweeps import Sweeps
 from botd.checks import Checks, replaced, select, site_checks
-from botd.errors import BotdError, ConfigError, StoreDamaged, StoreUnavailable
+from botd.errors import BotdError, ConfigError, StoreDamaged, StoreEmpty, StoreUnavailable
 from botd.logs import Faults
 from botd.model import Clock, utc_now
 from botd.settings import Config
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.2
 BEAT_S = 2.0
+MEND_S = 60.0
 TOO_LONG = "regular sweep takes longer than [sweep] interval"
 STORE_FAULT = "store fault, readings are kept in memory until it can be written"
 
@@ -64,6 +65,8 @@ class Agent:
         self._faults = Faults(log)
         self._is_late = False  # whether the regular sweep under way was still running when the next one was due
         self._wanted_at: datetime | None = None
+        self._is_lost = False  # whether the database was removed or emptied
+        self._mend_due = _Due(MEND_S)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
@@ -85,14 +88,19 @@ class Agent:
                 self._sweeps.close()
                 raise
             except StoreUnavailable as error:
+                self._is_lost = self._is_lost or isinstance(error, StoreEmpty)
                 self._faults.tell(STORE_FAULT, [str(error)], level=logging.ERROR)
             else:
                 self._faults.tell(STORE_FAULT)
         self._close()
 
     def _tick(self, sweep_due: _Due, beat_due: _Due) -> None:
+        if self._is_lost:
+            self._begin_anew()
         if beat_due.now():
             self._beat()
+        if self._mend_due.now():
+            self._latest.mend()
         self._write()
         if self._list_wanted():
             self._list_due.set()
@@ -165,6 +173,16 @@ class Agent:
         self._sweeps.begin(sweep, asked)
 
     # ---- its own life ----
+
+    def _begin_anew(self) -> None:
+        """Makes the database again that somebody removed or emptied, and has written all that is in memory."""
+        now = self._clock()
+        self._store.create(now, f"the database was removed or emptied; the history begins anew at {now:%FT%TZ}")
+        log.error("the database was removed or emptied and is made anew; its history is lost")
+        self._claim()
+        self._latest.rewrite()
+        self._list_due.set()
+        self._is_lost = False
 
     def _claim(self) -> None:
         """Raises ConfigError while another agent works on this database: two would ask every node twice."""

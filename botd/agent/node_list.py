@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from botd.config import resolve_path
-from botd.documents import decode, encode
-from botd.errors import SlurmFailed
+from botd.documents import encode
+from botd.errors import SlurmFailed, StoreDamaged
 from botd.history.changes import list_changes
 from botd.inventory import Inventory, build
-from botd.inventory.document import from_document, to_document
+from botd.inventory.document import read_document, to_document
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
 from botd.logs import Faults
@@ -33,7 +33,6 @@ class NodeList:
         self._reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
         self._slurm: tuple[SlurmNode, ...] = ()
         self._as_of: datetime | None = None
-        self._written = b""
         self._recorded: Mapping[str, SlurmNode] | None = None
         self.inventory: Inventory = build((), {}, None, ())
         self.tried_at: datetime | None = None
@@ -54,21 +53,21 @@ class NodeList:
         if self._recorded is None:
             self._recorded = self._left_behind()
         changes = [] if error else list_changes(self._recorded, self.inventory.nodes, started)
-        self._store.write_node_list(
-            document if document != self._written else None,
-            as_of=self._as_of,
-            error=error,
-            now=started,
-            changes=changes,
-        )
+        is_new = self._store.write_node_list(document, as_of=self._as_of, error=error, now=started, changes=changes)
         self._recorded = self._recorded if error else self.inventory.nodes
-        if document != self._written:
+        if is_new:
             log.info("node list nodes=%d down=%d", len(self.inventory.names()), len(self.inventory.down()))
         self._faults.tell("node list problem", self.inventory.problems)
-        self._written = document
         self.tried_at = started
 
     def _left_behind(self) -> Mapping[str, SlurmNode]:
-        """The nodes that an earlier agent wrote last, so that what changed since is not missed."""
-        document = self._store.node_list()
-        return from_document(decode(document)).nodes if document else {}
+        """The nodes that an earlier agent wrote last, so that what changed since is not missed.
+
+        Where they cannot be read any more, nothing is known to have changed.
+        """
+        try:
+            document = self._store.node_list()
+            return read_document(document).nodes if document else {}
+        except StoreDamaged as error:
+            log.error("what changed while no agent ran is not known error=%s", error)
+            return self.inventory.nodes

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from botd.advice.morning import NIGHT, Morning, Pasts, next_morning
 from botd.checks import Checks
-from botd.documents import NodeReadings, decode, times_of
+from botd.documents import NodeReadings, times_of
 from botd.inventory import Inventory
-from botd.inventory.document import from_document
+from botd.inventory.document import read_document
 from botd.store import Pulse, Store
 
 CACHED_FIGURES = 64
@@ -71,8 +71,7 @@ def next_view(store: Store, old: View | None, checks: Checks, pasts: Pasts) -> V
     if old is None or pulse.history_since != old.pulse.history_since:
         old = View(replace(pulse, revision=-1, list_revision=0), Inventory({}, {}), {})
     if pulse.list_revision != old.pulse.list_revision:
-        inventory = from_document(decode(store.node_list() or b"{}"))
-        old = View(old.pulse, inventory, old.readings, old.morning)
+        old = View(old.pulse, read_document(store.node_list() or b""), old.readings, old.morning)
     changed = store.readings.since(old.pulse.revision) if pulse.revision != old.pulse.revision else {}
     if not changed and old.morning.inventory is old.inventory:
         return replace(old, pulse=pulse)

@@ -7,6 +7,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypedDict
 
+from botd.documents import decode
+from botd.errors import StoreDamaged
 from botd.inventory import Inventory
 from botd.model import Group, SlurmNode
 
@@ -41,6 +43,17 @@ def to_document(inventory: Inventory) -> InventoryDocument:
             for group in inventory.groups.values()
         ],
     }
+
+
+def read_document(data: bytes) -> Inventory:
+    """The inventory in the JSON of a document. Raises StoreDamaged for any other."""
+    try:
+        return from_document(decode(data))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StoreDamaged(
+            f"the nodes and groups in the database cannot be read ({type(error).__name__}); the agent replaces them "
+            "when it looks at Slurm again"
+        ) from error
 
 
 def from_document(document: InventoryDocument) -> Inventory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -12,7 +13,7 @@ from flask import Response, current_app
 from botd.board.board import Board
 from botd.display.formats import MIME, records_body
 from botd.documents import SweepDocument, encode, sweep_document
-from botd.errors import TooMany
+from botd.errors import StoreUnavailable, TooMany, UnknownSweep
 from botd.resources.base import BotdResource
 from botd.store import Store
 from botd.web.here import board, config, store
@@ -74,7 +75,7 @@ class SweepEventsResource(BotdResource):
         if not streams.acquire(blocking=False):
             raise TooMany(f"{config().server.max_streams} streams are open; poll /api/v1/sweeps/{sweep} instead")
         limit_s = config().sweep.deadline + 60
-        response = Response(_events(here, board(), sweep, limit_s, form), content_type=_MIME[form])
+        response = Response(_followed(here, board(), sweep, limit_s, form), content_type=_MIME[form])
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"
         response.call_on_close(streams.release)
@@ -82,6 +83,12 @@ class SweepEventsResource(BotdResource):
 
 
 _MIME = {"sse": "text/event-stream; charset=utf-8", "ndjson": "application/x-ndjson"}
+
+
+def _followed(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) -> Iterator[bytes]:
+    """The events; where the database fails on the way, those until then: who follows asks again, and is told why."""
+    with suppress(StoreUnavailable, UnknownSweep):
+        yield from _events(here, view, sweep_id, limit_s, form)
 
 
 def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) -> Iterator[bytes]:

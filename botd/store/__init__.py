@@ -15,21 +15,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from botd.errors import StoreUnavailable
+from botd.errors import StoreDamaged, StoreEmpty
 from botd.model import Change, utc_now
 from botd.settings import Config
 from botd.store.changes import Changes
 from botd.store.database import Database, to_time
 from botd.store.migrate import upgrade
+from botd.store.packing import Packing, unpacked
 from botd.store.readings import Readings
 from botd.store.samples import Samples
-from botd.store.schema import node_list, pulse
+from botd.store.schema import latest, node_list, pulse
 from botd.store.sweeps import SweepFigures, Sweeps
 
 __all__ = ["ALIVE_S", "Pulse", "Store", "SweepFigures"]
 
 ALIVE_S = 10.0
 """An agent that has not beaten for this long counts as not running."""
+
+NODES = "the nodes and groups in the database"
 
 log = logging.getLogger(__name__)
 
@@ -71,23 +74,30 @@ class Store:
         self.samples = Samples(self._db)
         self.readings = Readings(self._db, self.changes)
 
-    def create(self, now: datetime | None = None) -> None:
+    def create(self, now: datetime | None = None, note: str = "") -> None:
         """Makes the tables, or brings those of an older botd up to date. Raises ConfigError for a newer one's.
 
-        A damaged SQLite file is kept aside under another name first, which `note` of the pulse then says. Readings
-        that are damaged in a sound file are deleted.
+        A damaged SQLite file is kept aside under another name first, which `note` of the pulse then says, as it does
+        what the caller gives. Readings that are damaged in a sound file are deleted.
         """
         now = now or utc_now()
-        note = self._db.set_aside_if_damaged(now)
+        note = self._db.set_aside_if_damaged(now) or note
+        try:
+            self._make(now, note)
+        except StoreDamaged as error:  # in a way that SQLite does not mind
+            self._make(now, self._db.set_aside(now, error))
+
+    def _make(self, now: datetime, note: str) -> None:
         with self._db.write() as db:
             upgrade(db)
             if db.scalar(sa.select(pulse.c.id)) is None:
-                db.execute(sa.insert(pulse).values(id=1))
+                known = db.scalar(sa.select(sa.func.max(latest.c.revision)))
+                db.execute(sa.insert(pulse).values(id=1, revision=known or 0))
             db.execute(sa.update(pulse).where(pulse.c.history_since.is_(None)).values(history_since=now.timestamp()))
             if note:
                 db.execute(sa.update(pulse).values(note=note))
-            if lost := self.readings.drop_damaged(db, now):
-                log.error("readings are damaged and are forgotten until the next sweep nodes=%s", ",".join(lost))
+        if lost := self.readings.drop_damaged(now):
+            log.error("readings are damaged and are forgotten until the next sweep nodes=%s", ",".join(lost))
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -97,16 +107,17 @@ class Store:
         """The pulse as it is now."""
         with self._db.read() as db:
             row = db.execute(_PULSE).one_or_none()
-        if row is None:
-            raise StoreUnavailable("the database is empty; start `botd agent`, which makes it")
         return _pulse(row)
 
     # ---- the node list ----
 
     def node_list(self) -> bytes | None:
-        """The JSON document of the last good node list, None when there never was one."""
+        """The JSON document of the last good node list, None when there never was one. Raises StoreDamaged."""
         with self._db.read() as db:
-            return db.scalar(sa.select(node_list.c.document))
+            packed = db.scalar(sa.select(node_list.c.document))
+        return (
+            None if packed is None else unpacked(packed, NODES, "the agent replaces them when it looks at Slurm again")
+        )
 
     def write_node_list(
         self,
@@ -116,23 +127,28 @@ class Store:
         error: tuple[int, str] | None,
         now: datetime,
         changes: Sequence[Change] = (),
-    ) -> None:
-        """Records one attempt to read the node list, and what changed in it.
+    ) -> bool:
+        """Records one attempt to read the node list, and what changed in it; whether it is another list.
 
-        `document` is None where it did not change; `as_of` is when Slurm last answered, and `error` the HTTP
-        status and text of why it did not this time. The last good list stays until there is a better one.
+        `as_of` is when Slurm last answered, and `error` the HTTP status and text of why it did not this time. Without
+        a document the last good list stays; one that is in the database already is not written again.
         """
         status, message = error or (None, None)
         values: dict[str, Any] = {"list_tried_at": now.timestamp(), "list_status": status, "list_error": message}
         if as_of is not None:
             values["list_as_of"] = as_of.timestamp()
-        if document is not None:
-            values["list_revision"] = pulse.c.list_revision + 1
+        packed = Packing().pack(document) if document is not None else b""
+        # Looked for there, not remembered here: what was damaged since is not there.
+        known = sa.select(pulse.c.list_revision > 0).scalar_subquery()
+        same = sa.select(node_list.c.id).where(node_list.c.document == packed, known)
         with self._db.write() as db:
-            if document is not None:
-                db.execute(self._db.upsert(node_list, "id"), [{"id": 1, "document": document}])
+            is_new = document is not None and db.scalar(same) is None
+            if is_new:
+                db.execute(self._db.upsert(node_list, "id"), [{"id": 1, "document": packed}])
+                values["list_revision"] = pulse.c.list_revision + 1
             db.execute(sa.update(pulse).values(**values))
             self.changes.add(db, changes)
+        return is_new
 
     def want_node_list(self, now: datetime) -> None:
         """Asks the agent for a node list read after `now`."""
@@ -148,7 +164,7 @@ class Store:
         agents that start together one is refused.
         """
         with self._db.write() as db:
-            found = _pulse(db.execute(_PULSE).one())
+            found = _pulse(db.execute(_PULSE).one_or_none())
             if not is_gone(found):
                 return found
             db.execute(sa.update(pulse).values(agent_pid=pid, agent_name=name, agent_beat_at=now.timestamp()))
@@ -163,5 +179,8 @@ class Store:
 
 
 def _pulse(row: Any) -> Pulse:
+    """The pulse of the one row. Raises StoreEmpty where there is none."""
+    if row is None:
+        raise StoreEmpty
     values: dict[str, Any] = {k: to_time(v) if k in _TIMES else v for k, v in row._mapping.items()}
     return Pulse(**values)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from botd.model import Change
-from botd.store.database import Database, to_time
+from botd.store.database import EPOCH, Database, to_time
 from botd.store.schema import changes
 
 PRUNE_ROWS = 2000
@@ -115,6 +115,5 @@ def _row(change: Change) -> dict[str, Any]:
 
 
 def _change(row: Any) -> Change:
-    at = to_time(row.at)
-    assert at is not None  # noqa: S101 (the column cannot be null)
+    at = to_time(row.at) or EPOCH  # a time that there is none of
     return Change(row.node, row.subject, row.old, row.new, at, row.why, bool(row.is_bad), row.id)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,23 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from botd.config import resolve_path
-from botd.errors import ConfigError, StoreDamaged, StoreUnavailable
+from botd.errors import ConfigError, StoreDamaged, StoreEmpty, StoreUnavailable
 from botd.settings import Config
-from botd.store.damage import set_aside_if_damaged
+from botd.store.damage import check_kind, find_damage, is_damage, is_ours, set_aside
+
+UNREADABLE = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+    sa.exc.MultipleResultsFound,
+    sa.exc.NoResultFound,
+)
+"""What is raised where a column holds something else than its type says."""
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Database:
@@ -25,12 +40,27 @@ class Database:
         """Opens nothing yet. Raises ConfigError for a URL that is neither SQLite nor PostgreSQL."""
         self._engine = _make_engine(config)
         self._writer = self._engine.execution_options(writes=True)
+        url = self._engine.url
+        self._path = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
     def set_aside_if_damaged(self, now: datetime) -> str:
         """Keeps a damaged SQLite file aside and says so; empty where nothing is wrong. Raises StoreUnavailable."""
-        url = self._engine.url
+        if not self._path:
+            return ""
+        check_kind(self._path)
+        damage = find_damage(self._path)
+        return self._kept_aside(self._path, damage, now) if damage else ""
+
+    def set_aside(self, now: datetime, error: StoreDamaged) -> str:
+        """Keeps an SQLite file aside because of what was found in it. Raises that where there is no such file."""
+        if not self._path or not is_ours(self._path):
+            raise error
+        return self._kept_aside(self._path, str(error), now)
+
+    def _kept_aside(self, path: Path, damage: str, now: datetime) -> str:
+        self._engine.dispose()
         try:
-            return set_aside_if_damaged(Path(url.database or ""), now) if url.drivername == "sqlite" else ""
+            return set_aside(path, damage, now)
         except OSError as error:
             raise StoreUnavailable(f"the database is damaged and cannot be kept aside: {error}") from error
 
@@ -58,8 +88,11 @@ class Database:
 
 
 def to_time(seconds: float | None) -> datetime | None:
-    """A time of the database as everybody else has it."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    """A time of the database as everybody else has it. One that there is none of is not known."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OSError, OverflowError, TypeError, ValueError):
+        return None
 
 
 @contextmanager
@@ -69,12 +102,21 @@ def _transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
         with engine.begin() as db:
             yield db
     except sa.exc.DBAPIError as error:
-        reason = str(error.orig).splitlines()[0] if error.orig else "no reason given"
-        if "no such table" in reason or "does not exist" in reason:
-            raise StoreUnavailable("the database is empty; start `botd agent`, which makes it") from error
-        if "malformed" in reason:
-            raise StoreDamaged(f"the database is damaged ({reason}); an agent that starts keeps it aside") from error
-        raise StoreUnavailable(f"the database cannot be used now ({reason}); try again") from error
+        raise _in_words(error.orig) from error
+    except UNREADABLE as error:  # by a value that botd does not write
+        raise StoreDamaged(f"the database is damaged ({error}); an agent that starts mends it") from error
+    except sa.exc.InvalidRequestError as error:
+        raise StoreUnavailable(f"the database cannot be used now ({error}); try again") from error
+
+
+def _in_words(error: BaseException | None) -> StoreUnavailable:
+    """What a database says is wrong, as an error of ours."""
+    reason = next(iter(str(error).splitlines()), "") or "no reason given"
+    if "no such table" in reason or ("relation" in reason and "does not exist" in reason):
+        return StoreEmpty()
+    if is_damage(error) or "no such column" in reason or "already exists" in reason:
+        return StoreDamaged(f"the database is damaged ({reason}); an agent that starts keeps it aside")
+    return StoreUnavailable(f"the database cannot be used now ({reason}); try again")
 
 
 def _make_engine(config: Config) -> sa.Engine:
@@ -86,7 +128,9 @@ def _make_engine(config: Config) -> sa.Engine:
         return sa.create_engine(url, pool_pre_ping=True)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise ConfigError('[store] url must begin with "sqlite:///" and a file, or with "postgresql"')
-    url = url.set(database=str(resolve_path(config, url.database)))
+    path = resolve_path(config, url.database)
+    check_kind(path)
+    url = url.set(database=str(path))
     engine = sa.create_engine(url, connect_args={"timeout": config.store.timeout})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
@@ -101,14 +145,19 @@ def _begin_sqlite(db: sa.Connection) -> None:
 
 def _same_file(_connection: Any, record: Any, _proxy: Any) -> None:
     """A connection to a file that was kept aside meanwhile is given up for one to the file that took its place."""
-    path = record.info["path"]
-    if not os.path.exists(path) or os.stat(path).st_ino != record.info["inode"]:
+    try:
+        inode = os.stat(record.info["path"]).st_ino
+    except OSError:
+        inode = 0
+    if inode != record.info["inode"]:
         raise sa.exc.DisconnectionError("the database file is another one now")
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     """WAL lets readers go on while the agent writes; NORMAL survives the death of a process, which is the case here."""
     connection.isolation_level = None  # _begin_sqlite begins them
+    # One broken letter must not keep all rows beside it from being read.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     path = connection.execute("PRAGMA database_list").fetchone()[2]

@@ -9,7 +9,8 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.util.exc import CommandError
 
-from botd.errors import ConfigError
+from botd.errors import ConfigError, StoreDamaged
+from botd.store.schema import metadata
 
 FIRST = "0001"
 """The schema that was made before there were migrations: its tables are there, and no word of a version."""
@@ -18,7 +19,7 @@ FIRST = "0001"
 def upgrade(db: sa.Connection) -> None:
     """Brings the database to the newest schema, within the caller's transaction: whole or not at all.
 
-    Raises ConfigError for a database that a newer botd has made.
+    Raises ConfigError for a database that a newer botd has made, StoreDamaged for one that lacks what it must have.
     """
     settings = AlembicConfig()
     settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -32,3 +33,19 @@ def upgrade(db: sa.Connection) -> None:
         raise ConfigError(
             f"the database was made by a newer botd ({error}); install that, or use another file"
         ) from error
+    if lacking := _lacking(db):
+        raise StoreDamaged(f"the database is damaged (there is no {lacking[0]}); an agent that starts keeps it aside")
+
+
+def _lacking(db: sa.Connection) -> list[str]:
+    """The tables and columns that are not there."""
+    inspector = sa.inspect(db)
+    found = {
+        table: {column["name"] for column in inspector.get_columns(table)} for table in inspector.get_table_names()
+    }
+    return [
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if column.name not in found.get(table.name, ())
+    ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zstandard
 
+from botd.errors import StoreDamaged
+
 FAST = 1
 """The level of zstd. JSON of readings is a twentieth of its size with it, and the next ones gain little."""
 
@@ -26,3 +28,11 @@ class Packing:
             return self._unpacker.decompress(packed)
         except (zstandard.ZstdError, MemoryError) as error:  # a broken header may promise any size
             raise ValueError(str(error) or "not a possible size") from error
+
+
+def unpacked(packed: bytes, noun: str, mended_by: str) -> bytes:
+    """The bytes of a column, which `noun` names. Raises StoreDamaged, which says by what they are mended."""
+    try:
+        return Packing().unpack(packed)
+    except ValueError as error:
+        raise StoreDamaged(f"{noun} are damaged ({error}); {mended_by}") from error

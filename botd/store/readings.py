@@ -20,7 +20,7 @@ from botd.errors import StoreDamaged
 from botd.model import Change
 from botd.store.changes import Changes
 from botd.store.database import Database
-from botd.store.packing import Packing
+from botd.store.packing import Packing, unpacked
 from botd.store.schema import latest, pulse
 
 BATCH = 256
@@ -29,6 +29,8 @@ BATCH = 256
 SPARSE = 4
 """A row with the newest readings of fewer than one in SPARSE of its nodes is dissolved. So after each write the rows
 have at most SPARSE times as many readings as are the newest of a node, however few nodes each write was of."""
+
+READINGS = "readings in the database"
 
 Row = dict[str, Any]
 
@@ -43,17 +45,17 @@ class Readings:
 
     def since(self, revision: int) -> dict[str, NodeReadings]:
         """The readings of the nodes that were written after this revision. Raises StoreDamaged."""
-        query = sa.select(latest.c.readings).where(latest.c.revision > revision).order_by(latest.c.revision)
+        query = sa.select(latest).where(_since(revision)).order_by(latest.c.revision)
         found: dict[str, NodeReadings] = {}
         with self._db.read() as db:
-            packed = db.scalars(query).all()
-        for readings in packed:
-            found.update(_unpack(readings))
+            rows = db.execute(query).all()
+        for row in rows:
+            found.update(_unpack(row))
         return found
 
     def nodes_since(self, revision: int) -> set[str]:
         """The nodes whose readings were written after this revision."""
-        query = sa.select(latest.c.nodes).where(latest.c.revision > revision)
+        query = sa.select(latest.c.nodes).where(_since(revision))
         with self._db.read() as db:
             return {node for nodes in db.scalars(query) for node in nodes.split(",")}
 
@@ -74,12 +76,16 @@ class Readings:
         places.revision = revision
         self._places = places
 
-    def drop_damaged(self, db: sa.Connection, now: datetime) -> list[str]:
-        """Deletes the rows that cannot be read any more, within a transaction of the caller's; the nodes in them."""
-        damaged = {row.id: row.nodes.split(",") for row in db.execute(sa.select(latest)) if _is_damaged(row.readings)}
+    def drop_damaged(self, now: datetime) -> list[str]:
+        """Deletes the rows that cannot be read any more, or are of no revision that there was; the nodes in them."""
+        with self._db.read() as db:
+            counted = db.scalar(sa.select(pulse.c.revision)) or 0
+            rows = db.execute(sa.select(latest)).all()
+        damaged = {row.id: row.nodes.split(",") for row in rows if row.revision > counted or _is_damaged(row)}
         if damaged:
-            _new_revision(db, now)  # who writes must learn that these rows are gone
-            _delete(db, damaged)
+            with self._db.write() as db:
+                _new_revision(db, now)  # who writes must learn that these rows are gone
+                _delete(db, damaged)
         return sorted({node for nodes in damaged.values() for node in nodes})
 
 
@@ -114,9 +120,19 @@ class _Places:
         del self._sizes[row]
 
 
+def _since(revision: int) -> sa.ColumnElement[bool]:
+    """Which rows were written after a revision. One of a revision to come is damaged."""
+    return (latest.c.revision > revision) & (latest.c.revision <= sa.select(pulse.c.revision).scalar_subquery())
+
+
 def _new_revision(db: sa.Connection, now: datetime) -> int:
-    """The next revision, counted; nobody else counts until the end of the transaction."""
-    counted = sa.update(pulse).values(revision=pulse.c.revision + 1, revised_at=now.timestamp())
+    """The next revision, counted; nobody else counts until the end of the transaction.
+
+    It is greater than that of each row, also where what was counted is damaged.
+    """
+    known = sa.select(sa.func.coalesce(sa.func.max(latest.c.revision), 0)).scalar_subquery()
+    last = sa.case((pulse.c.revision >= known, pulse.c.revision), else_=known)
+    counted = sa.update(pulse).values(revision=last + 1, revised_at=now.timestamp())
     return int(db.execute(counted.returning(pulse.c.revision)).scalar_one())
 
 
@@ -143,7 +159,7 @@ def _dissolve(db: sa.Connection, places: _Places, rows: Mapping[int, bool]) -> N
     kept: dict[int, dict[str, NodeReadings]] = {}
     for row in (row for row, has_newest in rows.items() if has_newest):
         found = db.execute(sa.select(latest).where(latest.c.id == row)).one()
-        newest = {node: each for node, each in _unpack(found.readings).items() if places.is_newest(row, node)}
+        newest = {node: each for node, each in _unpack(found).items() if places.is_newest(row, node)}
         kept.setdefault(found.revision, {}).update(newest)
     for revision, readings in kept.items():
         _insert(db, places, revision, _packed(readings))
@@ -165,21 +181,21 @@ def _packed(readings: Mapping[str, NodeReadings]) -> Iterator[tuple[list[str], b
         yield some, packing.pack(encode({node: readings[node] for node in some}))
 
 
-def _unpack(packed: bytes) -> dict[str, NodeReadings]:
+def _unpack(row: Any) -> dict[str, NodeReadings]:
     """The readings in a row, by node. Raises StoreDamaged."""
+    mended_by = "the agent, or the next sweep of all nodes, replaces them"
     try:
-        found: dict[str, NodeReadings] = decode(Packing().unpack(packed))
+        found: dict[str, NodeReadings] = decode(unpacked(row.readings, READINGS, mended_by))
     except ValueError as error:
-        raise StoreDamaged(
-            f"readings in the database are damaged ({error}); the next sweep of all nodes, or an agent that starts, "
-            "replaces them"
-        ) from error
+        raise StoreDamaged(f"{READINGS} are damaged ({error}); {mended_by}") from error
+    if not isinstance(found, dict) or ",".join(found) != row.nodes:
+        raise StoreDamaged(f"{READINGS} are damaged (of other nodes than they say); {mended_by}")
     return found
 
 
-def _is_damaged(packed: bytes) -> bool:
+def _is_damaged(row: Any) -> bool:
     try:
-        _unpack(packed)
+        _unpack(row)
     except StoreDamaged:
         return True
     return False

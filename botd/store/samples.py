@@ -12,6 +12,7 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import count, filterfalse
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,8 +58,10 @@ class Samples:
 
     def _numbered(self, db: sa.Connection, nodes: Iterable[str]) -> dict[str, int]:
         """The number of each node; one that has none gets the next."""
-        known = dict(db.execute(_NUMBERED).all())
-        new = {node: len(known) + i for i, node in enumerate(node for node in nodes if node not in known)}
+        rows = db.execute(_NUMBERED).all()
+        known = dict(rows)
+        free = filterfalse({row.number for row in rows}.__contains__, count())
+        new = {node: next(free) for node in nodes if node not in known}
         if new:
             db.execute(sa.insert(node_numbers), [{"node": node, "number": number} for node, number in new.items()])
         known |= new
@@ -78,7 +81,7 @@ class Samples:
         packing, place = Packing(), number % CHUNK
         for at, names, numbers in rows:
             checks = names.split(",")
-            values = _unpack(packing, numbers)[place * len(checks) : (place + 1) * len(checks)]
+            values = _unpack(packing, numbers, len(checks))[place * len(checks) : (place + 1) * len(checks)]
             for check, value in zip(checks, values, strict=False):
                 if not math.isnan(value):
                     found.setdefault(check, []).append((at, value))
@@ -124,10 +127,13 @@ def _pack(packing: Packing, values: Mapping[int, Mapping[str, float]], checks: S
     return packing.pack(flat.tobytes())
 
 
-def _unpack(packing: Packing, numbers: bytes) -> array[float]:
+def _unpack(packing: Packing, numbers: bytes, checks: int) -> array[float]:
     """The numbers in a row; none where it is damaged, which a plot and a mean of many moments can do without."""
     try:
-        return array("f", packing.unpack(numbers))
+        found = array("f", packing.unpack(numbers))
+        if len(found) % checks or len(found) > CHUNK * checks:
+            raise ValueError(f"{len(found)} numbers of {checks} checks")
+        return found
     except ValueError as error:
         log.warning("numbers of a moment are damaged and left out error=%s", error)
         return array("f")
@@ -140,7 +146,7 @@ def _mean(rows: Sequence[Any]) -> dict[str, Any]:
     packing = Packing()
     for row in rows:
         names = row.checks.split(",")
-        for i, value in enumerate(_unpack(packing, row.numbers)):
+        for i, value in enumerate(_unpack(packing, row.numbers, len(names))):
             if not math.isnan(value):
                 cell = sums.setdefault(i // len(names), {})
                 total, count = cell.get(names[i % len(names)], (0.0, 0))

@@ -10,6 +10,9 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+NAME = sa.String(253).with_variant(sa.Text, "postgresql")
+"""A name of any length: SQLite minds none, and PostgreSQL would refuse a longer one with all that comes with it."""
+
 pulse = sa.Table(
     "pulse",
     metadata,
@@ -44,6 +47,7 @@ node_list = sa.Table(
     "node_list",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
+    # Packed, with a checksum.
     sa.Column("document", sa.LargeBinary, nullable=False),
 )
 
@@ -72,8 +76,8 @@ changes = sa.Table(
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("at", sa.Float, nullable=False, index=True),
-    sa.Column("node", sa.String(253), nullable=False),
-    sa.Column("subject", sa.String(64), nullable=False),
+    sa.Column("node", NAME, nullable=False),
+    sa.Column("subject", sa.String(64).with_variant(sa.Text, "postgresql"), nullable=False),
     sa.Column("old", sa.Text, nullable=False),
     sa.Column("new", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
@@ -87,7 +91,7 @@ node_numbers = sa.Table(
     "node_numbers",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("node", sa.String(253), nullable=False, unique=True),
+    sa.Column("node", NAME, nullable=False, unique=True),
 )
 
 samples = sa.Table(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from botd import nodeset
 from botd.errors import TooMany, UnknownSweep
 from botd.model import ENDED, Sweep, SweepState
-from botd.store.database import Database, to_time
+from botd.store.database import EPOCH, Database, to_time
 from botd.store.schema import pulse, sweeps
 from botd.text import one_line
 
@@ -181,8 +181,7 @@ def _sweep(row: Any) -> Sweep:
         return _read(row)
     except (TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         why = f"its record in the database is damaged ({one_line(str(error))}); ask again"
-        nothing = datetime.fromtimestamp(0, UTC)
-        return Sweep(row.id, SweepState.CUT, nodeset="", checks=(), max_age_s=0.0, requested_at=nothing, errors=(why,))
+        return Sweep(row.id, SweepState.CUT, nodeset="", checks=(), max_age_s=0.0, requested_at=EPOCH, errors=(why,))
 
 
 def _read(row: Any) -> Sweep:

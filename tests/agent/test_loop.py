@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from botd.agent.sweeps import Sweeps
 from botd.app import create_app
 from botd.board.waiting import wait_for_sweep
 from botd.config import load_config
-from botd.errors import ConfigError
+from botd.errors import ConfigError, StoreDamaged, StoreUnavailable
 from botd.model import SweepState, utc_now
 from botd.store import Store
 from botd.sweep import make_plan
@@ -259,3 +260,64 @@ def test_a_damaged_database_is_kept_aside_at_the_start(lone: Lone, tmp_path: Pat
         agent.terminate()
         agent.wait(PATIENCE_S)
     assert b"is kept as botd.db.damaged-" in agent.stderr.read()
+
+
+def remove(path: Path) -> None:
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink()
+
+
+def remove_main_file(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        for (table,) in tables.fetchall():
+            database.execute(f"DROP TABLE {table}")
+    database.close()
+
+
+@pytest.mark.parametrize("lose", [remove, remove_main_file, empty])
+def test_a_database_that_is_removed_or_emptied_comes_back_by_itself(
+    lone: Lone, run_agent, lose: Callable[[Path], None]
+) -> None:
+    run_agent(lone)
+    client = create_app(lone.config).test_client()
+    assert client.get("/api/v1/status?groups=all&checks=ping&max_age=0").get_json()["complete"] is True
+    lose(lone.path.parent / "botd.db")
+
+    def note() -> str | None:
+        try:
+            return lone.store.pulse().note
+        except StoreUnavailable:
+            return None
+
+    def is_back() -> bool:
+        body = client.get("/api/v1/status?groups=all&checks=ping").get_json()
+        return body.get("complete") is True and body["count"] == 5
+
+    assert "removed or emptied" in wait_until(note, 60)
+    wait_until(is_back, 60)
+    assert client.get("/api/v1/status?groups=all&checks=ping&max_age=0").get_json()["complete"] is True
+
+
+def test_readings_that_are_damaged_while_it_runs_are_written_anew_from_memory(
+    lone: Lone, run_agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botd.agent.loop.MEND_S", 0.1)
+    run_agent(lone)
+    client = create_app(lone.config).test_client()
+    assert client.get("/api/v1/status?groups=all&checks=ping&max_age=0").get_json()["complete"] is True
+    before = lone.store.readings.since(0)
+    with lone.store._db.write() as db:
+        db.exec_driver_sql("UPDATE latest SET readings = x'00'")
+
+    def is_mended() -> bool:
+        try:
+            return lone.store.readings.since(0) == before
+        except StoreDamaged:
+            return False
+
+    wait_until(is_mended)

@@ -10,9 +10,8 @@ import pytest
 
 from botd.agent.node_list import NodeList
 from botd.config import load_config
-from botd.documents import decode
 from botd.errors import StoreUnavailable
-from botd.inventory.document import from_document
+from botd.inventory.document import read_document
 from botd.model import utc_now
 from botd.store import Store
 from tests.agent.conftest import SINFO, Lone, tried
@@ -124,7 +123,7 @@ class Listed:
 
     def stored(self) -> list[str]:
         """The nodes in the store."""
-        return sorted(from_document(decode(self.store.node_list() or b"")).names())
+        return sorted(read_document(self.store.node_list() or b"").names())
 
     def changes(self) -> list[tuple[str, str, str]]:
         """What is on record of reasons, oldest first."""

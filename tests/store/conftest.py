@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,27 @@ def store(open_again: Open) -> Store:
     made = open_again()
     made.create()
     return made
+
+
+@dataclass
+class Flips:
+    """What became of databases that were damaged."""
+
+    tried: int = 0
+    survived: int = 0
+
+
+FLIPS = pytest.StashKey[Flips]()
+
+
+@pytest.fixture(scope="session")
+def flips(request: pytest.FixtureRequest) -> Flips:
+    """Where the tests of damage count."""
+    return request.config.stash.setdefault(FLIPS, Flips())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints the figures of the damage, where any was done."""
+    if found := config.stash.get(FLIPS, None):
+        terminalreporter.section("damage")
+        terminalreporter.write_line(f"flips and cuts of a database: tried {found.tried}, survived {found.survived}")

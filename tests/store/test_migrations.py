@@ -40,6 +40,7 @@ CREATE TABLE sweeps (id {serial}, open_key VARCHAR(64), state VARCHAR(10) NOT NU
 CREATE INDEX ix_sweeps_state ON sweeps (state);
 INSERT INTO pulse (id, schema_version, revision, list_revision) VALUES (1, 1, 7, 3);
 INSERT INTO latest VALUES ('n1', 7, CAST('{{"ping":1}}' AS {bytes}));
+INSERT INTO node_list (document) VALUES (CAST('{{"nodes":1}}' AS {bytes}));
 INSERT INTO sweeps (state, nodes, checks, max_age_s, requested_at, done, total, errors)
   VALUES ('done', 'n1', 'ping', 0, 1, 1, 1, '[]');
 """
@@ -122,6 +123,7 @@ def test_a_database_of_the_first_schema_keeps_what_it_has(database_url: str, ope
     assert store.readings.since(0) == {"n1": {"ping": 1}}
     assert (store.pulse().revision, store.pulse().list_revision) == (7, 3)
     assert store.sweeps.get(1).state is SweepState.DONE
+    assert store.node_list() == b'{"nodes":1}'
     store.readings.write({"n1": {}}, NOW, changes=[Change("n1", "ping", "ok", "fail", NOW)])
     assert [change.node for change in store.changes.page(limit=9)] == ["n1"]
     assert store.sweeps.start(["n1"], ["ping"], NOW).id == 2
@@ -138,6 +140,13 @@ def test_the_migrations_end_at_the_tables_that_the_program_uses(
     with engine.connect() as db:
         assert compare_metadata(MigrationContext.configure(db), metadata) == []
     engine.dispose()
+
+
+def test_names_of_any_length_are_kept(store: Store) -> None:
+    node = "n" * 1000
+    store.readings.write({node: {}}, NOW, changes=[Change(node, "df_" + "x" * 99, "ok", "fail", NOW)])
+    store.samples.write({node: {"load": 1.0}}, NOW)
+    assert [change.node for change in store.changes.page(nodes=[node], limit=9)] == [node]
 
 
 def test_making_it_again_changes_nothing(store: Store, open_again: Open) -> None:

@@ -6,14 +6,15 @@ import contextlib
 import os
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from botd.config import parse_config
 from botd.errors import ConfigError, StoreDamaged, StoreUnavailable
-from botd.model import utc_now
+from botd.model import Change, utc_now
 from botd.store import Store
 from tests.conftest import leave_out
 from tests.store.conftest import noise
@@ -165,3 +166,54 @@ def test_a_disk_that_is_really_full_is_unavailable_and_works_again_with_room(tmp
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"\[store\] url"):
         Store(parse_config({"store": {"url": url}}))
+
+
+@pytest.mark.parametrize(("make", "kind"), [(os.mkdir, "a directory"), (os.mkfifo, "neither a file nor a directory")])
+def test_what_is_no_file_in_its_place_is_said_at_the_start(path: Path, make: Callable[[Path], None], kind: str) -> None:
+    make(path)
+    with pytest.raises(ConfigError, match=rf"url names .*botd.db, which is {kind}"):
+        Store(parse_config({"store": {"url": f"sqlite:///{path}"}}))
+
+
+def test_a_node_list_with_a_flipped_bit_is_damaged_and_the_next_list_mends_it(path: Path, store: Store) -> None:
+    def write() -> bool:
+        return store.write_node_list(b'{"nodes": []}', as_of=NOW, error=None, now=NOW)
+
+    assert [write(), write()] == [True, False]
+    with sqlite3.connect(path) as database:
+        (packed,) = database.execute("SELECT document FROM node_list").fetchone()
+        database.execute("UPDATE node_list SET document = ?", (packed[:-9] + bytes([packed[-9] ^ 1]) + packed[-8:],))
+    database.close()
+    with pytest.raises(StoreDamaged, match="nodes and groups in the database are damaged"):
+        store.node_list()
+    assert write() is True
+    assert store.node_list() == b'{"nodes": []}'
+
+
+def test_a_letter_that_is_broken_keeps_nothing_beside_it_from_being_read(path: Path, store: Store) -> None:
+    store.readings.write({}, NOW)
+    for node in ("n1", "n2"):
+        store.readings.write({node: {}}, NOW, changes=[Change(node, "ping", "ok", "fail", NOW)])
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE changes SET node = CAST(x'6eff' AS TEXT) WHERE node = 'n1'")
+    database.close()
+    assert [change.node for change in store.changes.page(limit=9)] == ["n2", "n\ufffd"]
+
+
+def test_a_count_that_fell_lets_no_older_readings_win(path: Path, store: Store) -> None:
+    for turn in range(5):
+        store.readings.write({"n1": {"ping": {"value": turn}}, "n2": {}}, NOW)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE pulse SET revision = 1")
+    database.close()
+    store.readings.write({"n1": {"ping": {"value": 9}}}, NOW)
+    assert store.readings.since(0)["n1"] == {"ping": {"value": 9}}
+
+
+def test_numbers_of_new_nodes_take_places_that_are_free(path: Path, store: Store) -> None:
+    store.samples.write({"n1": {"load": 1.0}, "n2": {"load": 2.0}}, NOW)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE node_numbers SET number = 2 WHERE node = 'n1'")
+    database.close()
+    store.samples.write({"n3": {"load": 3.0}}, NOW + timedelta(minutes=1))
+    assert [number for _, number in store.samples.of_node("n3", NOW, NOW + timedelta(hours=1))["load"]][-1] == 3.0
