@@ -50,12 +50,12 @@ def bare(text: str) -> str:
 
 
 def columns(lines: list[str]) -> list[tuple[int, int]]:
-    """Where the four columns of a table begin and end: between those that are blank in all lines."""
+    """Where the five columns of a table begin and end: between those that are blank in all lines."""
     wide = max(map(len, lines))
     used = [any(line[i : i + 1].strip() for line in lines) for i in range(wide)]
     edges = [i for i in range(1, wide) if used[i] != used[i - 1]]
     bounds = ([0] if used[0] else []) + edges + [wide]
-    return [*zip(bounds[:6:2], bounds[1:6:2], strict=True), (bounds[6], wide)]
+    return [*zip(bounds[:8:2], bounds[1:8:2], strict=True), (bounds[8], wide)]
 
 
 def cells(row: list[str], where: list[tuple[int, int]]) -> list[str]:
@@ -64,12 +64,12 @@ def cells(row: list[str], where: list[tuple[int, int]]) -> list[str]:
 
 def expected(node: dict[str, Any], checks: Checks) -> list[str]:
     """A node's row in the first table."""
-    slurm = node["slurm"]
-    return [node["node"], slurm["state"], verdict(node["readings"], checks), plain(slurm["reason"])]
+    slurm, cause = node["slurm"], node["recommendation"]["title"]
+    return [node["node"], slurm["state"], cause, verdict(node["readings"], checks), plain(slurm["reason"])]
 
 
 @pytest.mark.parametrize("wide", [80, 160])
-def test_every_node_stands_there_with_its_state_findings_and_reason(
+def test_every_node_stands_there_with_its_state_diagnosis_findings_and_reason(
     dump: Dump, browser: str, program: DemoProgram, checks: Checks, wide: int
 ) -> None:
     nodes = every_node(program, "sinfo")
@@ -77,16 +77,16 @@ def test_every_node_stands_there_with_its_state_findings_and_reason(
     found = rows(lines, [node["node"] for node in nodes])
     assert list(found) == [node["node"] for node in nodes]
     for node in nodes:
-        name, state, words, reason = map(bare, expected(node, checks))
+        name, state, cause, words, reason = map(bare, expected(node, checks))
         if browser == "lynx":
             text = bare("".join(found[node["node"]]))
             assert re.fullmatch(
-                re.escape(name + state + words) + f"[{QUOTES}]" + re.escape(reason) + f"[{QUOTES}]", text
+                re.escape(name + state + cause + words) + f"[{QUOTES}]" + re.escape(reason) + f"[{QUOTES}]", text
             )
         else:
             got = cells(found[node["node"]], columns(lines))
-            assert got[:3] == [name, state, words]
-            assert got[3].strip(QUOTES) == reason.strip(QUOTES)
+            assert got[:4] == [name, state, cause, words]
+            assert got[4].strip(QUOTES) == reason.strip(QUOTES)
 
 
 @pytest.mark.parametrize("wide", [80, 160])
