@@ -22,6 +22,7 @@ from botd.store import Store
 from botd.web.coding import deliver
 from botd.web.repeats import Repeats
 from botd.web.replies import error_reply
+from botd.web.visitors import Visitors
 
 MAX_BODY = 2_000_000
 """Bytes of a request body: a list of 50,000 full names fits."""
@@ -30,6 +31,7 @@ YEAR_S = 365 * 86400
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
@@ -57,7 +59,7 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
     checks = site_checks(config)
     store = Store(config)
     board = Board(config, checks, store, clock)
-    app.wsgi_app = Repeats(app.wsgi_app, board)  # type: ignore[method-assign]
+    app.wsgi_app = Visitors(Repeats(app.wsgi_app, board), config.server)  # type: ignore[method-assign]
     app.extensions["botd"] = Botd(
         config=config,
         store=store,

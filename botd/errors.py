@@ -13,6 +13,8 @@
     │   └── UnknownSweep      404  unknown-sweep
     ├── MethodNotAllowed      405  method-not-allowed
     ├── NotAcceptable         406  not-acceptable     no format that the client accepts
+    ├── CrossSite             403  cross-site         a page of another site wants more than to be looked at
+    ├── WrongHost             421  wrong-host         a Host header with a name that is not botd's
     ├── RequestTimeout        408  request-timeout    a request that did not come to its end in time
     ├── TooLarge              413  too-large          a body over the limit
     ├── UriTooLong            414  uri-too-long       a request line over the limit
@@ -117,6 +119,26 @@ class TooLarge(BotdError):
 
     def __init__(self) -> None:
         super().__init__("the request body is over 2 MB; ask for groups or nodesets instead of single nodes")
+
+
+class CrossSite(BotdError):
+    """Raised when a page of another site sends a request that could have nodes asked, or read what they say."""
+
+    status = 403
+    code = "cross-site"
+
+    def __init__(self) -> None:
+        super().__init__("a page of another site may link to botd's pages and no more; open it in the browser itself")
+
+
+class WrongHost(BotdError):
+    """Raised when the Host header names something that is not botd's."""
+
+    status = 421
+    code = "wrong-host"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f'botd is not reached as "{host}"; put that name into [server] names if it is')
 
 
 class RequestTimeout(BotdError):

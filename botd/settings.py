@@ -24,6 +24,9 @@ class ServerSettings:
     """[server]: the web processes."""
 
     listen: str = _setting("127.0.0.1:5000", "Address and port of the web server.")
+    names: tuple[str, ...] = _setting(
+        (), "Names by which browsers reach it, beside localhost and `listen`; `*` is any. Another Host is a 421."
+    )
     workers: int = _setting(2, "Web processes that `botd serve` starts.")
     threads: int = _setting(64, "Requests that one web process handles at once; a waiting one costs no CPU.")
     max_nodes: int = _setting(20_000, "Nodes that one request may name.")

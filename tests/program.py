@@ -43,7 +43,7 @@ def is_gone(process: psutil.Process) -> bool:
 def endless_request(port: int) -> Iterator[None]:
     """A client whose request never comes to its end, which holds a thread of a worker."""
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"POST /api/v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        client.sendall(b"POST /api/v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
         yield
 
 

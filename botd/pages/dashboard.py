@@ -17,7 +17,7 @@ from botd.inventory import listed_groups
 from botd.model import Check
 from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
 from botd.text import plain
-from botd.web.here import board
+from botd.web.here import board, may_ask
 from botd.web.params import DashboardQuery, query
 from botd.web.questions import status_question
 from botd.web.replies import status_reply
@@ -52,7 +52,7 @@ def dashboard() -> Response:
     form = page_form(args)
     if form:
         return status_reply(question, form)
-    answer = board().answer(question)
+    answer = board().answer(question, sweep_allowed=may_ask())
     folded = fold_nodes(board().bodies.node_documents(answer), board().checks) if args.get("fold") else None
     pages = max(1, -(-len(answer.nodes if folded is None else folded) // PAGE_NODES))
     page = min(args.get("page", 1), pages)

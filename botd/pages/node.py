@@ -15,7 +15,7 @@ from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, patience, render
 from botd.pages.history import timeline
 from botd.text import plain
-from botd.web.here import board
+from botd.web.here import board, may_ask
 from botd.web.params import NodePageQuery, query
 from botd.web.questions import status_question
 from botd.web.replies import reply, status_reply
@@ -30,7 +30,7 @@ def node_page(name: str) -> Response:
     form = page_form(args)
     if form and form.name != "table":
         return status_reply(question, form)
-    answer = board().answer(question)
+    answer = board().answer(question, sweep_allowed=may_ask())
     node = board().bodies.node_documents(answer)[0]
     if form:
         return reply("table", _node_text(answer, node, form.look))

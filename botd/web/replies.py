@@ -19,7 +19,7 @@ from botd.documents import ChangeDocument, Time, change_document, encode, iso
 from botd.errors import BotdError, MethodNotAllowed, NotFound, TooLarge, TooMany
 from botd.history.incidents import Offender
 from botd.text import plain
-from botd.web.here import board
+from botd.web.here import board, may_ask
 from botd.web.repeats import may_repeat
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ def offenders_reply(since: datetime, records: list[OffenderDocument], form: Form
 def status_reply(question: Question, form: Form) -> Response:
     """The answer to a status question in one form. A table ends with the age of its readings, which is never kept."""
     here = board()
-    answer = here.answer(question)
+    answer = here.answer(question, sweep_allowed=may_ask())
 
     def make() -> bytes:
         return status_body(

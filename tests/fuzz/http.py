@@ -21,7 +21,7 @@ def escaped(text: str) -> str:
 
 def request(method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
     """A request as its bytes, with the target as it is."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: botd", "Connection: close"]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     lines += [f"Content-Length: {len(body)}"] if body else []
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
