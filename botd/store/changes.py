@@ -116,4 +116,6 @@ def _row(change: Change) -> dict[str, Any]:
 
 def _change(row: Any) -> Change:
     at = to_time(row.at) or EPOCH  # a time that there is none of
-    return Change(row.node, row.subject, row.old, row.new, at, row.why, bool(row.is_bad), row.id)
+    texts = (row.node, row.subject, row.old, row.new, row.why)
+    node, subject, old, new, why = (text if isinstance(text, str) else repr(text) for text in texts)  # damaged: bytes
+    return Change(node, subject, old, new, at, why, bool(row.is_bad), row.id)

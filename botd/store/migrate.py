@@ -7,10 +7,14 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 
 from botd.errors import ConfigError, StoreDamaged
 from botd.store.schema import metadata
+
+SOON = 16
+"""Versions after the newest that a newer botd may have made."""
 
 FIRST = "0001"
 """The schema that was made before there were migrations: its tables are there, and no word of a version."""
@@ -30,11 +34,21 @@ def upgrade(db: sa.Connection) -> None:
             command.stamp(settings, FIRST)
         command.upgrade(settings, "head")
     except CommandError as error:
+        if _is_flipped(db, settings):
+            raise StoreDamaged(f"the database is damaged ({error}); an agent that starts keeps it aside") from error
         raise ConfigError(
             f"the database was made by a newer botd ({error}); install that, or use another file"
         ) from error
     if lacking := _lacking(db):
         raise StoreDamaged(f"the database is damaged (there is no {lacking[0]}); an agent that starts keeps it aside")
+
+
+def _is_flipped(db: sa.Connection, settings: AlembicConfig) -> bool:
+    """Whether the version is the newest with one bit flipped, and no version that comes soon after it."""
+    head = ScriptDirectory.from_config(settings).get_current_head() or ""
+    found = str(db.scalar(sa.text("SELECT version_num FROM alembic_version")))
+    bits = sum((a ^ b).bit_count() for a, b in zip(found.encode(), head.encode(), strict=False))
+    return len(found) == len(head) and bits == 1 and not (found.isdecimal() and int(found) - int(head) < SOON)
 
 
 def _lacking(db: sa.Connection) -> list[str]:

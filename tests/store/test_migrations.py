@@ -17,9 +17,10 @@ from alembic.migration import MigrationContext
 
 from botd.config import parse_config
 from botd.documents import encode
-from botd.errors import ConfigError
+from botd.errors import ConfigError, StoreDamaged
 from botd.model import Change, SweepState, utc_now
 from botd.store import Store, migrations
+from botd.store.migrate import upgrade
 from botd.store.readings import BATCH
 from botd.store.schema import metadata
 from tests.store.conftest import Open
@@ -163,6 +164,18 @@ def test_a_database_of_a_newer_botd_is_refused_and_left_alone(store: Store, data
         store.create()
     with engine.connect() as db:
         assert db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "9999"
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("version", "error"), [("8004", StoreDamaged), ("000$", StoreDamaged), ("0005", ConfigError)])
+def test_a_version_with_a_flipped_bit_is_damage_and_the_next_one_is_a_newer_botd(
+    store: Store, database_url: str, version: str, error: type[Exception]
+) -> None:
+    engine = sa.create_engine(database_url)
+    with engine.begin() as db:
+        db.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
+        with pytest.raises(error):
+            upgrade(db)
     engine.dispose()
 
 
