@@ -52,7 +52,7 @@ def test_it_shows_every_node_and_reading_in_the_words_of_the_interface(tab: Tab,
 def test_it_asks_what_the_address_asks(tab: Tab, program: DemoProgram) -> None:
     tab.open("/?groups=savio2/n0000&groups=bigmem&checks=ping&checks=ssh")
     heads = tab.find("#live-table thead th .dt-column-title").all_inner_texts()
-    assert heads == ["", "Node", "State", "Reason", "Ping", "SSH", "Read"]
+    assert heads == ["", "Node", "State", "Reason", "Diagnosis", "Ping", "SSH", "Read"]
     assert tab.cells("node") == [row["node"] for row in table(program, "groups=savio2/n0000,bigmem")["rows"]]
 
 
@@ -236,15 +236,15 @@ def test_columns_are_moved_by_keyboard_and_stay_there(tab: Tab) -> None:
     tab.page.keyboard.press("Enter")
     tab.page.keyboard.press("Enter")
     heads = tab.find("#live-table thead th .dt-column-title")
-    expected = ["", "Node", "State", "SSH", "Reason", "Ping", "Read"]
+    expected = ["", "Node", "State", "Reason", "SSH", "Diagnosis", "Ping", "Read"]
     expect(heads).to_have_text(expected)
-    assert tab.cells("ssh")[0] == tab.find("#live-table tbody tr").first.locator("td").nth(2).inner_text()
+    assert tab.cells("ssh")[0] == tab.find("#live-table tbody tr").first.locator("td").nth(3).inner_text()
     tab.page.reload()
     tab.page.wait_for_selector("#live-table tbody tr")
     expect(heads).to_have_text(expected)
     tab.page.get_by_role("button", name="Columns").click()
     tab.page.get_by_role("button", name="As in the beginning").click()
-    expect(heads).to_have_text(["", "Node", "State", "Reason", "Ping", "SSH", "Read"])
+    expect(heads).to_have_text(["", "Node", "State", "Reason", "Diagnosis", "Ping", "SSH", "Read"])
 
 
 def test_the_rows_of_a_page_are_chosen_and_remembered(tab: Tab) -> None:
