@@ -48,7 +48,7 @@ def test_a_page_before_the_first_look_at_slurm_says_what_to_do(make_site: Callab
     assert fresh.client.get("/", headers=CURL).get_json()["error"]["code"] == "no-node-list"
 
 
-def test_a_page_without_a_database_says_what_to_do(site: Site) -> None:
+def test_a_page_over_a_damaged_database_says_what_mends_it(site: Site) -> None:
     site.store.close()
     (site.folder / "botd.db").write_bytes(b"this is no database" * 100)
     for leftover in site.folder.glob("botd.db-*"):
@@ -57,4 +57,4 @@ def test_a_page_without_a_database_says_what_to_do(site: Site) -> None:
     site.later(60)
     response = site.client.get("/?groups=all", headers=BROWSER)
     assert response.status_code == 503
-    assert "one database" in Elements(response.text).text
+    assert "an agent that starts keeps it aside" in Elements(response.text).text
