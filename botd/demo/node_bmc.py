@@ -217,6 +217,8 @@ def _open_socket(port: int) -> socket.socket:
         except PermissionError:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         wire.bind(("", port))
+        # Only now: a second demo still finds the port taken, but a single address of it may be bound by who asks so.
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     except OSError:
         wire.close()
         raise

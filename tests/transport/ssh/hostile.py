@@ -16,18 +16,22 @@ from tests.transport.sshd import make_key
 Behave = Callable[[paramiko.Transport, paramiko.Channel], None]
 """What the node does when it is asked to run the command, in a thread of its own."""
 
+FLOOD = bytes(30_000)
+NO_WINDOW = 2**40
+"""What a node takes for the window that it was given, to send past it."""
+
 
 class HostileNode:
     """What botd is told of it: as `Sshd`, an address, a port, a user and the lines of known_hosts."""
 
-    def __init__(self, directory: Path, address: str, behave: Behave) -> None:
+    def __init__(self, host_key: Path, address: str, behave: Behave, port: int = 0) -> None:
         self.address = address
         self.user = getpass.getuser()
-        self.host_keys = [make_key(directory / "hostile_key")]
+        self.host_keys = [host_key]
         self.transports: list[paramiko.Transport] = []
         self.commands = 0
         self._behave = behave
-        self._listener = socket.create_server((address, 0), backlog=50)
+        self._listener = socket.create_server((address, port), backlog=50)
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -74,10 +78,39 @@ class _Server(paramiko.ServerInterface):
         return True
 
 
+def endless(send: Callable[[bytes], object]) -> None:
+    """Sends until the connection is closed: a test fails by never ending."""
+    while True:
+        send(FLOOD)
+
+
+def flood(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
+    channel.out_window_size = NO_WINDOW
+    endless(channel.sendall)
+
+
+def flood_errors(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
+    channel.out_window_size = NO_WINDOW
+    endless(channel.sendall_stderr)
+
+
+def flood_beside(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
+    """What belongs to no channel: paramiko reads it and throws it away."""
+    endless(lambda data: transport.send_ignore(len(data)))
+
+
+def answer_and_go_on(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
+    """Answers as it should, and then never falls silent."""
+    script = b"".join(iter(lambda: channel.recv(65_536), b"")).decode()
+    nonce = script.partition("printf '\\036%s %s\\n%s\\037%s\\n' ")[2].split()[0]
+    channel.sendall(f"\x1e{nonce} hello\nhello\n\n0\x1f{nonce}\n".encode())
+    flood_beside(transport, channel)
+
+
 @contextlib.contextmanager
 def hostile_node(directory: Path, behave: Behave, address: str = "127.0.5.1") -> Iterator[HostileNode]:
     """A node that ends with the block."""
-    node = HostileNode(directory, address, behave)
+    node = HostileNode(make_key(directory / "hostile_key"), address, behave)
     try:
         yield node
     finally:

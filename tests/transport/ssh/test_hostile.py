@@ -17,12 +17,16 @@ from botd.transport.ssh.script import Fragment
 from tests.fuzz.strategies import at_most_mb
 from tests.program import wait_until
 from tests.transport.ssh.conftest import Make, run
-from tests.transport.ssh.hostile import Behave, HostileNode, hostile_node
+from tests.transport.ssh.hostile import (
+    Behave,
+    HostileNode,
+    answer_and_go_on,
+    flood,
+    flood_beside,
+    flood_errors,
+    hostile_node,
+)
 from tests.transport.sshd import Sshd, make_key
-
-FLOOD = bytes(30_000)
-NO_WINDOW = 2**40
-"""What a node takes for the window that it was given, to send past it."""
 
 Start = Callable[[Behave], HostileNode]
 
@@ -32,27 +36,6 @@ def hostile(tmp_path: Path, key: Path) -> Iterator[Start]:
     """Starts a node that lets botd in and then behaves as the test says."""
     with contextlib.ExitStack() as stack:
         yield lambda behave: stack.enter_context(hostile_node(tmp_path, behave))
-
-
-def endless(send: Callable[[bytes], object]) -> None:
-    """Sends until the connection is closed: a test fails by never ending."""
-    while True:
-        send(FLOOD)
-
-
-def flood(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
-    channel.out_window_size = NO_WINDOW
-    endless(channel.sendall)
-
-
-def flood_errors(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
-    channel.out_window_size = NO_WINDOW
-    endless(channel.sendall_stderr)
-
-
-def flood_beside(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
-    """What belongs to no channel: paramiko reads it and throws it away."""
-    endless(lambda data: transport.send_ignore(len(data)))
 
 
 BABBLED = Output(truncated=True, detail="the node printed more than 64 KiB besides the checks' output")
@@ -88,14 +71,7 @@ def test_what_the_login_shell_says_on_standard_error_is_quoted_from_its_beginnin
 
 
 def test_a_connection_that_does_not_rest_is_not_kept(hostile: Start, transport: Make) -> None:
-    """It answers as it should, and then goes on for ever: in the channel that is closed, and beside it."""
-
-    def answer_and_go_on(transport: paramiko.Transport, channel: paramiko.Channel) -> None:
-        script = b"".join(iter(lambda: channel.recv(65_536), b"")).decode()
-        nonce = script.partition("printf '\\036%s %s\\n%s\\037%s\\n' ")[2].split()[0]
-        channel.sendall(f"\x1e{nonce} hello\nhello\n\n0\x1f{nonce}\n".encode())
-        flood_beside(transport, channel)
-
+    """What goes on for ever comes in the channel that is closed, and beside it."""
     node = hostile(answer_and_go_on)
     made = transport(node)
     for count in (1, 2):
