@@ -81,7 +81,7 @@ class Readings:
         with self._db.read() as db:
             counted = db.scalar(sa.select(pulse.c.revision)) or 0
             rows = db.execute(sa.select(latest)).all()
-        damaged = {row.id: row.nodes.split(",") for row in rows if row.revision > counted or _is_damaged(row)}
+        damaged = {row.id: row.nodes.split(",") for row in rows if not _was_counted(row, counted) or _is_damaged(row)}
         if damaged:
             with self._db.write() as db:
                 _new_revision(db, now)  # who writes must learn that these rows are gone
@@ -123,6 +123,11 @@ class _Places:
 def _since(revision: int) -> sa.ColumnElement[bool]:
     """Which rows were written after a revision. One of a revision to come is damaged."""
     return (latest.c.revision > revision) & (latest.c.revision <= sa.select(pulse.c.revision).scalar_subquery())
+
+
+def _was_counted(row: sa.Row[Any], counted: object) -> bool:
+    """Whether there was such a revision. In SQLite a flipped bit makes a text of either number."""
+    return isinstance(row.revision, int) and isinstance(counted, int) and row.revision <= counted
 
 
 def _new_revision(db: sa.Connection, now: datetime) -> int:

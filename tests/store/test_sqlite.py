@@ -217,3 +217,15 @@ def test_numbers_of_new_nodes_take_places_that_are_free(path: Path, store: Store
     database.close()
     store.samples.write({"n3": {"load": 3.0}}, NOW + timedelta(minutes=1))
     assert [number for _, number in store.samples.of_node("n3", NOW, NOW + timedelta(hours=1))["load"]][-1] == 3.0
+
+
+@pytest.mark.parametrize("table", ["latest", "pulse"])
+def test_an_agent_that_starts_goes_on_where_a_number_has_become_a_text(store: Store, path: Path, table: str) -> None:
+    """SQLite keeps any type in any column (https://sqlite.org/datatype3.html)."""
+    store.readings.write({"n1": {}}, NOW)
+    with contextlib.closing(sqlite3.connect(path)) as other, other:
+        other.execute(f"UPDATE {table} SET revision = 'text'")
+    store.create(NOW)
+    assert store.readings.since(0) == {}
+    store.readings.write({"n1": {}}, NOW)
+    assert store.readings.since(0) == {"n1": {}}
