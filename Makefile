@@ -11,7 +11,7 @@ help:
 	@echo "make test   linters and tests; as root it installs the Debian packages that they use"
 	@echo "make lint   the linters alone"
 	@echo "make lab    as root: a real cluster in network namespaces, until Ctrl-C (LAB=\"--nodes 20\")"
-	@echo "make faults as root: every fault on that cluster, and the figures"
+	@echo "make faults as root: every fault on that cluster, hostile parts, damage, and the figures"
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
 	@echo "make clean  removes what make made"
 
@@ -31,7 +31,7 @@ lab: packages $(VENV)/dev.stamp
 	@exec $(RUN) -m tests.lab up $(LAB)
 
 faults: packages $(VENV)/dev.stamp
-	@BOTD_FLIPS=600 $(RUN) -m pytest tests/lab/test_faults.py tests/store/test_flips.py
+	@BOTD_HOSTILE=30 BOTD_FLIPS=600 $(RUN) -m pytest tests/lab/test_faults.py tests/hostile tests/store/test_flips.py
 
 bench: $(VENV)/dev.stamp
 	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh
