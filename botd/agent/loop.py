@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
-import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from botd.agent.diagnoses import Diagnoses
 from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
+from botd.agent.life import Due, Life
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
 from botd.agent.sweeps import Sweeps
@@ -25,7 +24,7 @@ from botd.errors import BotdError, ConfigError, StoreDamaged, StoreEmpty, StoreU
 from botd.logs import Faults
 from botd.model import Clock, utc_now
 from botd.settings import Config
-from botd.store import ALIVE_S, Pulse, Store
+from botd.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,8 @@ class Agent:
             log.warning("%s", note)
         self._store = Store(config)
         self._store.create()
-        self._claim()
+        self._life = Life(self._store, clock)
+        self._life.claim()
         self._latest = LatestReadings(self._checks, self._store, clock)
         self._list = NodeList(config, self._store, clock)
         self._numbers = NumberCollector(self._checks, self._store, clock)
@@ -66,7 +66,7 @@ class Agent:
         self._is_late = False  # whether the regular sweep under way was still running when the next one was due
         self._wanted_at: datetime | None = None
         self._is_lost = False  # whether the database was removed or emptied
-        self._mend_due = _Due(MEND_S)
+        self._mend_due = Due(MEND_S)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
@@ -77,8 +77,8 @@ class Agent:
         log.info("agent started pid=%d checks=%d", os.getpid(), len(self._checks))
         list_thread = threading.Thread(target=self._keep_list, args=(stop,), name="node-list", daemon=True)
         list_thread.start()
-        due = _Due(self._config.sweep.interval)
-        beat = _Due(BEAT_S)
+        due = Due(self._config.sweep.interval)
+        beat = Due(BEAT_S)
         while not stop.is_set():
             self._wake.wait(TICK_S)
             self._wake.clear()
@@ -94,7 +94,7 @@ class Agent:
                 self._faults.tell(STORE_FAULT)
         self._close()
 
-    def _tick(self, sweep_due: _Due, beat_due: _Due) -> None:
+    def _tick(self, sweep_due: Due, beat_due: Due) -> None:
         if self._is_lost:
             self._begin_anew()
         if beat_due.now():
@@ -179,30 +179,14 @@ class Agent:
         now = self._clock()
         self._store.create(now, f"the database was removed or emptied; the history begins anew at {now:%FT%TZ}")
         log.error("the database was removed or emptied and is made anew; its history is lost")
-        self._claim()
+        self._life.claim()
         self._latest.rewrite()
         self._list_due.set()
         self._is_lost = False
 
-    def _claim(self) -> None:
-        """Raises ConfigError while another agent works on this database: two would ask every node twice."""
-        other = self._store.claim(os.getpid(), socket.gethostname(), self._clock(), self._is_gone)
-        if other:
-            raise ConfigError(
-                f"an agent is running already (process {other.agent_pid} on {other.agent_name}); stop it first, "
-                f"or wait {ALIVE_S:.0f} s if it is gone"
-            )
-
-    def _is_gone(self, found: Pulse) -> bool:
-        """Whether the agent of a pulse is dead: it has not beaten lately, or was a process of here that is no more."""
-        if found.agent_beat_at is None or abs(self._clock() - found.agent_beat_at) > timedelta(seconds=ALIVE_S):
-            return True
-        return found.agent_name == socket.gethostname() and not _process_exists(found.agent_pid or 0)
-
     def _beat(self) -> None:
-        """Raises ConfigError when another agent has taken this database, as after a sleep of this one."""
-        if not self._store.beat(os.getpid(), socket.gethostname(), self._clock()):
-            raise ConfigError("another agent works on this database now; this one stops")
+        """Raises ConfigError when another agent has taken this database."""
+        self._life.beat()
         if cut := self._store.sweeps.cut(self._clock(), but=self._sweeps.on_record()):
             log.error("sweeps cut that are on record as running and are not sweeps=%d", cut)
 
@@ -214,29 +198,3 @@ class Agent:
         except StoreUnavailable as error:
             log.error("store fault at the end error=%s", error)
         log.info("agent stopped")
-
-
-class _Due:
-    """Says once per interval, and at the first time, that something is due. An interval of 0 is never."""
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s = interval_s
-        self._idle_until = 0.0
-
-    def now(self) -> bool:
-        if not self._interval_s or time.monotonic() < self._idle_until:
-            return False
-        self._idle_until = time.monotonic() + self._interval_s
-        return True
-
-
-def _process_exists(pid: int) -> bool:
-    if pid <= 0 or pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -235,8 +235,13 @@ def test_an_agent_whose_database_was_taken_stops(lone: Lone) -> None:
     agent = lone.process()
     try:
         wait_until(lambda: tried(lone, None), 30)
-        lone.store.claim(1, "elsewhere", utc_now(), lambda _: True)
-        assert agent.wait(PATIENCE_S) == 2
+
+        def has_stopped_for_the_other() -> bool:
+            lone.store.claim(1, "elsewhere", utc_now(), lambda _: True)
+            return agent.poll() is not None
+
+        wait_until(has_stopped_for_the_other)
+        assert agent.returncode == 2
         assert b"another agent works on this database now" in agent.stderr.read()
     finally:
         agent.kill()
