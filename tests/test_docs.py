@@ -37,9 +37,9 @@ from botd.web.params import (
     ChangesQuery,
     CheckQuery,
     ClusterQuery,
-    DashboardQuery,
     EventsQuery,
     HostinfoQuery,
+    MatrixQuery,
     StatusBody,
     StatusQuery,
     TableBody,
@@ -391,7 +391,7 @@ def test_a_route_takes_the_parameters_that_are_named_and_no_other(path: str, nam
 
 
 def test_the_parameters_are_those_of_the_schemas() -> None:
-    schemas: list[type[Schema]] = [StatusQuery, CheckQuery, HostinfoQuery, EventsQuery, DashboardQuery, ClusterQuery]
+    schemas: list[type[Schema]] = [StatusQuery, CheckQuery, HostinfoQuery, EventsQuery, MatrixQuery, ClusterQuery]
     schemas += [ChangesQuery]
     used = {name for schema in schemas for name in schema().fields}
     assert set(first_column("docs/api.rst", "Name", "Meaning", "Default")) == used == set(PARAMETERS)

@@ -78,7 +78,7 @@ class StatusQuery(CheckQuery):
     checks = _text("Checks, separated by commas; `all`, `df` and `ipmi` stand for several.")
 
 
-class DashboardQuery(StatusQuery):
+class MatrixQuery(StatusQuery):
     """A request for the table that people look at."""
 
     page = _count("Which part of the page's tables, of 200 nodes each.", 1, 1000)

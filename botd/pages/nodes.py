@@ -18,7 +18,7 @@ from botd.model import Check
 from botd.pages.base import figures, is_text_browser, page_form, patience, render, same_page
 from botd.text import plain
 from botd.web.here import board, may_ask
-from botd.web.params import DashboardQuery, query
+from botd.web.params import MatrixQuery, query
 from botd.web.questions import status_question
 from botd.web.replies import status_reply
 
@@ -45,9 +45,9 @@ class ShownRow(TypedDict):
     cells: list[tuple[str, str, str]]
 
 
-def dashboard() -> Response:
+def nodes_page() -> Response:
     """The table of all nodes asked for, from the latest readings."""
-    args = query(DashboardQuery)
+    args = query(MatrixQuery)
     question = status_question(patience(args))
     form = page_form(args)
     if form:
@@ -60,7 +60,7 @@ def dashboard() -> Response:
     nodes = board().bodies.node_documents(replace(answer, nodes=answer.nodes[part])) if folded is None else folded[part]
     checks = [board().checks[name] for name in answer.checks]
     return render(
-        "dashboard.html",
+        "nodes.html",
         **figures(answer),
         nodes=[_row(node, checks) for node in nodes],
         checks=[(check, check.short_title or check.title) for check in checks],
