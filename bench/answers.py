@@ -44,7 +44,7 @@ MIXTURE = (
     "/api/v1/table?groups=all",
     "/api/v1/status?groups=all&format=csv",
     "/api/v1/status?groups=rack-000&format=table",
-    "/?groups=sinfo&format=table",
+    "/nodes?groups=sinfo&format=table",
     "/api/v1/status/" + web.node_name(0),
     "/api/v1/changes",
 )

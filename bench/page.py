@@ -94,7 +94,7 @@ def measure(options: Options) -> list[Figure]:
         base = f"http://127.0.0.1:{server.port}"
         cold = _turn(browser, base, count)
         for _ in range(VISITORS):
-            web.get(server.port, "/?groups=all", Accept="text/html")
+            web.get(server.port, "/nodes?groups=all", Accept="text/html")
             web.get(server.port, "/api/v1/table?groups=all", **{"Accept-Encoding": "gzip"})
         turns = [_turn(browser, base, count) for _ in range(repeat)]
         browser.close()

@@ -1,4 +1,4 @@
-// The dashboard as a table that can be sorted, filtered and followed. The page of the server stays until it stands,
+// The table of nodes as a table that can be sorted, filtered and followed. The page of the server stays until it stands,
 // and stays for good when anything on the way to it fails.
 
 import { Api } from "./api.js";

@@ -10,13 +10,15 @@ from botd.pages.errors import error_page
 from botd.pages.history import changes, history_picture, offenders
 from botd.pages.node import node_page
 from botd.pages.nodes import nodes_page
+from botd.pages.round import round_page
 
 __all__ = ["error_page", "register", "wants_html"]
 
 
 def register(app: Flask) -> None:
     """Adds the pages to the application."""
-    app.add_url_rule("/", "dashboard", nodes_page)
+    app.add_url_rule("/", "round", round_page)
+    app.add_url_rule("/nodes", "nodes", nodes_page)
     app.add_url_rule("/node/<string:name>", "node", node_page)
     app.add_url_rule("/node/<string:name>/history.svg", "history_picture", history_picture)
     app.add_url_rule("/cluster", "cluster", cluster)

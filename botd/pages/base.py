@@ -50,11 +50,14 @@ def patience(args: Mapping[str, object]) -> dict[str, object]:
     return dict(args) if "max_age" in args else {"wait": 0.0, **args, "max_age": LAST_KNOWN_S}
 
 
-def same_page(**changed: Any) -> str:
-    """This page with other parameters; None takes one away. Following it makes no node be asked again."""
+def same_page(place: str, **changed: Any) -> str:
+    """The page at this endpoint with the parameters of this one, but for some; None takes one away.
+
+    Following it makes no node be asked again.
+    """
     given: dict[str, Any] = {name: ",".join(values) for name, values in request.args.lists()}
     kept = {**given, "max_age": None, "wait": None, **changed}
-    return url_for(request.endpoint or "dashboard", **kept)
+    return url_for(place, **kept)
 
 
 def figures(answer: StatusAnswer) -> dict[str, object]:

@@ -47,7 +47,7 @@ def cluster() -> Response:
         "cluster.html",
         **figures(answer),
         by=by,
-        families=[(name, len(groups), same_page(by=name)) for name, groups in known.items()],
+        families=[(name, len(groups), same_page("cluster", by=name)) for name, groups in known.items()],
         blocks=[(block, _block_words(block), _block_url(block, inventory)) for block in blocks],
         total=_total_words(blocks),
         node_url=url_for("node", name="-").removesuffix("-"),
@@ -77,4 +77,4 @@ def _short_nodeset(nodes: str) -> str:
 
 def _block_url(block: Block, inventory: Inventory) -> str:
     """The table of a block's nodes, empty where no group has its name."""
-    return url_for("dashboard", groups=block.name) if block.name in inventory.groups else ""
+    return url_for("nodes", groups=block.name) if block.name in inventory.groups else ""

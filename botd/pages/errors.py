@@ -51,4 +51,6 @@ def _inventory() -> Inventory | None:
 
 def _url_of(name: str, known: Inventory | None) -> str:
     is_node = known and (known.is_known(name) or known.named_in_short(name)) and name not in known.groups
-    return url_for("node", name=name) if is_node else url_for("dashboard", groups=name)
+    if is_node:
+        return url_for("node", name=name)
+    return url_for("nodes" if request.endpoint == "nodes" else "round", groups=name)

@@ -63,7 +63,7 @@ def changes() -> Response:
         changes=_rows(page.changes),
         since=request.args.get("since", CHANGES_SINCE),
         asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
-        older=same_page(before=page.next) if page.next else "",
+        older=same_page("changes_page", before=page.next) if page.next else "",
         now=board().now(),
     )
 

@@ -1,4 +1,4 @@
-"""GET /: the table that people look at."""
+"""GET /nodes: the matrix of nodes and readings."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from botd.web.here import board, may_ask
 from botd.web.params import MatrixQuery, query
 from botd.web.questions import status_question
 from botd.web.replies import status_reply
+
+PLACE = "nodes"
+"""Its endpoint. `/` answers with this page too, and then all links lead to where it lives."""
 
 PAGE_NODES = 200
 """Nodes in the tables of one page: text browsers and phones choke on more."""
@@ -46,7 +49,7 @@ class ShownRow(TypedDict):
 
 
 def nodes_page() -> Response:
-    """The table of all nodes asked for, from the latest readings."""
+    """All nodes asked for with every reading, from the latest readings."""
     args = query(MatrixQuery)
     question = status_question(patience(args))
     form = page_form(args)
@@ -61,15 +64,16 @@ def nodes_page() -> Response:
     checks = [board().checks[name] for name in answer.checks]
     return render(
         "nodes.html",
+        place=PLACE,
         **figures(answer),
         nodes=[_row(node, checks) for node in nodes],
         checks=[(check, check.short_title or check.title) for check in checks],
         groups=listed_groups(answer.view.inventory),
-        pages=[(number, same_page(page=number)) for number in range(1, pages + 1)] if pages > 1 else [],
+        pages=[(number, same_page(PLACE, page=number)) for number in range(1, pages + 1)] if pages > 1 else [],
         page=page,
         folded=folded is not None,
         scripted=not is_text_browser(),
-        fold_url=same_page(fold=None if args.get("fold") else 1, page=None),
+        fold_url=same_page(PLACE, fold=None if args.get("fold") else 1, page=None),
     )
 
 
@@ -92,7 +96,7 @@ def _row(node: Shown, checks: Sequence[Check]) -> ShownRow:
 def _url(name: str, *, folded: bool) -> str:
     """Where a row leads to; a nodeset that is too long for a URL leads nowhere."""
     if folded:
-        return url_for("dashboard", nodes=name) if len(name) <= MAX_LINK else ""
+        return url_for("nodes", nodes=name) if len(name) <= MAX_LINK else ""
     return url_for("node", name=name)
 
 

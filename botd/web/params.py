@@ -79,7 +79,7 @@ class StatusQuery(CheckQuery):
 
 
 class MatrixQuery(StatusQuery):
-    """A request for the table that people look at."""
+    """A request for the matrix of nodes and readings."""
 
     page = _count("Which part of the page's tables, of 200 nodes each.", 1, 1000)
 

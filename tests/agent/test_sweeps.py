@@ -123,7 +123,7 @@ def test_a_sweep_whose_row_cannot_be_is_over_for_everybody_and_harms_nobody(
     wait_until(lambda: lone.store.sweeps.get(sweep).is_over)
     for path in ("", "/events"):
         assert client.get(f"/api/v1/sweeps/{sweep}{path}").status_code == 200
-    for path in ("/", "/healthz", "/metrics", "/api/v1/table?groups=all"):
+    for path in ("/", "/nodes", "/healthz", "/metrics", "/api/v1/table?groups=all"):
         assert client.get(path).status_code == 200, path
     assert client.get("/api/v1/status?nodes=n1,n2&checks=ping&max_age=0").get_json()["complete"] is True
 

@@ -42,7 +42,7 @@ class Tab:
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("request", self._see)
 
-    def open(self, path: str = "/?groups=all") -> Tab:
+    def open(self, path: str = "/nodes?groups=all") -> Tab:
         """Opens a path of the server and waits until the table stands."""
         self.visit(path)
         self.page.wait_for_selector("#live-table tbody tr")

@@ -54,7 +54,7 @@ def write(site: Site, node: str, **readings: Reading) -> None:
 
 def test_rows_change_in_place_while_a_sweep_runs(open_tab: OpenTab, site: Site, server: Served) -> None:
     sweep = site.store.sweeps.start(NAMES, list(site.checks), site.now)
-    tab = open_tab(server.base).open("/?groups=all#sort=ping:desc")
+    tab = open_tab(server.base).open("/nodes?groups=all#sort=ping:desc")
     expect(tab.find("#live-progress-text")).to_have_text("0 of 4 nodes read")
     expect(tab.page.get_by_role("button", name="Check now")).to_be_disabled()
     order = tab.cells("node")
@@ -83,14 +83,14 @@ def test_a_sweep_that_begins_later_is_found(open_tab: OpenTab, site: Site, serve
 
 def test_a_sweep_of_other_nodes_is_not_shown(open_tab: OpenTab, site: Site, server: Served) -> None:
     site.store.sweeps.start(NAMES[2:], list(site.checks), site.now)
-    tab = open_tab(server.base).open("/?groups=savio2")
+    tab = open_tab(server.base).open("/nodes?groups=savio2")
     with tab.page.expect_response("**/api/v1/table?*"):
         pass
     expect(tab.find("#live-progress")).to_be_hidden()
 
 
 def test_check_now_asks_for_a_sweep_of_the_groups_of_the_page(open_tab: OpenTab, site: Site, server: Served) -> None:
-    tab = open_tab(server.base).open("/?groups=savio3&checks=ping")
+    tab = open_tab(server.base).open("/nodes?groups=savio3&checks=ping")
     site.later(TOO_OLD_S)
     site.beat()
     tab.page.get_by_role("button", name="Check now").click()
@@ -113,7 +113,7 @@ def test_check_now_asks_only_the_rows_that_are_selected(open_tab: OpenTab, site:
 
 
 def test_check_now_reads_the_real_nodes(tab: Tab, program: DemoProgram) -> None:
-    tab.open("/?groups=savio2&checks=ping,uptime")
+    tab.open("/nodes?groups=savio2&checks=ping,uptime")
     before = max(cell[3] for row in program.json("/api/v1/table?groups=savio2")["rows"] for cell in row["cells"])
     tab.page.get_by_role("button", name="Check now").click()
     expect(tab.find("#live-progress")).to_be_visible()
@@ -140,7 +140,7 @@ def test_without_a_free_stream_the_sweep_is_followed_by_asking(open_tab: OpenTab
 
 
 def test_nodes_come_and_go_as_slurm_lists_them(open_tab: OpenTab, site: Site, server: Served) -> None:
-    tab = open_tab(server.base).open("/?groups=sinfo")
+    tab = open_tab(server.base).open("/nodes?groups=sinfo")
     assert tab.cells("node") == [FIRST, NAMES[2]]
     tab.pick(FIRST)
     site.nodes(drained(FIRST, "new reason"), drained(SECOND), idle(NAMES[2]))
@@ -173,7 +173,7 @@ def test_it_says_that_the_agent_is_not_running_and_since_when(open_tab: OpenTab,
 
 def test_it_says_that_slurm_fails(open_tab: OpenTab, site: Site, server: Served) -> None:
     site.slurm_fails(SlurmTimeout.status, "sinfo did not answer within 10 s")
-    tab = open_tab(server.base).open("/?groups=sinfo")
+    tab = open_tab(server.base).open("/nodes?groups=sinfo")
     expect(tab.notes).to_contain_text("sinfo did not answer within 10 s")
     assert len(tab.cells("node")) == 2
 
@@ -212,7 +212,7 @@ def test_a_refusal_is_shown_in_the_words_of_the_server(open_tab: OpenTab, server
 def test_without_the_bundle_the_page_of_the_server_stays(open_tab: OpenTab, site: Site, server: Served) -> None:
     tab = open_tab(server.base)
     tab.page.route("**/dt_bundle.js", lambda route: route.abort())
-    tab.visit("/?groups=all")
+    tab.visit("/nodes?groups=all")
     tab.page.wait_for_function("() => performance.getEntriesByName(location.origin + '/static/botd.js').length")
     expect(tab.find("#plain")).to_be_visible()
     expect(tab.find("#live")).to_be_hidden()
@@ -227,7 +227,7 @@ def test_without_an_answer_to_draw_the_page_of_the_server_stays(open_tab: OpenTa
         tab = open_tab(server.base)
         tab.page.route("**/api/v1/table*", partial(Route.fulfill, **answer))
         with tab.page.expect_event("pageerror"):
-            tab.visit("/?groups=all")
+            tab.visit("/nodes?groups=all")
         expect(tab.find("#plain")).to_be_visible()
         expect(tab.find("#live")).to_be_hidden()
         tab.faults.clear()
@@ -235,7 +235,7 @@ def test_without_an_answer_to_draw_the_page_of_the_server_stays(open_tab: OpenTa
 
 def test_a_browser_without_scripts_gets_the_whole_page(open_tab: OpenTab, site: Site, server: Served) -> None:
     tab = open_tab(server.base, java_script_enabled=False)
-    tab.visit("/?groups=all")
+    tab.visit("/nodes?groups=all")
     expect(tab.find("#plain")).to_be_visible()
     expect(tab.find("#live")).to_be_hidden()
     for name in NAMES:

@@ -79,7 +79,7 @@ def test_hostile_text_is_text_on_the_page_of_the_node_and_without_scripts(
     site.nodes(drained(NODE, text))
     site.reading(NODE, slurmd_log=Reading(State.WARN, [text], detail=text), ssh=Reading(State.FAIL, text, detail=text))
     tab = open_tab(server.base)
-    for path in (f"/node/{NODE}", "/?groups=all&fold=1"):
+    for path in (f"/node/{NODE}", "/nodes?groups=all&fold=1"):
         tab.visit(path)
         assert " ".join(plain(text).split()) in " ".join(tab.find("main").inner_text().split())
         assert not hacked(tab)
@@ -90,12 +90,12 @@ def test_hostile_text_is_text_on_the_page_of_the_node_and_without_scripts(
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_in_the_address_is_text(open_tab: OpenTab, site: Site, server: Served, text: str) -> None:
     tab = open_tab(server.base).open(
-        f"/?groups=all#q={quote(text)}&state={quote(text)}&sort={quote(text)}:asc&group={quote(text)}"
+        f"/nodes?groups=all#q={quote(text)}&state={quote(text)}&sort={quote(text)}:asc&group={quote(text)}"
     )
     expect(tab.find("#live-table .dt-empty")).to_be_visible()
     assert tab.find("#live-state").input_value() == text
     assert not hacked(tab)
-    for path in (f"/?groups={quote(text)}", f"/node/{quote(text, safe='')}", f"/?{quote(text)}=1"):
+    for path in (f"/nodes?groups={quote(text)}", f"/node/{quote(text, safe='')}", f"/nodes?{quote(text)}=1"):
         tab.visit(path)
         assert not hacked(tab)
     assert all("status of 40" in fault for fault in tab.faults)

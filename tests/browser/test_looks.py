@@ -32,14 +32,14 @@ def violations(tab: Tab) -> list[str]:
 def show(tab: Tab, path: str) -> None:
     """Opens a page as it is when all of it stands. Of an error page the browser says that it is one."""
     tab.visit(path)
-    if path == "/?groups=all":
+    if path == "/nodes?groups=all":
         tab.page.wait_for_selector("#live-table tbody tr")
     tab.faults[:] = [fault for fault in tab.faults if not (path == "/node/nothing" and "status of 404" in fault)]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["/?groups=all", "/node/n0000.savio2", "/cluster", "/changes", "/offenders", "/node/nothing"]
+    "path", ["/nodes?groups=all", "/node/n0000.savio2", "/cluster", "/changes", "/offenders", "/node/nothing"]
 )
 def test_axe_finds_no_serious_fault(open_tab: OpenTab, program: DemoProgram, path: str, scheme: Any) -> None:
     tab = open_tab(program.base, color_scheme=scheme)
@@ -49,7 +49,7 @@ def test_axe_finds_no_serious_fault(open_tab: OpenTab, program: DemoProgram, pat
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault_in_what_opens(open_tab: OpenTab, program: DemoProgram, scheme: Any) -> None:
-    tab = open_tab(program.base, color_scheme=scheme).open("/?groups=all#any=not-ok&sort=ssh:desc&ssh=fail")
+    tab = open_tab(program.base, color_scheme=scheme).open("/nodes?groups=all#any=not-ok&sort=ssh:desc&ssh=fail")
     tab.find("#live-table tbody tr td.pick").first.click()
     tab.find('#live-table tbody [data-column="ssh"]').first.click()
     expect(tab.page.get_by_role("dialog")).to_contain_text("Took")
@@ -62,8 +62,8 @@ def test_axe_finds_no_serious_fault_in_what_opens(open_tab: OpenTab, program: De
 @pytest.mark.parametrize(
     "path",
     [
-        "/?groups=all",
-        "/?groups=all&fold=1",
+        "/nodes?groups=all",
+        "/nodes?groups=all&fold=1",
         "/node/n0000.savio2",
         "/cluster",
         "/changes",

@@ -1,4 +1,4 @@
-"""The dashboard with JavaScript on the running program: what it shows, sorts, filters, keeps and gives away."""
+"""The table of nodes with JavaScript on the running program: what it shows, sorts, filters, keeps and gives away."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_takes_the_place_of_the_page_without_scripts(tab: Tab) -> None:
 
 
 def test_it_shows_every_node_and_reading_in_the_words_of_the_interface(tab: Tab, program: DemoProgram) -> None:
-    tab.open("/?groups=all#page=1")
+    tab.open("/nodes?groups=all#page=1")
     body = table(program)
     assert tab.cells("node") == [row["node"] for row in body["rows"]]
     assert tab.cells("state") == [row["state"] for row in body["rows"]]
@@ -50,7 +50,7 @@ def test_it_shows_every_node_and_reading_in_the_words_of_the_interface(tab: Tab,
 
 
 def test_it_asks_what_the_address_asks(tab: Tab, program: DemoProgram) -> None:
-    tab.open("/?groups=savio2/n0000&groups=bigmem&checks=ping&checks=ssh")
+    tab.open("/nodes?groups=savio2/n0000&groups=bigmem&checks=ping&checks=ssh")
     heads = tab.find("#live-table thead th .dt-column-title").all_inner_texts()
     assert heads == ["", "Node", "State", "Reason", "Diagnosis", "Ping", "SSH", "Read"]
     assert tab.cells("node") == [row["node"] for row in table(program, "groups=savio2/n0000,bigmem")["rows"]]
@@ -59,7 +59,7 @@ def test_it_asks_what_the_address_asks(tab: Tab, program: DemoProgram) -> None:
 def test_it_asks_for_its_rows_once(tab: Tab) -> None:
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
-    tab.open("/?groups=savio2,savio3&checks=ping,df/tmp")
+    tab.open("/nodes?groups=savio2,savio3&checks=ping,df/tmp")
     assert sum("/api/v1/table" in url for url in asked) == 1
 
 
@@ -200,12 +200,12 @@ def test_a_link_that_is_pasted_into_the_open_page_is_followed(tab: Tab, program:
 
 
 def test_nonsense_in_a_link_shows_everything(tab: Tab) -> None:
-    tab.open("/?groups=all#sort=nothing:up,:&ssh=purple&page=-3&any=%3Cb%3E&what=ever&%")
+    tab.open("/nodes?groups=all#sort=nothing:up,:&ssh=purple&page=-3&any=%3Cb%3E&what=ever&%")
     assert len(tab.cells("node")) == NODES
 
 
 def test_links_to_groups_and_the_form_keep_the_filters(tab: Tab) -> None:
-    tab.open("/?groups=all#any=not-ok")
+    tab.open("/nodes?groups=all#any=not-ok")
     tab.find("#groups a", has_text="savio2").first.click()
     tab.page.wait_for_url("**/?groups=savio2#any=not-ok")
     tab.page.wait_for_selector("#live-table tbody tr")
@@ -230,7 +230,7 @@ def test_columns_are_chosen_and_remembered(tab: Tab) -> None:
 
 
 def test_columns_are_moved_by_keyboard_and_stay_there(tab: Tab) -> None:
-    tab.open("/?groups=all&checks=ping,ssh")
+    tab.open("/nodes?groups=all&checks=ping,ssh")
     tab.page.get_by_role("button", name="Columns").click()
     tab.page.get_by_role("button", name="Move SSH up").focus()
     tab.page.keyboard.press("Enter")
@@ -308,7 +308,7 @@ def test_selected_rows_are_copied_as_a_hostlist(open_tab: OpenTab, program: Demo
 
 def test_without_the_clipboard_the_hostlist_is_there_to_be_copied(tab: Tab) -> None:
     tab.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    tab.open("/?groups=all#state=drained")
+    tab.open("/nodes?groups=all#state=drained")
     tab.page.get_by_role("button", name="Copy hostlist").click()
     expect(tab.status).to_contain_text("Copy this:")
     field = tab.page.get_by_label("Hostlist")
@@ -317,7 +317,7 @@ def test_without_the_clipboard_the_hostlist_is_there_to_be_copied(tab: Tab) -> N
 
 
 def test_the_box_in_the_head_selects_what_is_shown(tab: Tab) -> None:
-    tab.open("/?groups=all#state=drained")
+    tab.open("/nodes?groups=all#state=drained")
     count = len(tab.cells("node"))
     tab.page.get_by_label("Select all rows shown").check()
     expect(tab.status).to_contain_text(f"{count} selected")
@@ -326,7 +326,7 @@ def test_the_box_in_the_head_selects_what_is_shown(tab: Tab) -> None:
 
 
 def test_csv_is_what_the_interface_writes_of_the_rows_and_columns_shown(tab: Tab, program: DemoProgram) -> None:
-    tab.open("/?groups=all&checks=ping,ssh,uptime#state=drained&sort=uptime:desc")
+    tab.open("/nodes?groups=all&checks=ping,ssh,uptime#state=drained&sort=uptime:desc")
     tab.page.get_by_role("button", name="Columns").click()
     tab.page.get_by_label("Ping", exact=True).uncheck()
     tab.page.keyboard.press("Escape")

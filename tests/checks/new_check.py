@@ -36,7 +36,7 @@ def test_every_form_has_it(site: Site) -> None:
 
 def test_the_pages_have_it(site: Site) -> None:
     read(site, USED, USED)
-    for path in ("/?groups=all", "/node/" + NODES[0]):
+    for path in ("/nodes?groups=all", "/node/" + NODES[0]):
         page = site.client.get(path, headers={"Accept": "text/html"}).text
         assert "Swap: 95% of 2.0 GiB (warn)" in page
 

@@ -124,7 +124,7 @@ def test_the_description_names_every_route_that_answers_here(program: LabProgram
     assert {"/api/v1/status", "/api/v1/sinfo", "/api/v1/hostinfo", "/healthz", "/metrics"} <= set(paths)
 
 
-@pytest.mark.parametrize("path", ["/?groups=all", "/node/n0001.savio2"])
+@pytest.mark.parametrize("path", ["/nodes?groups=all", "/node/n0001.savio2"])
 def test_a_page_has_the_nodes_in_every_form(program: LabProgram, path: str) -> None:
     for accept, words in (("text/html", "<table"), ("*/*", "n0001.savio2")):
         status, text = program.get(path, accept=accept)

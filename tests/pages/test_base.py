@@ -13,7 +13,7 @@ from tests.pages.elements import BROWSER, CURL, Elements, page
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202egnp.exe"
 
 
-@pytest.mark.parametrize("path", ["/", "/node/n0009.savio2", "/?fold=1"])
+@pytest.mark.parametrize("path", ["/", "/nodes", "/node/n0009.savio2", "/nodes?fold=1"])
 def test_hostile_text_is_shown_as_text(site: Site, path: str) -> None:
     site.nodes(drained("n0009.savio2", HOSTILE))
     site.reading("n0009.savio2", slurmd_log=Reading(State.WARN, [HOSTILE], detail=HOSTILE))
@@ -26,7 +26,7 @@ def test_hostile_text_is_shown_as_text(site: Site, path: str) -> None:
 
 
 def test_no_page_may_load_anything_from_elsewhere(site: Site) -> None:
-    response = site.client.get("/", headers=BROWSER)
+    response = site.client.get("/nodes", headers=BROWSER)
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]
     assert "http://" not in response.text.replace("http://localhost", "")
     assert "https://" not in response.text
@@ -37,7 +37,7 @@ def test_the_files_of_the_page_are_served_by_botd_itself(site: Site) -> None:
         assert site.client.get(f"/static/{name}").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/node/n0000.savio2"])
+@pytest.mark.parametrize("path", ["/", "/nodes", "/node/n0000.savio2"])
 def test_a_form_that_is_asked_for_is_given(site: Site, path: str) -> None:
     response = site.client.get(path + "?format=csv", headers=BROWSER)
     assert response.content_type == "text/csv; charset=utf-8"
@@ -48,23 +48,25 @@ def test_a_form_that_is_asked_for_is_given(site: Site, path: str) -> None:
     ("accept", "kind"), [("application/json", "json"), ("text/csv", "csv"), ("text/plain", "plain")]
 )
 def test_a_page_heeds_what_accept_prefers(site: Site, accept: str, kind: str) -> None:
-    for path in ("/", "/node/n0000.savio2", "/cluster"):
+    for path in ("/", "/nodes", "/node/n0000.savio2", "/cluster"):
         assert kind in site.client.get(path, headers={"Accept": accept}).content_type
 
 
-@pytest.mark.parametrize("url", ["/", "/?fold=1", "/node/n0000.savio2", "/cluster", "/node/n0000.savio", "/nothing"])
+@pytest.mark.parametrize(
+    "url", ["/", "/nodes", "/nodes?fold=1", "/node/n0000.savio2", "/cluster", "/node/n0000.savio", "/nothing"]
+)
 def test_a_page_has_one_heading_landmarks_and_a_way_past_them(site: Site, url: str) -> None:
     found = page(site, url)
     assert len(found.all("h1")) == len(found.all("main")) == len(found.all("header")) == 1
     assert found.links[0] == "#" + (found.all("main")[0]["id"] or "")
-    assert {"/", "/cluster"} <= set(found.links)
+    assert {"/", "/nodes", "/cluster"} <= set(found.links)
     assert len(found.all("caption")) == len(found.all("table"))
     assert all(cell["scope"] in ("col", "row") for cell in found.all("th"))
     ids = [attributes["id"] for _, attributes in found.found if "id" in attributes]
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("url", ["/", "/node/n0000.savio2", "/cluster", "/nothing"])
+@pytest.mark.parametrize("url", ["/", "/nodes", "/node/n0000.savio2", "/cluster", "/nothing"])
 def test_a_page_holds_no_script_and_no_style_of_its_own(site: Site, url: str) -> None:
     found = page(site, url)
     assert found.all("style") == []
@@ -75,17 +77,17 @@ def test_a_page_holds_no_script_and_no_style_of_its_own(site: Site, url: str) ->
 
 
 def test_a_text_browser_gets_nothing_that_only_a_script_can_use(site: Site) -> None:
-    assert page(site, "/").all("script")
+    assert page(site, "/nodes").all("script")
     for agent in ("ELinks/0.13.2", "Lynx/2.9.0", "w3m/0.5.3", "Links (2.28)"):
         headers = {**BROWSER, "User-Agent": agent}
-        response = site.client.get("/", headers=headers)
+        response = site.client.get("/nodes", headers=headers)
         assert Elements(response.text).all("script") == []
         assert "User-Agent" in response.headers["Vary"]
 
 
 def test_a_page_without_an_agent_shows_the_last_readings_and_says_since_when(site: Site) -> None:
     site.later(180)
-    for url in ("/", "/node/n0000.savio2", "/cluster"):
+    for url in ("/", "/nodes", "/node/n0000.savio2", "/cluster"):
         found = page(site, url)
         assert any(note.get("role") == "alert" for note in found.all("p"))
         assert "the agent is not running" in found.text

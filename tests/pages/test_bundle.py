@@ -12,7 +12,7 @@ from tests.conftest import Site
 
 
 def test_the_bundle_is_served_under_its_version_and_kept_for_good(site: Site) -> None:
-    page = site.client.get("/", headers={"Accept": "text/html"}).text
+    page = site.client.get("/nodes", headers={"Accept": "text/html"}).text
     url = page.partition('data-bundle="')[2].partition('"')[0]
     response = site.client.get(url)
     assert response.content_type == "text/javascript; charset=utf-8"

@@ -77,7 +77,7 @@ def dump(browser: str, program: DemoProgram, environment: dict[str, str]) -> Dum
 
 @pytest.fixture
 def terminal(browser: str, program: DemoProgram, environment: dict[str, str]) -> Iterator[Terminal]:
-    """The browser in front of a person, on the dashboard."""
+    """The browser in front of a person, on the matrix."""
     words = {"elinks": ["elinks", "-no-connect"], "lynx": ["lynx"], "w3m": ["w3m"]}[browser]
-    with Terminal([*words, program.base + "/"], environment) as opened:
+    with Terminal([*words, program.base + "/nodes"], environment) as opened:
         yield opened

@@ -73,7 +73,7 @@ def test_every_node_stands_there_with_its_state_diagnosis_findings_and_reason(
     dump: Dump, browser: str, program: DemoProgram, checks: Checks, wide: int
 ) -> None:
     nodes = every_node(program, "sinfo")
-    lines = section(dump("/", wide), "What is wrong", "Every reading|CAPTION: Every reading")
+    lines = section(dump("/nodes", wide), "What is wrong", "Every reading|CAPTION: Every reading")
     found = rows(lines, [node["node"] for node in nodes])
     assert list(found) == [node["node"] for node in nodes]
     for node in nodes:
@@ -91,12 +91,12 @@ def test_every_node_stands_there_with_its_state_diagnosis_findings_and_reason(
 
 @pytest.mark.parametrize("wide", [80, 160])
 def test_the_table_of_what_is_wrong_keeps_to_the_width_of_the_terminal(dump: Dump, wide: int) -> None:
-    lines = section(dump("/", wide), "What is wrong", "Every reading|CAPTION: Every reading")
+    lines = section(dump("/nodes", wide), "What is wrong", "Every reading|CAPTION: Every reading")
     assert max(map(width, lines)) <= wide
 
 
 def test_the_whole_page_keeps_to_160_columns(dump: Dump) -> None:
-    assert max(map(width, dump("/", 160).splitlines())) <= 160
+    assert max(map(width, dump("/nodes", 160).splitlines())) <= 160
 
 
 def words_of(text: str) -> Counter[str]:
@@ -106,7 +106,7 @@ def words_of(text: str) -> Counter[str]:
 
 def test_every_value_of_every_node_stands_in_160_columns(dump: Dump, program: DemoProgram, checks: Checks) -> None:
     nodes = every_node(program, "sinfo")
-    found = rows(section(dump("/", 160), "Every reading", "Groups"), [node["node"] for node in nodes])
+    found = rows(section(dump("/nodes", 160), "Every reading", "Groups"), [node["node"] for node in nodes])
     assert list(found) == [node["node"] for node in nodes]
     for node in nodes:
         values = " ".join(cell(reading, checks[name]) for name, reading in node["readings"].items())
@@ -117,7 +117,7 @@ def test_every_value_of_every_node_stands_in_160_columns(dump: Dump, program: De
 def test_the_page_says_how_old_it_is_what_was_not_reached_and_which_groups_there_are(
     dump: Dump, program: DemoProgram, wide: int
 ) -> None:
-    text = " ".join(dump("/", wide).split())
+    text = " ".join(dump("/nodes", wide).split())
     nodes = every_node(program, "sinfo")
     silent = sum(node["readings"]["ping"]["state"] == "fail" for node in nodes)
     assert f"{len(nodes)} nodes: sinfo" in text
@@ -156,7 +156,7 @@ def test_the_picture_reads_as_words(dump: Dump, program: DemoProgram, wide: int)
 
 
 def test_hostile_text_is_text_in_a_dump(dump: Dump) -> None:
-    text = dump("/", 160)
+    text = dump("/nodes", 160)
     assert "<script>alert(1)</script>" in text
     assert "=cmd()" in text
     assert "&amp;" in text
@@ -164,7 +164,7 @@ def test_hostile_text_is_text_in_a_dump(dump: Dump) -> None:
 
 
 def test_what_needs_a_script_is_not_shown(dump: Dump) -> None:
-    assert "Clear filters" not in dump("/", 160)
+    assert "Clear filters" not in dump("/nodes", 160)
 
 
 def test_an_unknown_node_is_answered_with_the_nearest_names(dump: Dump, program: DemoProgram) -> None:

@@ -20,7 +20,7 @@ LARGE = [
     "/api/v1/status/n0000.savio2",
     "/api/v1/table?groups=all",
     "/api/v1/openapi.json",
-    "/?groups=all",
+    "/nodes?groups=all",
     "/static/table.js",
     "/static/botd.css",
 ]
@@ -42,7 +42,7 @@ def get(site: Site, url: str, coding: str = "gzip", **headers: str) -> TestRespo
 
 
 def bundle_url(site: Site) -> str:
-    page = site.client.get("/", headers={"Accept": "text/html"}).text
+    page = site.client.get("/nodes", headers={"Accept": "text/html"}).text
     return page.partition('data-bundle="')[2].partition('"')[0]
 
 
@@ -57,7 +57,7 @@ def test_gzip_holds_the_same_bytes(site: Site, url: str) -> None:
 
 
 def test_the_page_and_its_bundle_are_packed(site: Site) -> None:
-    page = get(site, "/?groups=all", Accept="text/html")
+    page = get(site, "/nodes?groups=all", Accept="text/html")
     assert b"<html" in gzip.decompress(page.data)
     bundle = get(site, bundle_url(site))
     assert b"DataTables 2" in gzip.decompress(bundle.data)
@@ -107,7 +107,7 @@ def test_a_short_answer_is_not_packed(site: Site) -> None:
 
 
 def test_a_long_error_is_packed_and_a_short_one_is_not(site: Site) -> None:
-    page = get(site, "/?groups=nosuch", Accept="text/html")
+    page = get(site, "/nodes?groups=nosuch", Accept="text/html")
     assert page.status_code == 404
     assert b"nosuch" in gzip.decompress(page.data)
     assert get(site, "/api/v1/status?groups=nosuch").get_json()["error"]["code"] == "unknown-group"

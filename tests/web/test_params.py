@@ -19,7 +19,7 @@ from tests.pages.elements import CURL
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 100, 160])
 @pytest.mark.parametrize(
-    "url", ["/?groups=all", "/node/n0000.savio2?", "/cluster?", "/api/v1/sinfo?", "/api/v1/checks?"]
+    "url", ["/nodes?groups=all", "/node/n0000.savio2?", "/cluster?", "/api/v1/sinfo?", "/api/v1/checks?"]
 )
 def test_no_line_is_wider_than_asked_for(site: Site, url: str, columns: int) -> None:
     site.nodes(drained("n0000.savio2", "節点が壊れた " * 20), idle("n0001.savio2"))
@@ -34,7 +34,7 @@ def test_a_width_that_is_none_is_refused(site: Site, columns: str) -> None:
 
 def test_there_are_no_colours_unless_they_are_asked_for(site: Site) -> None:
     site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms"))
-    for url in ("/?", "/node/n0000.savio2?"):
+    for url in ("/nodes?", "/node/n0000.savio2?"):
         assert "\x1b" not in site.client.get(url, headers=CURL).text
         assert "\x1b[1;31m!! no answer\x1b[0m" in site.client.get(url + "color=1", headers=CURL).text
 
@@ -47,7 +47,7 @@ NO_FORMS = {
     "/api/v1/table": "what the page draws, for its script alone",
 }
 """The routes that answer in one form only, each with its reason."""
-PAGES = ("/", "/node/<string:name>", "/cluster")
+PAGES = ("/", "/nodes", "/node/<string:name>", "/cluster")
 FILLS = {"name": "n0000.savio2", "node": "n0000.savio2", "check": "ping", "mount": "tmp", "sweep": "1"}
 READS: dict[str, Callable[[str], object]] = {
     "json": json.loads,

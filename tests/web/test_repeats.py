@@ -148,7 +148,7 @@ def test_a_store_that_is_gone_is_a_503_and_no_old_answer(site: Site, monkeypatch
         f"{STATUS}&format=table",  # tells ages
         f"{STATUS}&max_age=30",  # wants a node list of now
         "/api/v1/table?groups=all",  # tells of sweeps
-        "/?groups=all",
+        "/nodes?groups=all",
         "/api/v1/status?groups=nosuch",
         "/healthz",
         "/api/v1/sinfo",

@@ -59,7 +59,7 @@ def test_an_answer_that_was_given_before_is_not_given_to_a_wrong_host(site: Site
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-@pytest.mark.parametrize("path", ["/api/v1/status", "/?max_age=0", "/static/botd.css", "/api/v1/sinfo?max_age=0"])
+@pytest.mark.parametrize("path", ["/api/v1/status", "/nodes?max_age=0", "/static/botd.css", "/api/v1/sinfo?max_age=0"])
 def test_a_page_of_another_site_asks_nothing(site: Site, path: str, headers: dict) -> None:
     for method in (site.client.get, site.client.post):
         response = method(path, headers=headers)
@@ -67,7 +67,7 @@ def test_a_page_of_another_site_asks_nothing(site: Site, path: str, headers: dic
     assert site.store.sweeps.figures().by_state == {}
 
 
-@pytest.mark.parametrize("path", ["/?nodes=n9", "/node/n9", "/cluster?nodes=n9", "/?nodes=n9&format=json"])
+@pytest.mark.parametrize("path", ["/nodes?nodes=n9", "/node/n9", "/cluster?nodes=n9", "/nodes?nodes=n9&format=json"])
 def test_a_link_from_another_site_shows_what_is_known_and_has_nothing_asked(make_site, path: str) -> None:
     site: Site = make_site()
     site.nodes(idle("n9"))
