@@ -10,14 +10,13 @@ from flask import Response, url_for
 from botd.display.cells import fit
 from botd.display.cluster import COLUMNS, WORDS, Block, draw_blocks, families, family
 from botd.display.findings import WORST
-from botd.display.formats import records_body
 from botd.inventory import Inventory
 from botd.nodeset import split
 from botd.pages.base import figures, page_form, patience, render, same_page
 from botd.web.here import board
 from botd.web.params import ClusterQuery, query
 from botd.web.questions import status_question
-from botd.web.replies import reply
+from botd.web.replies import records_reply
 
 MAX_NODESET = 60
 """Characters of a nodeset in the words below a block."""
@@ -41,8 +40,7 @@ def cluster() -> Response:
     blocks = draw_blocks(groups, answer.nodes, answer.view.readings, answer.checks, board().checks)
     form = page_form(args)
     if form:
-        head = {**answer.head(), "by": by}
-        return reply(form.name, records_body(form, head, "blocks", [block.record() for block in blocks], COLUMNS))
+        return records_reply(form, {**answer.head(), "by": by}, "blocks", [block.record() for block in blocks], COLUMNS)
     return render(
         "cluster.html",
         **figures(answer),

@@ -6,12 +6,12 @@ from typing import TypedDict
 
 from flask import Response
 
-from botd.display.formats import MIME, records_body
+from botd.display.formats import MIME
 from botd.documents import CheckDocument, check_document
 from botd.resources.base import BotdResource
 from botd.web.here import board
 from botd.web.params import FormatQuery, chosen_format, query
-from botd.web.replies import reply
+from botd.web.replies import records_reply
 
 COLUMNS = ("name", "title", "unit", "kind", "needs", "help")
 
@@ -34,4 +34,4 @@ class ChecksResource(BotdResource):
         """The checks, in the order of the columns."""
         form = chosen_format(query(FormatQuery))
         records = [check_document(check) for check in board().checks.values()]
-        return reply(form.name, records_body(form, {"count": len(records)}, "checks", records, COLUMNS))
+        return records_reply(form, {"count": len(records)}, "checks", records, COLUMNS)

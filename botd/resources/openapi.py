@@ -9,7 +9,7 @@ from flask import Response, current_app
 from botd.documents import encode
 from botd.resources.base import BotdResource
 from botd.web.params import JsonQuery, query
-from botd.web.replies import reply
+from botd.web.replies import reply, tag_of
 
 
 class OpenApiDocument(TypedDict):
@@ -30,4 +30,5 @@ class OpenApiResource(BotdResource):
     def get(self) -> Response:
         """This document."""
         query(JsonQuery)
-        return reply("json", encode(current_app.extensions["botd"].openapi) + b"\n")
+        body = encode(current_app.extensions["botd"].openapi) + b"\n"
+        return reply("json", body, tag_of(body))

@@ -7,7 +7,7 @@ from typing import TypedDict
 from flask import Response
 
 from botd.board.view import View
-from botd.display.formats import MIME, records_body
+from botd.display.formats import MIME
 from botd.documents import (
     AnswerHead,
     HostinfoNodeDocument,
@@ -23,7 +23,7 @@ from botd.nodeset import fold
 from botd.resources.base import BotdResource
 from botd.web.here import board, config
 from botd.web.params import FormatQuery, HostinfoQuery, SinfoQuery, chosen_format, either, query
-from botd.web.replies import reply
+from botd.web.replies import records_reply
 
 SINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "reason")
 HOSTINFO_COLUMNS = ("node", "state", "reason_by", "reason_at", "partitions", "features", "jobs", "reason")
@@ -71,9 +71,7 @@ class SinfoResource(BotdResource):
         view, problems = board().slurm_nodes(args.get("max_age", config().slurm.max_age))
         nodes = view.inventory.down()
         records = [sinfo_node_document(view.inventory.nodes[node]) for node in nodes]
-        return reply(
-            form.name, records_body(form, _head(view, len(records), problems), "nodes", records, SINFO_COLUMNS)
-        )
+        return records_reply(form, _head(view, len(records), problems), "nodes", records, SINFO_COLUMNS)
 
 
 class HostinfoResource(BotdResource):
@@ -99,9 +97,7 @@ class HostinfoResource(BotdResource):
             hostinfo_node_document(node, document["readings"]["jobs"])
             for node, document in zip(nodes, documents, strict=True)
         ]
-        return reply(
-            form.name, records_body(form, _head(view, len(records), problems), "nodes", records, HOSTINFO_COLUMNS)
-        )
+        return records_reply(form, _head(view, len(records), problems), "nodes", records, HOSTINFO_COLUMNS)
 
 
 class GroupListResource(BotdResource):
@@ -120,7 +116,7 @@ class GroupListResource(BotdResource):
             for group in listed_groups(view.inventory)
         ]
         head = _head(view, len(records), list(view.inventory.problems))
-        return reply(form.name, records_body(form, head, "groups", records, GROUP_COLUMNS))
+        return records_reply(form, head, "groups", records, GROUP_COLUMNS)
 
 
 def _slurm_node(view: View, name: str) -> SlurmNode:

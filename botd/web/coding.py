@@ -42,12 +42,12 @@ def deliver(response: Response) -> Response:
         response.make_conditional(request)
         response.headers.pop("Date", None)  # the server writes one, and a second would make both unreadable
     if packed and response.status_code != 304:
-        _pack(response, tag)
+        _pack(response, None if is_weak else tag)
     return response
 
 
 def _pack(response: Response, tag: str | None) -> None:
-    """Puts the body under gzip. One with an entity tag is the same each time, and kept."""
+    """Puts the body under gzip. One with a strong entity tag is the same each time, and kept."""
     response.direct_passthrough = False  # a file of ours is small enough to be read
     body = response.get_data()
     response.set_data(board().bodies.packed(tag, body) if tag else gzip.compress(body, GZIP_LEVEL, mtime=0))

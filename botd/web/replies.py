@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 from zlib import crc32
@@ -13,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from botd.board.answer import Question, StatusAnswer
 from botd.board.timeline import Page, Span
 from botd.display.findings import Survey, survey
-from botd.display.formats import MIME, Form, records_body, status_body
+from botd.display.formats import MIME, Fields, Form, records_body, status_body
 from botd.display.terminal import notes
 from botd.documents import ChangeDocument, Time, change_document, encode, iso
 from botd.errors import BotdError, MethodNotAllowed, NotFound, TooLarge, TooMany
@@ -35,6 +37,26 @@ def reply(form: str, data: bytes, tag: str | None = None) -> Response:
     response.vary.add("Accept")
     if tag:
         response.set_etag(f"{tag}-{form}")
+    return response
+
+
+def tag_of(body: bytes) -> str:
+    """The entity tag of a body, without its form."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def records_reply(
+    form: Form, head: Fields, key: str, records: Sequence[Fields], columns: Sequence[str], *, moving: Sequence[str] = ()
+) -> Response:
+    """Records in a form, with an entity tag of all that is said.
+
+    `moving` are members of the head that go on with the clock, such as the begin of the last 24 hours: answers that
+    differ in nothing else are the same to who asks again, and their tag is a weak one (RFC 9110, 8.8.1).
+    """
+    body = records_body(form, head, key, records, columns)
+    same = records_body(form, {**head, **dict.fromkeys(moving)}, key, records, columns) if moving else body
+    response = reply(form.name, body)
+    response.set_etag(f"{tag_of(same)}-{form.name}", weak=bool(moving))
     return response
 
 
@@ -143,13 +165,13 @@ def changes_reply(page: Page, span: Span, form: Form) -> Response:
     """A page of changes in a form."""
     records = [change_document(change) for change in page.changes]
     head: ChangesHead = {"since": iso(span.since), "until": iso(span.until), "count": len(records), "next": page.next}
-    return reply(form.name, records_body(form, head, "changes", records, CHANGE_COLUMNS))
+    return records_reply(form, head, "changes", records, CHANGE_COLUMNS, moving=("since", "until"))
 
 
 def offenders_reply(since: datetime, records: list[OffenderDocument], form: Form) -> Response:
     """Nodes and their incidents in a form."""
     head: OffendersHead = {"since": iso(since), "count": len(records)}
-    return reply(form.name, records_body(form, head, "nodes", records, OFFENDER_COLUMNS))
+    return records_reply(form, head, "nodes", records, OFFENDER_COLUMNS, moving=("since",))
 
 
 def status_reply(question: Question, form: Form) -> Response:
