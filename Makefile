@@ -4,7 +4,11 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint lab faults bench packages clean help
+INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --custom-compile-command "make requirements"
+
+.PHONY: demo test lint lab faults bench dist requirements licences packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
@@ -13,9 +17,12 @@ help:
 	@echo "make lab    as root: a real cluster in network namespaces, until Ctrl-C (LAB=\"--nodes 20\")"
 	@echo "make faults as root: every fault on that cluster, hostile parts, damage, and the figures"
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
+	@echo "make dist   the sdist and the wheel, in dist/"
+	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
+	@echo "make licences      writes docs/licences.rst"
 	@echo "make clean  removes what make made"
 
-demo: $(VENV)/run.stamp
+demo: $(VENV)/bin/botd
 	@exec $(RUN) -m botd --log-level warning demo $(DEMO)
 
 test: packages lint
@@ -37,19 +44,36 @@ bench: $(VENV)/dev.stamp
 	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh
 	@$(RUN) -m bench $(BENCH)
 
+dist: $(VENV)/dev.stamp
+	rm -rf dist
+	$(RUN) -m build --no-isolation
+	$(VENV)/bin/twine check --strict dist/*
+
+requirements: $(VENV)/dev.stamp
+	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-build.txt requirements-build.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
+
+licences: $(VENV)/dev.stamp
+	$(RUN) -m tests.licences
+
 packages:
 	@sh tests/install-packages.sh
 
 $(VENV)/bin/python:
 	@sh tests/make-venv.sh $(PYTHON) $(VENV)
 
-$(VENV)/run.stamp: requirements.txt $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(VENV)/run.stamp: requirements.txt requirements-build.txt $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements.txt -r requirements-build.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-dev.txt $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/bin/botd: pyproject.toml $(VENV)/run.stamp
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,10 @@ botd is at  {url}/  (Ctrl-C stops everything). Try:
   curl {url}/
   curl '{url}/api/v1/status?groups=sinfo&checks=ping,ssh,ipmi&format=table'
   curl {url}/api/v1/sinfo
+
+In another terminal, one sweep without the server:
+
+  BOTD_CONFIG={config} {program} sweep
 """
 
 
@@ -121,8 +126,26 @@ def run_demo(nodes: int, listen: str, serve: Callable[[str], int]) -> int:
     files are gone afterwards. Raises BotdError when the cluster cannot start.
     """
     with DemoCluster(nodes, listen) as cluster:
-        print(WELCOME.format(nodes=nodes, directory=cluster.directory, url=f"http://{listen}"), flush=True)
+        print(_welcome(cluster, nodes, listen), flush=True)
         return serve(str(cluster.config_path))
+
+
+def _welcome(cluster: DemoCluster, nodes: int, listen: str) -> str:
+    """What there is to try, in words that a shell takes as they stand."""
+    return WELCOME.format(
+        nodes=nodes,
+        directory=cluster.directory,
+        url=f"http://{listen}",
+        config=shlex.quote(str(cluster.config_path)),
+        program=_program(),
+    )
+
+
+def _program() -> str:
+    """How this environment's botd is called from here: by its command where one is installed."""
+    command = Path(sys.executable).with_name("botd")
+    here = command if not command.is_relative_to(Path.cwd()) else command.relative_to(Path.cwd())
+    return shlex.quote(str(here)) if command.exists() else f"{shlex.quote(sys.executable)} -m botd"
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes]) -> None:

@@ -127,6 +127,17 @@ def test_the_cluster_ends_with_the_process_that_started_it(number: signal.Signal
         wait_until(lambda: not Path(directory).exists())
 
 
+def said_until_it_serves(process: subprocess.Popen[str]) -> list[str]:
+    """The lines that INTERRUPTED prints, the last of which names the configuration."""
+    assert process.stdout
+    said = []
+    for line in iter(process.stdout.readline, ""):
+        said.append(line)
+        if line.startswith("config "):
+            break
+    return said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_cluster_and_removes_its_files(number: signal.Signals) -> None:
     with DemoCluster(8) as cluster:
@@ -139,13 +150,7 @@ def test_a_signal_ends_the_cluster_and_removes_its_files(number: signal.Signals)
 
 def test_ctrl_c_ends_the_demo_with_the_status_of_the_server() -> None:
     with start_python(INTERRUPTED) as process:
-        assert process.stdout
-        lines = iter(process.stdout.readline, "")
-        said = []
-        for line in lines:
-            said.append(line)
-            if line.startswith("config "):
-                break
+        said = said_until_it_serves(process)
         config = Path(said[-1].split()[1])
         assert config.exists()
         process.send_signal(signal.SIGINT)
@@ -154,6 +159,16 @@ def test_ctrl_c_ends_the_demo_with_the_status_of_the_server() -> None:
     text = "".join(said)
     assert text.count("  curl ") == 3
     assert "http://127.0.0.1:5999/" in text
+
+
+def test_the_sweep_that_the_demo_suggests_runs_as_it_is_printed() -> None:
+    with start_python(INTERRUPTED) as process:
+        said = said_until_it_serves(process)
+        (line,) = [line.strip() for line in said if "BOTD_CONFIG=" in line]
+        done = subprocess.run(["sh", "-c", f"{line} --checks ping"], capture_output=True, text=True, timeout=60)
+        process.send_signal(signal.SIGINT)
+    assert done.returncode == 0, done.stderr
+    assert " ms" in done.stdout
 
 
 def test_run_demo_gives_the_configuration_to_the_server_and_cleans_up_when_it_fails() -> None:
