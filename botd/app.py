@@ -20,8 +20,8 @@ from botd.resources.description import describe
 from botd.settings import Config
 from botd.store import Store
 from botd.web.coding import deliver
+from botd.web.faults import error_reply
 from botd.web.repeats import Repeats
-from botd.web.replies import error_reply
 from botd.web.visitors import Visitors
 
 MAX_BODY = 2_000_000
@@ -94,7 +94,7 @@ def _bundle() -> Response:
 
 
 def _error(error: Exception) -> Response:
-    """Errors below /api/, and for clients that want no page, have the one JSON shape; the others get a page."""
+    """Errors below /api/, and for clients that want no page, are JSON or text; the others get a page."""
     wants_page = not request.path.startswith("/api/") and pages.wants_html()
     return pages.error_page(error) if wants_page else error_reply(error)
 

@@ -185,7 +185,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, _request: object, client: Wire, address: Any, error: Exception) -> None:
         """Answers what is no request, in the one shape of every error."""
-        from botd.web.replies import error_body  # the master, which makes this class, has no need of it
+        from botd.web.faults import error_body  # the master, which makes this class, has no need of it
 
         ours = _ours(error)
         if ours is None:

@@ -7,37 +7,27 @@ from flask import Response, request, url_for
 from botd.errors import BotdError, NotFound
 from botd.inventory import Inventory, listed_groups
 from botd.pages.base import render
+from botd.web.faults import HINTS, fault_of
 from botd.web.here import board
-from botd.web.replies import error_reply
-
-HINTS = {
-    "no-node-list": "Start the agent, with `botd serve` or `botd agent`: its first look at Slurm takes some seconds. "
-    "Then load this page again.",
-    "slurm-failed": "Groups from files can be shown without Slurm. The agent tries again by itself.",
-    "slurm-timeout": "Groups from files can be shown without Slurm. The agent tries again by itself.",
-    "store-unavailable": "Web server and agent share one database: start the agent once, which makes it, and see that "
-    "both may write it ([store] url). Then load this page again.",
-    "too-many": "Load this page again when the sweeps that are waiting are done.",
-}
-"""What to do about an error, by its code, where its own words do not say."""
 
 
 def error_page(error: Exception) -> Response:
     """An error for a person, with the status and the words of the JSON one, what may have been meant, what to do."""
-    response = error_reply(error)
-    details = response.get_json()["error"]
+    ours, headers = fault_of(error)
     known = _inventory()
-    near = [(name, _url_of(name, known)) for name in error.near] if isinstance(error, NotFound) else []
+    near = [(name, _url_of(name, known)) for name in ours.near] if isinstance(ours, NotFound) else []
     page = render(
         "error.html",
-        **details,
+        status=ours.status,
+        code=ours.code,
+        message=str(ours),
         near=near,
-        hint=HINTS.get(details["code"], ""),
+        hint=HINTS.get(ours.code, ""),
         groups=listed_groups(known) if known else [],
         asked=request.args.get("groups", request.args.get("nodes", "")),
     )
-    page.status_code = response.status_code
-    page.headers.extend((name, value) for name, value in response.headers if name in ("Allow", "Retry-After"))
+    page.status_code = ours.status
+    page.headers.extend(headers)
     return page
 
 

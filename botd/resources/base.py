@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_restful import Api, Resource
 
-from botd.web.replies import error_reply
+from botd.web.faults import error_reply
 
 
 class BotdApi(Api):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from botd import __version__
 from botd.display.formats import MIME
 from botd.resources.health import HealthDocument
 from botd.resources.schemas import item_schema, named_schemas, schema
-from botd.web.replies import ErrorDocument
+from botd.web.faults import ErrorDocument
 
 if TYPE_CHECKING:
     from botd.resources import Route

@@ -1,30 +1,24 @@
-"""Replies: an answer in its form with an entity tag, and errors in one shape."""
+"""Replies: an answer in its form with an entity tag."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 from zlib import crc32
 
-from flask import Response, request
-from werkzeug.exceptions import HTTPException
+from flask import Response
 
 from botd.board.answer import Question, StatusAnswer
 from botd.board.timeline import Page, Span
 from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Fields, Form, records_body, status_body
 from botd.display.terminal import notes
-from botd.documents import ChangeDocument, Time, change_document, encode, iso
-from botd.errors import BotdError, MethodNotAllowed, NotFound, TooLarge, TooMany
+from botd.documents import ChangeDocument, Time, change_document, iso
 from botd.history.incidents import Offender
-from botd.text import plain
 from botd.web.here import board, may_ask
 from botd.web.repeats import may_repeat
-
-log = logging.getLogger(__name__)
 
 CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
 OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
@@ -58,60 +52,6 @@ def records_reply(
     response = reply(form.name, body)
     response.set_etag(f"{tag_of(same)}-{form.name}", weak=bool(moving))
     return response
-
-
-class FaultDocument(TypedDict):
-    """What went wrong: the HTTP status, a word for programs and a sentence for a person."""
-
-    status: int
-    code: str
-    message: str
-
-
-class ErrorDocument(TypedDict):
-    """The one body of every error."""
-
-    error: FaultDocument
-
-
-def error_document(status: int, code: str, message: str) -> ErrorDocument:
-    """The one body of every error."""
-    return {"error": {"status": status, "code": code, "message": message}}
-
-
-def error_body(error: BotdError) -> bytes:
-    """The same as JSON. The message may repeat what was asked: half a surrogate, or an escape that fools a terminal."""
-    return encode(error_document(error.status, error.code, plain(str(error)))) + b"\n"
-
-
-def error_reply(error: Exception) -> Response:
-    """The answer to an exception. What is not ours is logged and told to nobody."""
-    headers: list[tuple[str, str]] = []
-    if isinstance(error, HTTPException):
-        headers = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
-        error = _ours(error)
-    if not isinstance(error, BotdError):
-        log.error("request failed method=%s path=%s", request.method, request.path, exc_info=error)
-        error = BotdError("botd failed; its log says how")
-    if isinstance(error, TooMany):
-        headers = [("Retry-After", str(error.retry_after_s))]
-    response = Response(error_body(error), error.status, content_type=MIME["json"])
-    response.headers.extend(headers)
-    return response
-
-
-def _ours(error: HTTPException) -> BotdError:
-    """What werkzeug refuses, as an error of ours: with our code, and words that name the next step."""
-    if error.code == NotFound.status:
-        return NotFound(f"there is no {request.path[:120]}; GET /api/v1/openapi.json lists what there is")
-    if error.code == MethodNotAllowed.status:
-        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        return MethodNotAllowed(f"{request.path[:120]} does not take {request.method}; it takes {allowed}")
-    if error.code == TooLarge.status:
-        return TooLarge()
-    other = BotdError(error.description or "")
-    other.status, other.code = error.code or other.status, (error.name or "error").lower().replace(" ", "-")
-    return other
 
 
 class ChangesHead(TypedDict):

@@ -12,12 +12,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from werkzeug.wrappers import Request
+
 from botd.config import listen_address
+from botd.display.formats import MIME
 from botd.errors import BotdError, CrossSite, WrongHost
 from botd.settings import ServerSettings
 from botd.text import shown
+from botd.web.faults import error_body, error_form
 from botd.web.here import is_foreign
-from botd.web.replies import error_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,9 +43,9 @@ class Visitors:
         """The answer of the application, 421 or 403."""
         host = _name(environ.get("HTTP_HOST", ""))
         if not (host == "" or self._is_ours(host, environ)):
-            return _refuse(WrongHost(shown(host)), start_response)
+            return _refuse(WrongHost(shown(host)), environ, start_response)
         if is_foreign(environ) and not _only_looks(environ):
-            return _refuse(CrossSite(), start_response)
+            return _refuse(CrossSite(), environ, start_response)
         return self._application(environ, start_response)
 
     def _is_ours(self, host: str, environ: WSGIEnvironment) -> bool:
@@ -79,8 +82,9 @@ def _is_wildcard(address: str) -> bool:
         return False
 
 
-def _refuse(error: BotdError, start_response: StartResponse) -> list[bytes]:
-    body = error_body(error)
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Vary", "Sec-Fetch-Site")]
+def _refuse(error: BotdError, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    form = error_form(Request(environ))
+    body, vary = error_body(error, form), "Sec-Fetch-Site, Accept"
+    headers = [("Content-Type", MIME[form]), ("Content-Length", str(len(body))), ("Vary", vary)]
     start_response(f"{error.status} {error.code}", headers)
     return [body]

@@ -1,4 +1,4 @@
-"""Errors that help: a page for people, JSON for programs."""
+"""Errors that help: a page for people, text for people with curl, JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from tests.pages.elements import BROWSER, CURL, Elements, page
 
 
 @pytest.mark.parametrize("url", ["/nothing", "/?grops=x", "/node/-x"])
-def test_an_error_is_a_page_for_a_browser_and_json_for_curl(site: Site, url: str) -> None:
-    html, answer = site.client.get(url, headers=BROWSER), site.client.get(url, headers=CURL)
-    assert html.status_code == answer.status_code >= 400
-    assert html.content_type == "text/html; charset=utf-8"
-    assert set(answer.get_json()) == {"error"}
+def test_an_error_is_a_page_for_a_browser_text_for_curl_and_json_for_a_program(site: Site, url: str) -> None:
+    headers = BROWSER, CURL, {"Accept": "application/json"}
+    html, text, answer = (site.client.get(url, headers=each) for each in headers)
+    assert html.status_code == text.status_code == answer.status_code >= 400
+    assert (html.mimetype, text.mimetype, answer.mimetype) == ("text/html", "text/plain", "application/json")
+    assert text.text.splitlines()[0] == answer.get_json()["error"]["message"]
 
 
 def test_an_unknown_node_is_a_page_with_the_nearest_names_as_links(site: Site) -> None:
@@ -45,7 +46,8 @@ def test_a_page_before_the_first_look_at_slurm_says_what_to_do(make_site: Callab
         response = fresh.client.get(url, headers=BROWSER)
         assert response.status_code == 503
         assert "Start the agent" in Elements(response.text).text
-    assert fresh.client.get("/", headers=CURL).get_json()["error"]["code"] == "no-node-list"
+    said = fresh.client.get("/", headers=CURL).text.splitlines()
+    assert (len(said), said[1].split(":")[0]) == (2, "Start the agent, with `botd serve` or `botd agent`")
 
 
 def test_a_page_over_a_damaged_database_says_what_mends_it(site: Site) -> None:

@@ -62,9 +62,16 @@ def test_an_answer_that_was_given_before_is_not_given_to_a_wrong_host(site: Site
 @pytest.mark.parametrize("path", ["/api/v1/status", "/nodes?max_age=0", "/static/botd.css", "/api/v1/sinfo?max_age=0"])
 def test_a_page_of_another_site_asks_nothing(site: Site, path: str, headers: dict) -> None:
     for method in (site.client.get, site.client.post):
-        response = method(path, headers=headers)
+        response = method(path, headers={**headers, "Accept": "application/json"})
         assert (response.status_code, response.get_json()["error"]["code"]) == (403, "cross-site")
     assert site.store.sweeps.figures().by_state == {}
+
+
+def test_who_is_turned_away_is_told_in_text_where_text_is_read(site: Site) -> None:
+    response = site.client.get("/nodes?max_age=0", headers={**FOREIGN[0], "Accept": "*/*"})
+    assert (response.status_code, response.mimetype) == (403, "text/plain")
+    assert response.text.startswith("a page of another site")
+    assert "Accept" in response.vary
 
 
 @pytest.mark.parametrize("path", ["/nodes?nodes=n9", "/node/n9", "/cluster?nodes=n9", "/nodes?nodes=n9&format=json"])
