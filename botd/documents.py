@@ -114,6 +114,13 @@ def unread_document(check: Check) -> ReadingDocument:
     return reading_document(Reading(State.UNKNOWN, None, check.unit, detail="not read yet"))
 
 
+class LedgerDocument(TypedDict):
+    """Whether the agent's ledger can be acted by, and in words why it cannot."""
+
+    usable: bool
+    why: str | None
+
+
 class SlurmDocument(TypedDict):
     """What Slurm says of a node, as far as a status answer shows it."""
 

@@ -25,6 +25,7 @@
     ├── StoreUnavailable      503  store-unavailable  the database is locked, full or away
     │   ├── StoreEmpty        503  store-unavailable  the database has no tables, or nothing in them
     │   └── StoreDamaged      503  store-damaged      the database file, or something in it, is damaged
+    ├── LedgerUnavailable     503  ledger-unavailable the agent's ledger is damaged, restored or where others can write
     └── NoNodeList            503  no-node-list       no agent has written a node list yet
 
 A sick node is never an exception: it is a Reading (see `botd.model`).
@@ -215,6 +216,13 @@ class StoreDamaged(StoreUnavailable):
     """
 
     code = "store-damaged"
+
+
+class LedgerUnavailable(BotdError):
+    """Raised when the agent's ledger is damaged, restored, full, or where others can write. Nothing acts then."""
+
+    status = 503
+    code = "ledger-unavailable"
 
 
 class NoNodeList(BotdError):

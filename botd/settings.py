@@ -42,6 +42,15 @@ class StoreSettings:
 
 
 @dataclass(frozen=True)
+class LedgerSettings:
+    """[ledger]: the agent's own database, which the web part cannot open."""
+
+    url: str = _setting(
+        "sqlite:///ledger/ledger.db", "An SQLite file in a directory that nobody but the agent and root can write."
+    )
+
+
+@dataclass(frozen=True)
 class HistorySettings:
     """[history]: how long what happened is kept."""
 
@@ -172,6 +181,7 @@ class Config:
 
     server: ServerSettings = ServerSettings()
     store: StoreSettings = StoreSettings()
+    ledger: LedgerSettings = LedgerSettings()
     history: HistorySettings = HistorySettings()
     slurm: SlurmSettings = SlurmSettings()
     groups: GroupSettings = GroupSettings()
@@ -189,6 +199,7 @@ class Config:
 SECTIONS: dict[str, type] = {
     "server": ServerSettings,
     "store": StoreSettings,
+    "ledger": LedgerSettings,
     "history": HistorySettings,
     "slurm": SlurmSettings,
     "groups": GroupSettings,

@@ -151,6 +151,7 @@ def documented(make_site: Any) -> Iterator[Site]:
     site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
     happened = Change("n0017.bigmem", "ssh", "ok", "fail: timeout", site.now, "no answer within 5 s", is_bad=True)
     site.store.readings.write({"gone.bigmem": {}}, site.now, changes=[happened])
+    site.store.copies.put("ledger", {"state": {"usable": True, "why": None}})
     site.beat()
     yield site
     site.store.close()
@@ -541,6 +542,13 @@ def test_the_units_may_write_the_database_of_the_sample_configuration() -> None:
     for name in UNITS:
         assert unit(name)["ReadWritePaths"] == str(database.parent)
         assert str(database) in unit(name)["ExecStartPre"]
+
+
+def test_the_ledger_of_the_sample_configuration_lies_where_the_agents_unit_makes_a_place_for_it_alone() -> None:
+    ledger = Path(load_config(str(DEPLOY / "botd.toml")).ledger.url.removeprefix("sqlite:///"))
+    assert ledger.parent == Path("/var/lib") / unit("botd-agent.service")["StateDirectory"]
+    assert unit("botd-agent.service")["StateDirectoryMode"] == "0700"
+    assert "StateDirectory" not in unit("botd-web.service")
 
 
 def test_the_web_unit_is_kept_from_the_secrets_of_the_sample_configuration() -> None:

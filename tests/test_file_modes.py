@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
 
 from botd.config import load_config, read_secret
 from botd.errors import ConfigError
-from botd.file_modes import check_private, check_unwritable
+from botd.file_modes import check_private, check_unwritable, others_may_write
 from botd.settings import Config, SshSettings
 from botd.transport.ssh.nodes import SshTransport
 from tests.transport.sshd import make_key
@@ -121,3 +122,86 @@ def test_an_odd_site_may_say_that_modes_mean_nothing_there(path: Path, monkeypat
     monkeypatch.setenv("BOTD_STRICT_MODES", "yes")
     with pytest.raises(ConfigError):
         check_private(path, "the secret in")
+
+
+# ---- a file that nobody else can write or replace ----
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A file in a directory in a directory, all of them ours."""
+    directory = tmp_path / "state" / "ledger"
+    directory.mkdir(mode=0o700, parents=True)
+    directory.parent.chmod(0o755)
+    (directory / "ledger.db").touch(mode=0o600)
+    return directory / "ledger.db"
+
+
+def test_a_file_of_ones_own_below_the_sticky_tmp_is_nobody_elses(ledger: Path) -> None:
+    assert Path("/tmp").stat().st_mode & 0o1002 == 0o1002
+    assert others_may_write(ledger) == ""
+    assert others_may_write(ledger.parent) == ""
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("bits", [0o002, 0o022, 0o1002])
+def test_file_directory_and_parent_may_be_written_by_nobody_else(ledger: Path, level: int, bits: int) -> None:
+    """The sticky bit helps a parent only, and only where root owns it and what is in it is ours."""
+    part = [ledger, *ledger.parents][level]
+    part.chmod(part.stat().st_mode & 0o777 | bits)
+    is_kept = os.geteuid() == 0 and level == 2 and bits & 0o1000
+    assert others_may_write(ledger) == (
+        "" if is_kept else f"{part} has mode {part.stat().st_mode & 0o7777:04o}, so that others can write it"
+    )
+
+
+@needs_root
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_file_directory_and_parent_belong_to_root_or_us(ledger: Path, level: int) -> None:
+    part = [ledger, *ledger.parents][level]
+    os.chown(part, NOBODY, NOBODY)
+    assert f"{part} belongs to the user nobody" in others_may_write(ledger)
+
+
+@needs_root
+def test_a_sticky_parent_helps_only_where_root_owns_it_and_the_next_component_is_ours(ledger: Path) -> None:
+    sticky = ledger.parent.parent
+    sticky.chmod(0o1777)
+    assert others_may_write(ledger) == others_may_write(ledger.parent) == ""
+    os.chown(ledger.parent, NOBODY, NOBODY)
+    assert others_may_write(ledger).startswith(f"{sticky} has mode 1777")
+    os.chown(ledger.parent, 0, 0)
+    os.chown(sticky, NOBODY, NOBODY)
+    assert others_may_write(ledger).startswith(f"{sticky} belongs to the user nobody")
+
+
+@needs_root
+def test_the_directory_of_the_shared_store_is_no_place(ledger: Path) -> None:
+    ledger.parent.chmod(0o2770)
+    os.chown(ledger.parent, 0, NOBODY)
+    assert "has mode 2770, so that others can write it" in others_may_write(ledger)
+
+
+def test_the_way_of_a_link_is_looked_at_as_well(ledger: Path, tmp_path: Path) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    (open_to_all / "way").symlink_to(ledger.parent)
+    (tmp_path / "short").symlink_to("open/way")
+    assert others_may_write(tmp_path / "short" / "ledger.db") == ""
+    open_to_all.chmod(0o777)
+    assert f"{open_to_all} has mode 0777" in others_may_write(tmp_path / "short" / "ledger.db")
+
+
+def test_an_access_control_list_that_lets_somebody_write_is_seen(ledger: Path) -> None:
+    """As setfacl(1) writes it: `u::rwx u:nobody:rwx g::--- m::rwx o::---` (linux/posix_acl_xattr.h)."""
+    entries = [(0x01, 7, -1), (0x02, 7, NOBODY), (0x04, 0, -1), (0x10, 7, -1), (0x20, 0, -1)]
+    rules = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    os.setxattr(ledger.parent, "system.posix_acl_access", rules)
+    assert others_may_write(ledger) == f"{ledger.parent} has mode 0770, so that others can write it"
+
+
+def test_a_way_without_an_end_and_a_file_that_is_not_there_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("loop", "nowhere"):
+        with pytest.raises(OSError, match=name):
+            others_may_write(tmp_path / name)

@@ -18,9 +18,11 @@ from botd.agent.latest import LatestReadings
 from botd.agent.life import Due, Life
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
+from botd.agent.record import Record
 from botd.agent.sweeps import Sweeps
 from botd.checks import Checks, replaced, select, site_checks
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreEmpty, StoreUnavailable
+from botd.ledger import Ledger
 from botd.logs import Faults
 from botd.model import Clock, utc_now
 from botd.settings import Config
@@ -54,6 +56,7 @@ class Agent:
         self._list = NodeList(config, self._store, clock)
         self._numbers = NumberCollector(self._checks, self._store, clock)
         self._diagnoses = Diagnoses(self._checks, self._store, clock)
+        self._record = Record(Ledger(config), self._store, clock)
         self._read_anew: set[str] = set()
         self._housekeeping = Housekeeping(config.history, self._store, clock)
         self._wake = threading.Event()
@@ -102,6 +105,7 @@ class Agent:
         if self._mend_due.now():
             self._latest.mend()
         self._write()
+        self._record.step()
         if self._list_wanted():
             self._list_due.set()
         if self._list.tried_at is None:
@@ -181,6 +185,7 @@ class Agent:
         log.error("the database was removed or emptied and is made anew; its history is lost")
         self._life.claim()
         self._latest.rewrite()
+        self._record.look()
         self._list_due.set()
         self._is_lost = False
 

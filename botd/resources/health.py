@@ -13,7 +13,7 @@ from botd import __version__
 from botd.advice.rules import FAMILIES
 from botd.board.view import View
 from botd.checks import replaced
-from botd.documents import Time, encode, iso
+from botd.documents import LedgerDocument, Time, encode, iso
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
@@ -48,7 +48,10 @@ class NodeListDocument(TypedDict):
 
 
 class HealthDocument(TypedDict):
-    """How botd itself is. `problems` make it degraded, `notes` do not."""
+    """How botd itself is. `problems` make it degraded, `notes` do not.
+
+    `ledger` is null until an agent has looked at it; one that cannot be used keeps nobody from reading.
+    """
 
     status: Literal["ok", "degraded"]
     version: str
@@ -57,6 +60,7 @@ class HealthDocument(TypedDict):
     agent: AgentDocument
     last_sweep: LastSweepDocument | None
     node_list: NodeListDocument
+    ledger: LedgerDocument | None
 
 
 class HealthResource(BotdResource):
@@ -68,7 +72,7 @@ class HealthResource(BotdResource):
     def get(self) -> Response:
         """200 when the agent is alive and the node list is good, else 503 with what is wrong."""
         query(JsonQuery)
-        view, figures = board().view(fresh=True), store().sweeps.figures()
+        view, figures, ledger = board().view(fresh=True), store().sweeps.figures(), _ledger()
         alive = board().agent_alive(view)
         problems = [] if alive else ["the agent is not running"]
         problems += [view.pulse.list_error] if view.pulse.list_error else []
@@ -77,10 +81,11 @@ class HealthResource(BotdResource):
             "status": "degraded" if problems else "ok",
             "version": __version__,
             "problems": problems,
-            "notes": [*([view.pulse.note] if view.pulse.note else []), *replaced(config())],
+            "notes": [*filter(None, [view.pulse.note, _refusal(ledger)]), *replaced(config())],
             "agent": {"alive": alive, "pid": view.pulse.agent_pid, "beat_at": iso(view.pulse.agent_beat_at)},
             "last_sweep": _last_sweep(figures),
             "node_list": {"as_of": iso(view.pulse.list_as_of), "age_s": _age_s(view), "error": view.pulse.list_error},
+            "ledger": ledger,
         }
         response = reply("json", encode(document) + b"\n")
         response.status_code = 503 if problems else 200
@@ -161,6 +166,18 @@ def _last_sweep(figures: SweepFigures) -> LastSweepDocument | None:
         return None
     age_s = round((utc_now() - last.ended_at).total_seconds(), 1)
     return {"sweep": last.id, "state": last.state.value, "ended_at": iso(last.ended_at), "age_s": age_s}
+
+
+def _ledger() -> LedgerDocument | None:
+    """What the agent has told of its ledger. In the shared database anybody of the web part may have written it."""
+    match store().copies.get("ledger", "state"):
+        case {"usable": bool(usable), "why": str() | None as why}:
+            return {"usable": usable, "why": why}
+    return None
+
+
+def _refusal(ledger: LedgerDocument | None) -> str | None:
+    return f"nothing may act: {ledger['why']}" if ledger and ledger["why"] else None
 
 
 def _age_s(view: View) -> float | None:

@@ -18,13 +18,15 @@ import sqlalchemy as sa
 from botd.errors import StoreDamaged, StoreEmpty
 from botd.model import Change, utc_now
 from botd.settings import Config
+from botd.sql.database import Database, to_time
+from botd.sql.migrate import upgrade
+from botd.sql.words import SHARED
 from botd.store.changes import Changes
-from botd.store.database import Database, to_time
-from botd.store.migrate import upgrade
+from botd.store.copies import Copies
 from botd.store.packing import Packing, unpacked
 from botd.store.readings import Readings
 from botd.store.samples import Samples
-from botd.store.schema import latest, node_list, pulse
+from botd.store.schema import SCHEMA, latest, node_list, pulse
 from botd.store.sweeps import SweepFigures, Sweeps
 
 __all__ = ["ALIVE_S", "Pulse", "Store", "SweepFigures"]
@@ -68,10 +70,11 @@ class Store:
 
     def __init__(self, config: Config) -> None:
         """Opens nothing yet. Raises ConfigError for a URL that is neither SQLite nor PostgreSQL."""
-        self._db = Database(config)
+        self._db = Database(config, config.store.url, SHARED)
         self.sweeps = Sweeps(self._db)
         self.changes = Changes(self._db)
         self.samples = Samples(self._db)
+        self.copies = Copies(self._db)
         self.readings = Readings(self._db, self.changes)
 
     def create(self, now: datetime | None = None, note: str = "") -> None:
@@ -89,7 +92,7 @@ class Store:
 
     def _make(self, now: datetime, note: str) -> None:
         with self._db.write() as db:
-            upgrade(db)
+            upgrade(db, SCHEMA)
             if db.scalar(sa.select(pulse.c.id)) is None:
                 known = db.scalar(sa.select(sa.func.max(latest.c.revision)))
                 db.execute(sa.insert(pulse).values(id=1, revision=known or 0))

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from botd.model import Change
-from botd.store.database import EPOCH, Database, to_time
+from botd.sql.database import EPOCH, Database, to_time
 from botd.store.schema import changes
 
 PRUNE_ROWS = 2000

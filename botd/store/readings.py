@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from botd.documents import NodeReadings, decode, encode
 from botd.errors import StoreDamaged
 from botd.model import Change
+from botd.sql.database import Database
 from botd.store.changes import Changes
-from botd.store.database import Database
 from botd.store.packing import Packing, unpacked
 from botd.store.schema import latest, pulse
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from botd.store.database import Database
+from botd.sql.database import Database
 from botd.store.packing import Packing
 from botd.store.schema import node_numbers, samples
 

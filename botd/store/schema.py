@@ -6,9 +6,16 @@ Times are seconds since the epoch, UTC.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
+from botd.sql.migrate import Schema
+from botd.sql.words import SHARED
+
 metadata = sa.MetaData()
+
+SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", SHARED, first=("pulse", "0001"))
 
 NAME = sa.String(253).with_variant(sa.Text, "postgresql")
 """A name of any length: SQLite minds none, and PostgreSQL would refuse a longer one with all that comes with it."""
@@ -49,6 +56,15 @@ node_list = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     # Packed, with a checksum.
     sa.Column("document", sa.LargeBinary, nullable=False),
+)
+
+copies = sa.Table(
+    "copies",
+    metadata,
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("key", sa.String(128), primary_key=True),
+    # JSON.
+    sa.Column("document", sa.Text, nullable=False),
 )
 
 sweeps = sa.Table(

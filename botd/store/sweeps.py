@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from botd import nodeset
 from botd.errors import TooMany, UnknownSweep
 from botd.model import ENDED, Sweep, SweepState
-from botd.store.database import EPOCH, Database, to_time
+from botd.sql.database import EPOCH, Database, to_time
 from botd.store.schema import pulse, sweeps
 from botd.text import one_line
 

@@ -19,10 +19,10 @@ from botd.config import parse_config
 from botd.documents import encode
 from botd.errors import ConfigError, StoreDamaged
 from botd.model import Change, SweepState, utc_now
+from botd.sql.migrate import upgrade
 from botd.store import Store, migrations
-from botd.store.migrate import upgrade
 from botd.store.readings import BATCH
-from botd.store.schema import metadata
+from botd.store.schema import SCHEMA, metadata
 from tests.store.conftest import Open
 
 NOW = utc_now()
@@ -167,15 +167,25 @@ def test_a_database_of_a_newer_botd_is_refused_and_left_alone(store: Store, data
     engine.dispose()
 
 
-@pytest.mark.parametrize(("version", "error"), [("8004", StoreDamaged), ("000$", StoreDamaged), ("0005", ConfigError)])
+HEAD = max(path.name[1:5] for path in (SCHEMA.migrations / "versions").glob("v*.py"))
+
+
+@pytest.mark.parametrize(
+    ("version", "error"),
+    [
+        ("8" + HEAD[1:], StoreDamaged),
+        (HEAD[:-1] + chr(ord(HEAD[-1]) ^ 0x10), StoreDamaged),
+        (f"{int(HEAD) + 1:04d}", ConfigError),
+    ],
+)
 def test_a_version_with_a_flipped_bit_is_damage_and_the_next_one_is_a_newer_botd(
     store: Store, database_url: str, version: str, error: type[Exception]
 ) -> None:
     engine = sa.create_engine(database_url)
     with engine.begin() as db:
-        db.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
+        db.execute(sa.text("UPDATE alembic_version SET version_num = :version"), {"version": version})
         with pytest.raises(error):
-            upgrade(db)
+            upgrade(db, SCHEMA)
     engine.dispose()
 
 

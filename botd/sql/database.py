@@ -16,7 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from botd.config import resolve_path
 from botd.errors import ConfigError, StoreDamaged, StoreEmpty, StoreUnavailable
 from botd.settings import Config
-from botd.store.damage import check_kind, find_damage, is_damage, is_ours, set_aside
+from botd.sql.damage import check_kind, find_damage, is_damage, is_ours, set_aside
+from botd.sql.words import Words
 
 UNREADABLE = (
     ArithmeticError,
@@ -36,26 +37,31 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 class Database:
     """An SQLite file or a PostgreSQL server. What it cannot do is StoreUnavailable."""
 
-    def __init__(self, config: Config) -> None:
-        """Opens nothing yet. Raises ConfigError for a URL that is neither SQLite nor PostgreSQL."""
-        self._engine = _make_engine(config)
+    def __init__(self, config: Config, url: str, words: Words, *, synchronous: str = "NORMAL") -> None:
+        """Opens nothing yet. Raises ConfigError for a URL that is neither SQLite nor PostgreSQL.
+
+        `synchronous` is SQLite's: with NORMAL the last transactions may be lost with the machine's power, which the
+        death of a process does not do; with FULL not even those.
+        """
+        self._words = words
+        self._engine = _make_engine(config, url, words, synchronous)
         self._writer = self._engine.execution_options(writes=True)
-        url = self._engine.url
-        self._path = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+        made = self._engine.url
+        self.path = Path(made.database or "") if made.get_backend_name() == "sqlite" else None
 
     def set_aside_if_damaged(self, now: datetime) -> str:
         """Keeps a damaged SQLite file aside and says so; empty where nothing is wrong. Raises StoreUnavailable."""
-        if not self._path:
+        if not self.path:
             return ""
-        check_kind(self._path)
-        damage = find_damage(self._path)
-        return self._kept_aside(self._path, damage, now) if damage else ""
+        check_kind(self.path, self._words.setting)
+        damage = find_damage(self.path)
+        return self._kept_aside(self.path, damage, now) if damage else ""
 
     def set_aside(self, now: datetime, error: StoreDamaged) -> str:
         """Keeps an SQLite file aside because of what was found in it. Raises that where there is no such file."""
-        if not self._path or not is_ours(self._path):
+        if not self.path or not is_ours(self.path):
             raise error
-        return self._kept_aside(self._path, str(error), now)
+        return self._kept_aside(self.path, str(error), now)
 
     def _kept_aside(self, path: Path, damage: str, now: datetime) -> str:
         self._engine.dispose()
@@ -70,11 +76,11 @@ class Database:
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A transaction that reads."""
-        return _transaction(self._engine)
+        return _transaction(self._engine, self._words)
 
     def write(self) -> AbstractContextManager[sa.Connection]:
         """A transaction that will write: it commits at the end and rolls back on any error."""
-        return _transaction(self._writer)
+        return _transaction(self._writer, self._words)
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that can say what is to happen on a conflict."""
@@ -96,43 +102,43 @@ def to_time(seconds: float | None) -> datetime | None:
 
 
 @contextmanager
-def _transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+def _transaction(engine: sa.Engine, words: Words) -> Iterator[sa.Connection]:
     """A transaction that commits at the end and rolls back on any error."""
     try:
         with engine.begin() as db:
             yield db
     except sa.exc.DBAPIError as error:
-        raise _in_words(error.orig) from error
+        raise _in_words(error.orig, words) from error
     except UNREADABLE as error:  # by a value that botd does not write
-        raise StoreDamaged(f"the database is damaged ({error}); an agent that starts mends it") from error
+        raise words.damaged(str(error)) from error
     except sa.exc.InvalidRequestError as error:
-        raise StoreUnavailable(f"the database cannot be used now ({error}); try again") from error
+        raise words.unusable(str(error)) from error
 
 
-def _in_words(error: BaseException | None) -> StoreUnavailable:
+def _in_words(error: BaseException | None, words: Words) -> StoreUnavailable:
     """What a database says is wrong, as an error of ours."""
     reason = next(iter(str(error).splitlines()), "") or "no reason given"
     if "no such table" in reason or ("relation" in reason and "does not exist" in reason):
         return StoreEmpty()
     if is_damage(error) or "no such column" in reason or "already exists" in reason:
-        return StoreDamaged(f"the database is damaged ({reason}); an agent that starts keeps it aside")
-    return StoreUnavailable(f"the database cannot be used now ({reason}); try again")
+        return words.damaged(reason)
+    return words.unusable(reason)
 
 
-def _make_engine(config: Config) -> sa.Engine:
+def _make_engine(config: Config, text: str, words: Words, synchronous: str) -> sa.Engine:
     try:
-        url = sa.make_url(config.store.url)
+        url = sa.make_url(text)
     except sa.exc.ArgumentError as error:
-        raise ConfigError(f'[store] url is not a database URL: "{config.store.url}"') from error
+        raise ConfigError(f'{words.setting} is not a database URL: "{text}"') from error
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(url, pool_pre_ping=True)
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise ConfigError('[store] url must begin with "sqlite:///" and a file, or with "postgresql"')
+        raise ConfigError(f'{words.setting} must begin with "sqlite:///" and a file, or with "postgresql"')
     path = resolve_path(config, url.database)
-    check_kind(path)
+    check_kind(path, words.setting)
     url = url.set(database=str(path))
     engine = sa.create_engine(url, connect_args={"timeout": config.store.timeout})
-    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "connect", partial(_prepare_sqlite, synchronous))
     sa.event.listen(engine, "begin", _begin_sqlite)
     sa.event.listen(engine, "checkout", _same_file)
     return engine
@@ -153,12 +159,12 @@ def _same_file(_connection: Any, record: Any, _proxy: Any) -> None:
         raise sa.exc.DisconnectionError("the database file is another one now")
 
 
-def _prepare_sqlite(connection: Any, record: Any) -> None:
-    """WAL lets readers go on while the agent writes; NORMAL survives the death of a process, which is the case here."""
+def _prepare_sqlite(synchronous: str, connection: Any, record: Any) -> None:
+    """WAL lets readers go on while the agent writes."""
     connection.isolation_level = None  # _begin_sqlite begins them
     # One broken letter must not keep all rows beside it from being read.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
     path = connection.execute("PRAGMA database_list").fetchone()[2]
     record.info.update(path=path, inode=os.stat(path).st_ino)

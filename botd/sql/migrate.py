@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,37 +11,46 @@ from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 
-from botd.errors import ConfigError, StoreDamaged
-from botd.store.schema import metadata
+from botd.sql.words import Words
 
 SOON = 16
 """Versions after the newest that a newer botd may have made."""
 
-FIRST = "0001"
-"""The schema that was made before there were migrations: its tables are there, and no word of a version."""
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of a database, and the folder of the migrations to them.
+
+    `first` names a table and the version of a database that has it and no word of a version: the schema that was made
+    before there were migrations.
+    """
+
+    metadata: sa.MetaData
+    migrations: Path
+    words: Words
+    first: tuple[str, str] = ("", "")
 
 
-def upgrade(db: sa.Connection) -> None:
+def upgrade(db: sa.Connection, schema: Schema) -> None:
     """Brings the database to the newest schema, within the caller's transaction: whole or not at all.
 
     Raises ConfigError for a database that a newer botd has made, StoreDamaged for one that lacks what it must have.
     """
     settings = AlembicConfig()
-    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    settings.set_main_option("script_location", str(schema.migrations))
     settings.attributes["connection"] = db
     tables = sa.inspect(db).get_table_names()
     try:
-        if "pulse" in tables and "alembic_version" not in tables:
-            command.stamp(settings, FIRST)
+        table, version = schema.first
+        if table in tables and "alembic_version" not in tables:
+            command.stamp(settings, version)
         command.upgrade(settings, "head")
     except CommandError as error:
         if _is_flipped(db, settings):
-            raise StoreDamaged(f"the database is damaged ({error}); an agent that starts keeps it aside") from error
-        raise ConfigError(
-            f"the database was made by a newer botd ({error}); install that, or use another file"
-        ) from error
-    if lacking := _lacking(db):
-        raise StoreDamaged(f"the database is damaged (there is no {lacking[0]}); an agent that starts keeps it aside")
+            raise schema.words.damaged(str(error)) from error
+        raise schema.words.too_new(str(error)) from error
+    if lacking := _lacking(db, schema):
+        raise schema.words.damaged(f"there is no {lacking[0]}")
 
 
 def _is_flipped(db: sa.Connection, settings: AlembicConfig) -> bool:
@@ -51,7 +61,7 @@ def _is_flipped(db: sa.Connection, settings: AlembicConfig) -> bool:
     return len(found) == len(head) and bits == 1 and not (found.isdecimal() and int(found) - int(head) < SOON)
 
 
-def _lacking(db: sa.Connection) -> list[str]:
+def _lacking(db: sa.Connection, schema: Schema) -> list[str]:
     """The tables and columns that are not there."""
     inspector = sa.inspect(db)
     found = {
@@ -59,7 +69,7 @@ def _lacking(db: sa.Connection) -> list[str]:
     }
     return [
         f"{table.name}.{column.name}"
-        for table in metadata.sorted_tables
+        for table in schema.metadata.sorted_tables
         for column in table.columns
         if column.name not in found.get(table.name, ())
     ]

@@ -21,13 +21,13 @@ DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, 
 log = logging.getLogger(__name__)
 
 
-def check_kind(path: Path) -> None:
+def check_kind(path: Path, setting: str) -> None:
     """Raises ConfigError where something else than a file stands in its place: SQLite would say little of it."""
     with suppress(OSError):
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             kind = "a directory" if stat.S_ISDIR(mode) else "neither a file nor a directory"
-            raise ConfigError(f"[store] url names {path}, which is {kind}; name a file, which need not exist yet")
+            raise ConfigError(f"{setting} names {path}, which is {kind}; name a file, which need not exist yet")
 
 
 def set_aside(path: Path, damage: str, now: datetime) -> str:

@@ -1,0 +1,1 @@
+"""The steps of the ledger from one schema to the next."""

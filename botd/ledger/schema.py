@@ -1,0 +1,110 @@
+"""The tables of the ledger. What they look like in one that exists is the work of the migrations beside this file.
+
+Times are seconds since the epoch, UTC. Of a secret that only needs to be compared there is a hash; what a code is
+worked out from stands in clear, which is why nobody but the agent reads this file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from botd.sql.migrate import Schema
+from botd.sql.words import Words
+
+LEDGER = Words("the ledger", "[ledger] url", "acting stays off until it is restored from a backup, see docs/ledger.rst")
+
+metadata = sa.MetaData()
+
+SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", LEDGER)
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("login", sa.String(64), primary_key=True),
+    # Their names, joined by commas.
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("added_at", sa.Float, nullable=False),
+    # Since when somebody has locked them, and why.
+    sa.Column("locked_at", sa.Float),
+    sa.Column("locked_why", sa.Text),
+)
+
+credentials = sa.Table(
+    "credentials",
+    metadata,
+    sa.Column("login", sa.String(64), sa.ForeignKey("people.login", ondelete="CASCADE"), primary_key=True),
+    # As argon2 writes it, with its parameters and salt.
+    sa.Column("password_hash", sa.Text),
+    # In base 32.
+    sa.Column("otp_secret", sa.Text),
+    # The step of 30 s of the last code that was accepted: neither that nor an earlier one is accepted again.
+    sa.Column("otp_step", sa.Integer, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("login", sa.String(64), nullable=False, index=True),
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("made_at", sa.Float, nullable=False),
+    sa.Column("used_at", sa.Float, nullable=False),
+    sa.Column("until_at", sa.Float, nullable=False),
+    # An id stands in the audit: one that is over is never given again.
+    sqlite_autoincrement=True,
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("login", sa.String(64), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scope", sa.String(8), nullable=False),
+    sa.Column("made_at", sa.Float, nullable=False),
+    sa.Column("used_at", sa.Float),
+    sa.Column("until_at", sa.Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+lockouts = sa.Table(
+    "lockouts",
+    metadata,
+    # `login anna` or `address 10.0.0.7`.
+    sa.Column("subject", sa.String(128), primary_key=True),
+    # Failures in a row of a login, or in the window of an address that began at `since_at`.
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("since_at", sa.Float, nullable=False),
+    # How often it was locked in a row, until when it is now, and whether only a person may unlock it.
+    sa.Column("locks", sa.Integer, nullable=False),
+    sa.Column("until_at", sa.Float),
+    sa.Column("is_held", sa.Boolean(create_constraint=False), nullable=False),
+)
+
+used_proofs = sa.Table(
+    "used_proofs",
+    metadata,
+    sa.Column("nonce", sa.String(128), primary_key=True),
+    sa.Column("login", sa.String(64), nullable=False),
+    sa.Column("used_at", sa.Float, nullable=False, index=True),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    # Canonical JSON, exactly as it was hashed.
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)

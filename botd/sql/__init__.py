@@ -1,0 +1,1 @@
+"""What the databases of botd share: transactions, faults in words, damage, migrations."""

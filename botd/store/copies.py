@@ -1,0 +1,46 @@
+"""What the agent tells of its ledger, for the web part to show.
+
+Whoever can write this database can write here what he likes: a copy shows, and never permits. The agent judges by its
+ledger alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from botd.sql.database import Database
+from botd.store.schema import copies
+
+
+class Copies:
+    """JSON documents by kind and key. Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def put(self, kind: str, documents: Mapping[str, Any]) -> None:
+        """Writes some documents of a kind, each under its key."""
+        rows = [{"kind": kind, "key": key, "document": json.dumps(document)} for key, document in documents.items()]
+        with self._db.write() as db:
+            db.execute(self._db.upsert(copies, "kind", "key"), rows)
+
+    def drop(self, kind: str, *keys: str) -> None:
+        """Takes these documents away."""
+        with self._db.write() as db:
+            db.execute(sa.delete(copies).where(copies.c.kind == kind, copies.c.key.in_(keys)))
+
+    def get(self, kind: str, key: str) -> Any:
+        """One document, None where there is none. Raises StoreDamaged for what is no JSON."""
+        with self._db.read() as db:
+            text = db.scalar(sa.select(copies.c.document).where(copies.c.kind == kind, copies.c.key == key))
+            return None if text is None else json.loads(text)
+
+    def all(self, kind: str) -> dict[str, Any]:
+        """The documents of a kind by key, in the order of their keys. Raises StoreDamaged for what is no JSON."""
+        query = sa.select(copies.c.key, copies.c.document).where(copies.c.kind == kind).order_by(copies.c.key)
+        with self._db.read() as db:
+            return {row.key: json.loads(row.document) for row in db.execute(query)}
