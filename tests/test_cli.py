@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,20 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     words = f"{sys.executable} -m botd --log-level error sweep --config {path} -c ping | true"
     done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
+
+
+def test_a_sweep_is_the_round_and_the_matrix_where_its_words_are_used(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("REASON USER TIMESTAMP NODELIST\nno_IB kmf 2026-11-26T03:10:00 n[1-2]\n")
+    (tmp_path / "nobody").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "nobody").chmod(0o755)
+    path = tmp_path / "botd.toml"
+    closed = '[ping]\ncommand = "nobody"\n[ssh]\nport = 1\n[nodes]\naddress = "127.0.0.1"\n'
+    path.write_text('[slurm]\nsinfo_file = "list"\n[groups]\ndirectories = []\n' + closed)
+    words = ("sweep", "--config", str(path), "-g", "sinfo")
+    told = botd(*words).stdout
+    assert told.startswith("2 out of service of 2 nodes, ")
+    assert "A COLLEAGUE'S (2): " in told
+    assert max(map(len, told.splitlines())) <= 80
+    assert max(map(len, botd(*words, "--width", "40").stdout.splitlines())) <= 40
+    for more in (["--matrix"], ["--fold"], ["-c", "ping"]):
+        assert re.match(r"(NODE|COUNT) ", botd(*words, *more).stdout)

@@ -123,3 +123,10 @@ def test_short_and_cluster_are_the_parts_around_the_first_dot() -> None:
 def test_a_template_is_filled_in() -> None:
     assert nodeset.fill_in("{short}-ipmi.{cluster}", "n0006.savio3") == "n0006-ipmi.savio3"
     assert nodeset.fill_in("{node}/{nothing}", "n1") == "n1/{nothing}"
+
+
+def test_a_hostlist_that_slurm_takes_has_brackets_at_the_end_only() -> None:
+    # scontrol show hostnames of 22.05: Invalid hostlist: n[0001-0003].savio2
+    assert nodeset.hostlist_of(["n2", "n1", "n3", "n0001.savio2", "n0002.savio2"]) == "n0001.savio2,n0002.savio2,n[1-3]"
+    assert nodeset.hostlist_of(["r1n1", "r1n2", "r2n1", "r2n2"]) == "r[1-2]n[1-2]"
+    assert nodeset.hostlist_of([]) == ""

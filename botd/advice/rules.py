@@ -30,6 +30,25 @@ FAMILIES: dict[str, str] = {
 }
 """What kind of cause it is, in the order of what can be done now, with the title of each."""
 
+GLOSSES: dict[str, str] = {
+    "ready": "everything is well again, the reason is no longer true",
+    "powered-off": "their BMCs say that the power is off",
+    "silent": "no ping and no ssh, though the power is on",
+    "bmc-silent": "nor does the BMC answer: somebody has to go there",
+    "ssh": "they are there, and take no login",
+    "file-system": "a mount is missing, hung, read-only or full",
+    "hardware": "a part is missing or fails",
+    "slurmd": "the node is there, and Slurm does not hear it",
+    "leftovers": "processes of users who have no job there",
+    "draining": "a job still runs: wait for its end",
+    "colleague": "a person took them out: leave them, or ask",
+    "unknown": "nothing more is known: look for yourself",
+}
+"""What the nodes of a family have in common, in a few words."""
+
+ASIDE = ("colleague",)
+"""The families that are somebody's already: they stand at the end."""
+
 WAIT, PERSON = "wait", "person"
 """The two ways on that press nothing."""
 

@@ -68,14 +68,15 @@ def quoted(text: str) -> str:
 
 
 def of_a_person(case: Case) -> str:
-    """Whose node it is, and what can be seen of it."""
+    """What can be seen of a person's node; whose it is only where the reason, which stands beside it, does not say."""
     slurm = case.slurm
     if slurm is None or not slurm.reason:
         who = f" by {one_line(slurm.reason_by, 40)}" if slurm and slurm.reason_by else ""
         return joined([f"taken out of service{who} without a reason", _what_is_seen(case)])
     part = next(part for part in case.reasons if part.is_a_persons)
     who = one_line(part.by or slurm.reason_by or "somebody", 40)
-    return joined([f"{who} wrote {quoted(part.text)}", _what_is_seen(case)])
+    is_one_of_many = len(case.reasons) > 1 or part.by
+    return joined([f"{who} wrote {quoted(part.text)}" if is_one_of_many else "", _what_is_seen(case)])
 
 
 def of_rack(case: Case) -> str:

@@ -8,13 +8,27 @@ from collections.abc import Mapping, Sequence
 
 from botd import nodeset
 from botd.advice.morning import NIGHT, next_morning, nobodys_past
+from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
 from botd.checks import Checks
 from botd.config import resolve_path
+from botd.display.findings import survey
 from botd.display.formats import Form, status_body
-from botd.documents import NodeReadings, encode, node_document, reading_document, status_head
+from botd.display.round import Families, round_document
+from botd.display.round_text import round_text
+from botd.display.terminal import Look
+from botd.documents import (
+    NodeDocument,
+    NodeReadings,
+    StatusHead,
+    encode,
+    node_document,
+    reading_document,
+    status_head,
+)
 from botd.errors import SlurmFailed
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
+from botd.inventory.request import with_those_in_service
 from botd.inventory.slurm import SlurmReader
 from botd.model import Reading, utc_now
 from botd.probes import Probes
@@ -26,8 +40,11 @@ log = logging.getLogger(__name__)
 _BAR = 30
 
 
-def sweep_once(config: Config, checks: Checks, groups: str, names: Sequence[str], form: Form) -> bytes:
-    """Reads the node list, sweeps the groups once and returns the answer in one form.
+def sweep_once(
+    config: Config, checks: Checks, groups: str, names: Sequence[str], form: Form, *, matrix: bool = True
+) -> bytes:
+    """Reads the node list, sweeps the groups once and returns the answer in one form; the table without `matrix` is
+    the morning round.
 
     Raises what the node list and the groups raise; where Slurm fails, groups from files still work.
     """
@@ -48,7 +65,14 @@ def sweep_once(config: Config, checks: Checks, groups: str, names: Sequence[str]
     finally:
         bar.clear()
         probes.close()
-    return _answer(inventory, checks, nodeset.split(groups), names, ordered, readings, [*problems, *errors], form)
+    problems = [*problems, *errors]
+    documents = _documents(inventory, checks, names, ordered, readings)
+    complete = len(readings) == len(ordered) and not problems
+    terms = nodeset.split(groups)
+    head = status_head(terms, names, as_of=utc_now(), count=len(ordered), complete=complete, problems=problems)
+    if form.name == "table" and not matrix:
+        return _round(inventory, checks, head, documents, form.look)
+    return status_body(form, head, lambda: documents, lambda: [encode(document) for document in documents], checks)
 
 
 class ProgressBar:
@@ -85,19 +109,16 @@ def _read_inventory(config: Config, wanted: str) -> tuple[Inventory, list[str]]:
     return build(nodes, groups, utc_now(), problems), [*problems, *reader.problems]
 
 
-def _answer(
+def _documents(
     inventory: Inventory,
     checks: Checks,
-    groups: Sequence[str],
     names: Sequence[str],
     nodes: Sequence[str],
     readings: Mapping[str, NodeReadings],
-    problems: Sequence[str],
-    form: Form,
-) -> bytes:
+) -> list[NodeDocument]:
     wanted = [checks[name] for name in names]
     given = next_morning(NIGHT, inventory, readings, nodes, checks, nobodys_past).given
-    documents = [
+    return [
         node_document(
             node,
             inventory.groups_of(node),
@@ -108,6 +129,21 @@ def _answer(
         )
         for node in nodes
     ]
-    complete = len(readings) == len(nodes) and not problems
-    head = status_head(groups, names, as_of=utc_now(), count=len(nodes), complete=complete, problems=problems)
-    return status_body(form, head, lambda: documents, lambda: [encode(document) for document in documents], checks)
+
+
+def _round(
+    inventory: Inventory, checks: Checks, head: StatusHead, documents: Sequence[NodeDocument], look: Look
+) -> bytes:
+    """The round as text. Nothing of it is new: one sweep keeps no record."""
+    nodes = {document["node"] for document in documents}
+    scope = inventory.expand_groups(with_those_in_service(head["groups"]), max_nodes=len(inventory.names()))
+    document = round_document(
+        head,
+        documents,
+        Families(FAMILIES, GLOSSES, ASIDE),
+        out=nodes.intersection(inventory.down()),
+        total=len(scope),
+        read=survey((document["readings"] for document in documents), head["checks"], checks),
+        news=None,
+    )
+    return round_text(document, look, utc_now()).encode()

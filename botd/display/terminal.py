@@ -12,8 +12,9 @@ _GAP = "  "
 _MAX_CELL = 40
 """Columns of a cell that is not in the first or last column."""
 
-_SGR = {"fail": "1;31", "warn": "33", "unknown": "35", "skipped": "2", "header": "1"}
-"""Select graphic rendition by state (ECMA-48, 8.3.117): bold red, yellow, magenta, faint; bold for the header."""
+_SGR = {"fail": "1;31", "warn": "33", "unknown": "35", "skipped": "2", "header": "1", "do": "36"}
+"""Select graphic rendition by state (ECMA-48, 8.3.117): bold red, yellow, magenta, faint; bold for the header;
+cyan for what is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,29 @@ def draw(columns: Sequence[Column], look: Look) -> Drawn:
 
 def notes(sentences: Iterable[str], look: Look) -> str:
     """Lines that begin with `#`, wrapped where a width is asked for."""
-    lines = [f"# {line}\n" for text in sentences for line in _wrapped(plain(text), look)]
+    room = None if look.width is None else look.width - 2
+    lines = [f"# {line}\n" for text in sentences for line in wrapped(plain(text), room)]
     return "".join(lines)
+
+
+def wrapped(text: str, room: int | None) -> list[str]:
+    """Plain text in lines of at most so many columns; a word that is longer is cut into pieces."""
+    if room is None:
+        return [text]
+    room = max(1, room)
+    lines: list[str] = []
+    for word in _pieces(text, room):
+        if lines and width(lines[-1]) + 1 + width(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def colored(text: str, state: str) -> str:
+    """The text in its state's colour, the blanks that fill it up left plain."""
+    code, bare = _SGR.get(state), text.rstrip()
+    return f"\x1b[{code}m{bare}\x1b[0m{text[len(bare) :]}" if code and bare else text
 
 
 def _size(column: Column, columns: Sequence[Column]) -> int:
@@ -107,7 +129,7 @@ def _line(columns: Sequence[Column], widths: Sequence[int], row: int, look: Look
     for column, columns_wide in zip(columns, widths, strict=True):
         if columns_wide:
             text = fit(plain(column.texts[row] if row >= 0 else column.title), columns_wide)
-            cells.append(_colored(text, _state(column, row)) if look.color else text)
+            cells.append(colored(text, _state(column, row)) if look.color else text)
     return _GAP.join(cells).rstrip()
 
 
@@ -117,30 +139,11 @@ def _state(column: Column, row: int) -> str:
     return column.states[row] if column.states else ""
 
 
-def _colored(text: str, state: str) -> str:
-    """The text in its state's colour, the blanks that fill it up left plain."""
-    code, bare = _SGR.get(state), text.rstrip()
-    return f"\x1b[{code}m{bare}\x1b[0m{text[len(bare) :]}" if code and bare else text
-
-
-def _wrapped(text: str, look: Look) -> list[str]:
-    """The text in lines that fit behind a `# `; a word that is longer is cut into pieces."""
-    if look.width is None:
-        return [text]
-    room = max(1, look.width - 2)
-    lines: list[str] = []
-    for word in _pieces(text, room):
-        if lines and width(lines[-1]) + 1 + width(word) <= room:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
-
-
 def _pieces(text: str, room: int) -> Iterable[str]:
     for word in text.split():
         while width(word) > room:
-            head = next(word[:end] for end in range(len(word), 0, -1) if width(word[:end]) <= room or end == 1)
+            longest = min(len(word), 4 * room)  # a character may take no column
+            head = next(word[:end] for end in range(longest, 0, -1) if width(word[:end]) <= room or end == 1)
             yield head
             word = word[len(head) :]
         if word:

@@ -56,6 +56,12 @@ def expand_nodes(known: Inventory, text: str, *, max_nodes: int) -> list[str]:
     return sorted(found, key=natural_key)
 
 
+def with_those_in_service(terms: Iterable[str]) -> str:
+    """The request for all nodes of these terms, in service or not: `all` for `sinfo`, `savio2` for `sinfo/savio2`."""
+    left = ("/".join(word for word in term.split("/") if word.strip() != "sinfo") or "all" for term in terms)
+    return ",".join(dict.fromkeys(left))
+
+
 def _parts(text: str) -> list[str]:
     parts = split(text)
     if not parts:

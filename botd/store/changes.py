@@ -69,6 +69,12 @@ class Changes:
         with self._db.read() as db:
             return [_change(row) for row in db.execute(sa.select(changes).where(wanted).order_by(changes.c.id))]
 
+    def news(self, subjects: Sequence[str], since: datetime) -> list[Change]:
+        """The changes of these subjects of every node, in the order of their recording."""
+        wanted = (changes.c.at >= since.timestamp()) & changes.c.subject.in_(subjects)
+        with self._db.read() as db:
+            return [_change(row) for row in db.execute(sa.select(changes).where(wanted).order_by(changes.c.id))]
+
     def about(self, nodes: Collection[str], subjects: Sequence[str], since: datetime) -> list[Change]:
         """The changes of these subjects of these nodes, in the order of their recording."""
         names, found = sorted(nodes), list[Change]()

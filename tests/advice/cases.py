@@ -101,10 +101,10 @@ def ssh(how: str, words: str) -> dict[str, tuple[State, Any, str]]:
 
 CASES: tuple[Morning, ...] = (
     Morning("colleague", "drained", "bad GPU 3, RMA open", by="jd",
-            says='jd wrote "bad GPU 3, RMA open"; every check is well'),
+            says="every check is well"),
     Morning("colleague", "down*", "wont power on, even after reseating blade", OFF, by="jd", says="powered off"),
     Morning("colleague", "drained", "no IB", {"df_scratch": (FAIL, MISSING, "not mounted")}, by="kmf",
-            says='kmf wrote "no IB"; scratch: not mounted'),
+            says="scratch: not mounted"),
     Morning("colleague", "down", "no IB -kmf : Node unexpectedly rebooted", by="kmf", says='kmf wrote "no IB -kmf"'),
     Morning("colleague", "draining", "see hung mpirun for user42", JOB, by="jd"),
     Morning("colleague", "drained", says="taken out of service without a reason; every check is well"),

@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 
+from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
 from botd.checks import site_checks
 from botd.commands.sweep import sweep_once
 from botd.config import load_config
 from botd.demo import DemoCluster
 from botd.demo.scenarios import QUIET, SCENARIOS
+from botd.display.findings import Survey
 from botd.display.formats import Form
+from botd.display.round import Families, round_document
+from botd.display.round_text import round_text
+from botd.display.terminal import Look
+from botd.documents import status_head
 from tests.program import free_port
 
 NODES = 120
@@ -93,10 +99,8 @@ def test_a_scenario_is_explained_with_its_own_numbers(nodes: list[dict[str, Any]
     told = {node["slurm"]["reason"]: node["recommendation"]["explanation"] for node in nodes if node["slurm"]["reason"]}
     assert "GiB expected" in told["Low RealMemory (reported:48128 < 100.00% of configured:64000)"]
     assert "connect failure" in told["batch job complete failure : Not responding"]
-    assert told["HW: sda missing after reseat -jd"].startswith(
-        'jd wrote "HW: sda missing after reseat -jd"; tmp: read-only, '
-    )
-    assert told["needs new dimms"] == 'kmf wrote "needs new dimms"; powered off'
+    assert told["HW: sda missing after reseat -jd"].startswith("tmp: read-only, ")
+    assert told["needs new dimms"] == "powered off"
 
 
 def test_of_the_nodes_in_service_only_those_with_a_fault_have_a_diagnosis(nodes: list[dict[str, Any]]) -> None:
@@ -105,3 +109,26 @@ def test_of_the_nodes_in_service_only_those_with_a_fault_have_a_diagnosis(nodes:
     ]
     assert set(quiet) == QUIET_TITLES
     assert len(Counter(quiet)) == len(QUIET)
+
+
+def test_the_round_has_each_of_them_once_under_its_family_with_its_cause(nodes: list[dict[str, Any]]) -> None:
+    out = {node["node"] for node in nodes if node["slurm"]["reason"]}
+    document = round_document(
+        status_head(["all"], [], as_of=None, count=len(nodes), complete=True),
+        nodes,
+        Families(FAMILIES, GLOSSES, ASIDE),
+        out=out,
+        total=len(nodes),
+        read=Survey(None, None, 0, {}),
+        news=None,
+    )
+    told = " ".join(round_text(document, Look(), datetime.now(UTC)).split())
+    placed = {each["node"]: family["family"] for family in document["families"] for each in family["nodes"]}
+    assert {name: placed[name] for name in out} == {
+        node["node"]: DIAGNOSES[scenario_of(node)][0] for node in nodes if node["node"] in out
+    }
+    assert document["out"] == len(SCENARIOS)
+    for node in nodes:
+        if node["node"] in out:
+            assert " ".join(node["slurm"]["reason"].split()) in told
+            assert node["recommendation"]["explanation"] in told

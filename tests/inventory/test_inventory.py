@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from botd.errors import BadNodeset, BotdError, NotFound, UnknownGroup, UnknownNode
 from botd.inventory import Inventory, build
 from botd.inventory.document import from_document, to_document
+from botd.inventory.request import with_those_in_service
 from botd.model import Group, SlurmNode
 
 AT = datetime(2026, 11, 23, 20, 16, 37, 123456, tzinfo=UTC)
@@ -194,6 +195,20 @@ def test_nodes_are_named_without_groups(inventory: Inventory) -> None:
         inventory.expand_nodes("n0010,n[0000-0001].savio2", max_nodes=2)
     with pytest.raises(BadNodeset):
         inventory.expand_nodes("", max_nodes=9)
+
+
+@pytest.mark.parametrize(
+    ("asked", "whole"),
+    [
+        (["sinfo"], "all"),
+        (["sinfo/savio2", "sinfo / rack1"], "savio2,rack1 "),
+        (["savio2/htc", "n[1-2]"], "savio2/htc,n[1-2]"),
+        (["sinfo/sinfo"], "all"),
+        ([], ""),
+    ],
+)
+def test_the_nodes_in_service_of_a_request_are_those_of_its_other_terms(asked: list[str], whole: str) -> None:
+    assert with_those_in_service(asked).replace(" ", "") == whole.replace(" ", "")
 
 
 def test_it_survives_the_store(inventory: Inventory) -> None:

@@ -1,0 +1,60 @@
+"""The morning round as the store has it: the nodes of an answer that need somebody, and what is new of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
+from botd.board.answer import StatusAnswer
+from botd.display.findings import Survey
+from botd.display.round import Families, RoundDocument, round_document
+from botd.documents import NodeDocument
+from botd.history.news import TOLD, News, news_of
+from botd.inventory.request import with_those_in_service
+from botd.store import Store
+
+ROUND_FAMILIES = Families(FAMILIES, GLOSSES, ASIDE)
+
+
+def read_round(
+    store: Store,
+    answer: StatusAnswer,
+    documents: Callable[[StatusAnswer], Iterable[NodeDocument]],
+    *,
+    since: datetime,
+    read: Survey,
+) -> RoundDocument:
+    """The round of an answer's nodes, with the news since a moment. Raises StoreUnavailable."""
+    view = answer.view
+    ill = replace(answer, nodes=tuple(node for node in answer.nodes if node in view.morning.given))
+    scope = view.once(("scope", answer.groups, answer.nodes), lambda: _scope(answer))
+    out = scope.intersection(view.inventory.down())
+    return round_document(
+        answer.head(),
+        documents(ill),
+        ROUND_FAMILIES,
+        out=out,
+        total=len(scope),
+        read=read,
+        news=_news(store, answer, scope, out, since),
+    )
+
+
+def _scope(answer: StatusAnswer) -> frozenset[str]:
+    """The nodes of the groups asked for, in service or not: those that are out are so many of these."""
+    inventory, groups = answer.view.inventory, with_those_in_service(answer.groups)
+    found = inventory.expand_groups(groups, max_nodes=len(inventory.names())) if groups else []
+    return frozenset(answer.nodes).union(found)
+
+
+def _news(
+    store: Store, answer: StatusAnswer, scope: frozenset[str], out: frozenset[str], since: datetime
+) -> News | None:
+    """What is new of these nodes since a moment; None where there is no record yet."""
+    begun_at = answer.view.pulse.history_since
+    if begun_at is None:
+        return None
+    changes = store.changes.news(TOLD, max(since, begun_at))
+    return news_of((change for change in changes if change.node in scope), since, begun_at, out)

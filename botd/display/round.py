@@ -1,0 +1,198 @@
+"""The morning round: the nodes that need somebody, by what is to be done, as one document for every form of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypedDict
+
+from botd.display.cells import age
+from botd.display.findings import Survey
+from botd.documents import NodeDocument, RecommendationDocument, StatusHead, Time, iso
+from botd.history.news import News
+from botd.nodeset import fold, hostlist_of, natural_key
+
+
+class NewsDocument(TypedDict):
+    """What is new since a moment, each as a nodeset with its count. `whole` unless the record begins only then."""
+
+    since: Time
+    whole: bool
+    new: int
+    new_nodes: str
+    back: int
+    back_nodes: str
+    changed: int
+    changed_nodes: str
+
+
+class RoundNodeDocument(TypedDict):
+    """A node that needs somebody. `mark` says whether it is new, or another than it was, since the moment asked for."""
+
+    node: str
+    state: str
+    in_service: bool
+    mark: Literal["new", "changed"] | None
+    reason: str
+    reason_by: str
+    reason_at: Time | None
+    diagnosis: str
+    title: str
+    explanation: str
+    next: str
+    action: str | None
+
+
+class RoundFamilyDocument(TypedDict):
+    """Nodes of which the same is to be done. `hostlist` is what clush and Slurm take; those `aside` are somebody's."""
+
+    family: str
+    title: str
+    gloss: str
+    aside: bool
+    count: int
+    nodeset: str
+    hostlist: str
+    nodes: list[RoundNodeDocument]
+
+
+class RoundHead(StatusHead):
+    """How many nodes are `out` of service of how many in `total`, and how old what is said of them is."""
+
+    out: int
+    total: int
+    oldest: Time | None
+    newest: Time | None
+    news: NewsDocument | None
+
+
+class RoundDocument(RoundHead):
+    """The morning round."""
+
+    families: list[RoundFamilyDocument]
+
+
+@dataclass(frozen=True)
+class Families:
+    """The families of causes in the order of what can be done now, and those of them that are somebody's already."""
+
+    titles: Mapping[str, str]
+    glosses: Mapping[str, str]
+    aside: Collection[str]
+
+    def in_order(self) -> list[str]:
+        """Those that are somebody's already come last."""
+        return sorted(self.titles, key=lambda family: family in self.aside)
+
+
+def round_document(
+    head: StatusHead,
+    nodes: Iterable[NodeDocument],
+    families: Families,
+    *,
+    out: Collection[str],
+    total: int,
+    read: Survey,
+    news: News | None,
+) -> RoundDocument:
+    """The round of these nodes: those of them that are `out` of service, or have a recommendation."""
+    ill = [(node, advice) for node in nodes if (advice := node["recommendation"])]
+    placed: dict[str, list[RoundNodeDocument]] = {}
+    for node, advice in ill:
+        placed.setdefault(advice["family"], []).append(_node(node, advice, out, news))
+    return {
+        **head,
+        "out": sum(node["node"] in out for node, _ in ill),
+        "total": total,
+        "oldest": read.oldest,
+        "newest": read.newest,
+        "news": _news(news) if news else None,
+        "families": [_family(name, families, placed[name]) for name in families.in_order() if name in placed],
+    }
+
+
+def cause(node: RoundNodeDocument, family: RoundFamilyDocument) -> str:
+    """Why a node is not well in one sentence: its diagnosis, unless that is what the family is called, and the why."""
+    told = [node["explanation"]] if node["title"] == family["title"] else [node["title"], node["explanation"]]
+    return "; ".join(part for part in told if part)
+
+
+def since_words(news: NewsDocument, now: datetime) -> str:
+    """Since when there are news: `since yesterday 08:10 UTC`, `since 08:10 UTC, when the record begins`."""
+    at = datetime.fromisoformat(news["since"])
+    days = (now.date() - at.date()) // timedelta(days=1)
+    day = {0: "", 1: "yesterday "}.get(days, f"{at.day} {at:%b} ")
+    return f"since {day}{at:%H:%M} UTC" + ("" if news["whole"] else ", when the record begins")
+
+
+def read_words(document: RoundHead, now: datetime) -> str:
+    """How old the readings are: `read 12 s to 4 min ago`."""
+    if document["newest"] is None:
+        return "not read yet"
+    newest, oldest = age(document["newest"], now), age(document["oldest"], now)
+    return f"read {newest if newest == oldest else f'{newest} to {oldest}'} ago"
+
+
+def news_words(news: NewsDocument) -> list[str]:
+    """What is new: `6 new`, `3 back`, `2 changed`; `nothing new` where there is none."""
+    counts = {"new": news["new"], "back": news["back"], "changed": news["changed"]}
+    return [f"{count} {word}" for word, count in counts.items() if count] or ["nothing new"]
+
+
+def _family(name: str, families: Families, nodes: Sequence[RoundNodeDocument]) -> RoundFamilyDocument:
+    names = [node["node"] for node in nodes]
+    return {
+        "family": name,
+        "title": families.titles[name],
+        "gloss": families.glosses[name],
+        "aside": name in families.aside,
+        "count": len(names),
+        "nodeset": fold(names),
+        "hostlist": hostlist_of(names),
+        "nodes": sorted(nodes, key=_place),
+    }
+
+
+def _place(node: RoundNodeDocument) -> tuple[object, ...]:
+    """Out of service first, then nodes with one cause side by side."""
+    return node["in_service"], node["title"], natural_key(node["node"])
+
+
+def _node(
+    node: NodeDocument, advice: RecommendationDocument, out: Collection[str], news: News | None
+) -> RoundNodeDocument:
+    slurm = node["slurm"]
+    return {
+        "node": node["node"],
+        "state": (slurm["state"] or "-") if slurm else "not in Slurm",
+        "in_service": node["node"] not in out,
+        "mark": _mark(node["node"], news),
+        "reason": slurm["reason"] if slurm else "",
+        "reason_by": slurm["reason_by"] if slurm else "",
+        "reason_at": slurm["reason_at"] if slurm else None,
+        "diagnosis": advice["diagnosis"],
+        "title": advice["title"],
+        "explanation": advice["explanation"],
+        "next": advice["next"],
+        "action": advice["action"],
+    }
+
+
+def _mark(node: str, news: News | None) -> Literal["new", "changed"] | None:
+    if news and node in news.new:
+        return "new"
+    return "changed" if news and node in news.changed else None
+
+
+def _news(news: News) -> NewsDocument:
+    return {
+        "since": iso(news.since),
+        "whole": news.is_whole,
+        "new": len(news.new),
+        "new_nodes": fold(news.new),
+        "back": len(news.back),
+        "back_nodes": fold(news.back),
+        "changed": len(news.changed),
+        "changed_nodes": fold(news.changed),
+    }
