@@ -166,6 +166,12 @@ def test_answers_are_right_beside_stored_bytes_in_a_sweep_and_after_a_change(tmp
     assert figures["5 nodes, 304"].beside
 
 
+def test_no_client_keeps_another_from_its_answer_under_the_worker(tmp_path: Path) -> None:
+    figures = bench("servers", tmp_path, "--nodes", "5")
+    assert answers_are_right(figures)
+    assert {"ours, CPU per answer", "ours, 10 slow bodies", "ours, 7 waiters"} <= figures.keys()
+
+
 def test_a_follower_hears_of_every_node_that_is_finished(tmp_path: Path) -> None:
     figures = bench("followers", tmp_path, "--nodes", "100")
     assert answers_are_right(figures)
