@@ -7,6 +7,7 @@ one. Secrets never stand in the file: they come from files that it names, or fro
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
     for name in document:
         if name not in known:
             raise ConfigError(f'unknown section "{name}" in the configuration{did_you_mean(name, known)}')
-    sections = {name: _section(cls, f"[{name}]", document.get(name, {})) for name, cls in SECTIONS.items()}
+    sections = {name: read_section(cls, f"[{name}]", document.get(name, {})) for name, cls in SECTIONS.items()}
     custom = document.get("check", [])
     if not isinstance(custom, list):
         raise ConfigError("write [[check]] with two brackets: it is a list of checks")
@@ -55,7 +56,7 @@ def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
         checks={
             name: _table(f"[checks.{name}]", t) for name, t in _table("[checks]", document.get("checks", {})).items()
         },
-        check=tuple(_section(CustomCheck, "[[check]]", table) for table in custom),
+        check=tuple(read_section(CustomCheck, "[[check]]", table) for table in custom),
         path=path,
     )
     _check_ranges(config)
@@ -129,7 +130,8 @@ def _table(where: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _section(cls: type, where: str, table: Any) -> Any:
+def read_section(cls: type, where: str, table: Any) -> Any:
+    """The settings of a table as this dataclass has them. Raises ConfigError naming `where` and the key at fault."""
     known = {f.name: f for f in fields(cls)}
     values = {}
     for key, value in _table(where, table).items():
@@ -156,6 +158,8 @@ _MAY_BE_ZERO = {
     ("ping", "interval"),
 }
 
+_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
 _COMMANDS = (("slurm", "sinfo"), ("slurm", "scontrol"), ("slurm", "squeue"), ("slurm", "sacct"), ("ping", "command"))
 
 
@@ -171,6 +175,10 @@ def _check_ranges(config: Config) -> None:
     if policy not in ("reject", "accept-new", "accept-any"):
         raise ConfigError(f'[ssh] host_key_policy must be "reject", "accept-new" or "accept-any", not "{policy}"')
     listen_address(config.server.listen)
+    if not _SITE.fullmatch(config.site.name):
+        raise ConfigError(
+            f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name}"'
+        )
 
 
 def _check_number(section: str, name: str, value: float) -> None:

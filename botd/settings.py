@@ -159,6 +159,20 @@ class BmcSettings:
 
 
 @dataclass(frozen=True)
+class SiteSettings:
+    """[site]: this cluster."""
+
+    name: str = _setting("botd", "Name of the cluster in what a person signs: letters, digits, `.`, `_` and `-`.")
+
+
+@dataclass(frozen=True)
+class AccessSettings:
+    """[access]: who may do what."""
+
+    roles_file: str = _setting("", "The roles file; empty gives nobody any right but to look.")
+
+
+@dataclass(frozen=True)
 class CustomCheck:
     """[[check]]: a remote check of the site's own."""
 
@@ -190,6 +204,8 @@ class Config:
     ping: PingSettings = PingSettings()
     ssh: SshSettings = SshSettings()
     bmc: BmcSettings = BmcSettings()
+    site: SiteSettings = SiteSettings()
+    access: AccessSettings = AccessSettings()
     mounts: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: tuple[CustomCheck, ...] = ()
@@ -208,6 +224,8 @@ SECTIONS: dict[str, type] = {
     "ping": PingSettings,
     "ssh": SshSettings,
     "bmc": BmcSettings,
+    "site": SiteSettings,
+    "access": AccessSettings,
 }
 
 

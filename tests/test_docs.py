@@ -9,7 +9,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,11 @@ from marshmallow import Schema
 from werkzeug.test import TestResponse
 
 from botd import cli, errors
+from botd.access.conditions import CONDITIONS
+from botd.access.roles import RIGHTS, Role, parse_roles
+from botd.access.windows import Window
+from botd.acting.actions import ACTIONS
+from botd.acting.limits import Breaker, Caps, Storm
 from botd.advice.guards import GUARDS
 from botd.advice.rules import FAMILIES, RULES
 from botd.answers import Output, SshState
@@ -215,7 +220,9 @@ def test_a_file_of_the_project_that_is_named_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_setting_that_is_named_exists(name: str) -> None:
-    known = {(s.section, s.name) for s in SETTINGS} | {(f"checks.{c.name}", o.name) for c, o in options()}
+    known = (
+        {(s.section, s.name) for s in SETTINGS} | roles_keys() | {(f"checks.{c.name}", o.name) for c, o in options()}
+    )
     sections = {section for section, _ in known} | {"checks.df", "checks.df_tmp", "checks.<check>", "[check]"}
     for text in literals(name):
         if match := re.fullmatch(r"\[(\[?[a-z_.<>]+\]?)\](?: ([a-z_]+)(?: = .*)?)?", text):
@@ -241,8 +248,12 @@ def test_a_command_line_of_botd_can_be_parsed(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "block"), [(name, block) for name in PAGES for block in blocks(name, "toml")])
-def test_a_sample_of_the_configuration_can_be_used(name: str, block: str) -> None:
-    site_checks(parse_config(tomllib.loads(block)))
+def test_a_sample_of_a_file_can_be_used(name: str, block: str) -> None:
+    document = tomllib.loads(block)
+    if {"role", "protected"} & set(document):
+        parse_roles(block)
+    else:
+        site_checks(parse_config(document))
 
 
 def test_the_environment_variables_are_those_of_the_program() -> None:
@@ -274,6 +285,46 @@ def test_every_section_stands_in_the_readme() -> None:
     assert {f"[{name}]" for name in SECTIONS} | {"[mounts]", "[checks.<check>]", "[[check]]"} <= set(
         literals("README.rst")
     )
+
+
+# ---- the roles file ----
+
+ROLE_TABLES = {"[role]": Role, "[window]": Window, "caps": Caps, "breaker": Breaker, "storm": Storm}
+
+
+def roles_keys() -> set[tuple[str, str]]:
+    """Each table of the roles file with each of its keys, as an error names them."""
+    written = {"opens": "from", "closes": "to"}
+    known = {(t, written.get(f.name, f.name)) for t, cls in ROLE_TABLES.items() for f in fields(cls)}
+    return known | {("protected", "nodes")}
+
+
+def test_every_key_of_the_roles_file_stands_in_the_access() -> None:
+    documented = {
+        (t.section[1:-1], row[0])
+        for t in tables("docs/access.rst")
+        if t.header == ["Key", "Default", "Meaning"]
+        for row in t.rows
+    }
+    assert documented == roles_keys()
+
+
+def test_every_default_of_the_roles_file_stands_in_the_access() -> None:
+    for name, cls in (("caps", Caps), ("breaker", Breaker), ("storm", Storm)):
+        rows = table("docs/access.rst", "Key", "Default", "Meaning", section=f"[{name}]").rows
+        assert {row[0]: row[1] for row in rows} == {f.name: toml(getattr(cls(), f.name)) for f in fields(cls)}
+
+
+def test_every_condition_stands_in_the_access_with_what_it_asks() -> None:
+    rows = table("docs/access.rst", "Condition", "Asks").rows
+    assert [tuple(row) for row in rows] == [(c.name, c.asks) for c in CONDITIONS]
+
+
+def test_every_action_and_right_stands_in_the_access() -> None:
+    rows = table("docs/access.rst", "Action", "Weight", "Proof, unless a role says another").rows
+    proofs = {a.name: ", ".join(Role().proofs(a.name)) for a in ACTIONS}
+    assert [tuple(row) for row in rows] == [(a.name, a.weight, proofs[a.name]) for a in ACTIONS]
+    assert tuple(first_column("docs/access.rst", "Right", "Meaning")) == RIGHTS
 
 
 # ---- checks ----

@@ -68,6 +68,8 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
         ("probes.py", "import pyghmi.constants", "Who may ask a BMC"),
         ("resources/status.py", "import botd.probes", "The web part cannot reach a node"),
         ("checks/load.py", "import socket", "The checks, and the nouns below them, touch nothing outside"),
+        ("access/roles.py", "import socket", "What judges touches nothing outside"),
+        ("acting/limits.py", "import botd.access.roles", "Imports point one way, and every room has its place"),
         ("store/changes.py", "import botd.board.board", "Imports point one way, and every room has its place"),
         ("store/changes.py", "import botd.history.changes", "Imports point one way, and every room has its place"),
     ],
