@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from botd.errors import BadNodeset
+from botd.errors import BadNodeset, ConfigError
+from botd.file_modes import check_unwritable
 from botd.inventory.problems import Problems
 from botd.inventory.request import RESERVED
 from botd.model import Group
@@ -86,6 +87,7 @@ class _Files:
         self._search = search
         self._problems = problems
         self._read: dict[str, _File] = {}
+        self.opened: dict[Path, None] = {}
 
     def nodes_of(self, path: Path) -> dict[str, None]:
         """The nodes of this file and of all that it includes, each file once: a circle does no harm."""
@@ -115,6 +117,7 @@ class _Files:
 
     def lines(self, path: Path) -> Iterator[tuple[str, str]]:
         """(`path:number`, text) of each line that says something; a file that cannot be read is a problem."""
+        self.opened[path] = None
         try:
             with path.open("rb") as file:
                 data = file.read(MAX_FILE + 1)
@@ -208,7 +211,7 @@ def _is_group_file(path: Path) -> bool:
 
 
 # gpu: n[0000-0015].savio3,n0021.savio3
-def _read_hostlist(groups: _Groups, path: Path) -> None:
+def _read_hostlist(groups: _Groups, path: Path) -> _Files:
     files = _Files([path.parent], groups.problems)
     unnamed: dict[str, None] = {}
     includes: dict[Path, str] = {}
@@ -227,3 +230,25 @@ def _read_hostlist(groups: _Groups, path: Path) -> None:
         files.merge(unnamed, files.nodes_of(included), where)
     if unnamed:
         groups.add(path.stem, str(path), unnamed, str(path))
+    return files
+
+
+def why_not_believed(group: Group, settings: GroupSettings, resolve: Callable[[str], Path]) -> str:
+    """Why a group of a file cannot be relied on where rights depend on it: others can write its file or one that it
+    includes, or not everything in them can be read. Empty for one that can be, and for Slurm's.
+    """
+    path = Path(group.source)
+    if not path.is_absolute():
+        return ""
+    groups = _Groups()
+    if path.parent in map(resolve, settings.directories):
+        files = _Files(tuple(map(resolve, settings.directories)), groups.problems)
+        files.nodes_of(path)
+    else:
+        files = _read_hostlist(groups, path)
+    try:
+        for each in files.opened:
+            check_unwritable(each, "the group file")
+    except (OSError, ConfigError) as error:
+        return str(error)
+    return next(iter(groups.problems.told("groups")), "")
