@@ -178,13 +178,17 @@ class RecommendationDocument(TypedDict):
 
 @final
 class NodeDocument(TypedDict):
-    """One node of a status answer. Its history comes with it where it is the only one."""
+    """One node of a status answer. Its history comes with it where it is the only one.
+
+    `since` is since when it is out of service, else since when it has its diagnosis; null for one that is well.
+    """
 
     node: str
     groups: list[str]
     slurm: SlurmDocument | None
     readings: NodeReadings
     recommendation: RecommendationDocument | None
+    since: Time | None
     history: NotRequired[list[ChangeDocument]]
     history_next: NotRequired[int | None]
 
@@ -196,6 +200,7 @@ def node_document(
     readings: NodeReadings,
     checks: Iterable[Check],
     recommendation: RecommendationDocument | None = None,
+    since: Time | None = None,
 ) -> NodeDocument:
     """One node of a status answer, with a reading for each of these checks."""
     return {
@@ -204,6 +209,7 @@ def node_document(
         "slurm": slurm_document(slurm) if slurm else None,
         "readings": {check.name: readings.get(check.name) or unread_document(check) for check in checks},
         "recommendation": recommendation,
+        "since": since,
     }
 
 

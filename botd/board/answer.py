@@ -51,7 +51,7 @@ class StatusAnswer:
     complete: bool
     problems: tuple[str, ...]
     sweep: int | None
-    revision: tuple[int, int]
+    revision: tuple[int, int, int]
     view: View = field(compare=False, repr=False)
     holding: Holding | None = None
 

@@ -170,7 +170,7 @@ class Board:
             complete=complete and listed,
             problems=tuple(problems),
             sweep=sweep,
-            revision=(view.pulse.revision, view.pulse.list_revision),
+            revision=(view.pulse.revision, view.pulse.list_revision, view.recorded.last),
             view=view,
             holding=self._holding(view, question) if complete and sweep is None else None,
         )

@@ -73,7 +73,8 @@ class Bodies:
         slurm = view.inventory.nodes.get(node)
         wanted = [self._checks[name] for name in checks]
         given = view.morning.given.get(node)
-        return node_document(node, view.inventory.groups_of(node), slurm, view.readings.get(node, {}), wanted, given)
+        groups, readings = view.inventory.groups_of(node), view.readings.get(node, {})
+        return node_document(node, groups, slurm, readings, wanted, given, view.since(node))
 
 
 def _body_size(_key: Hashable, entry: tuple[bytes, str]) -> int:

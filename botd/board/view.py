@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from botd.advice.morning import NIGHT, Morning, Pasts, next_morning
 from botd.checks import Checks
-from botd.documents import NodeReadings, times_of
+from botd.documents import NodeReadings, Time, iso, times_of
 from botd.inventory import Inventory
 from botd.inventory.document import read_document
+from botd.inventory.states import out_since
+from botd.model import DIAGNOSIS, Change
 from botd.store import Pulse, Store
 
 CACHED_FIGURES = 64
@@ -20,17 +23,26 @@ Figures = TypeVar("Figures")
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """The diagnoses on record: by node the title and since when it is that; `last` is the id of the newest change."""
+
+    last: int = 0
+    titles: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class View:
     """The store as it was at one moment.
 
-    `morning` has the diagnoses; `fragments` are its nodes as JSON, by shape and checks, made when first asked for;
-    `figures` is what was worked out of its readings.
+    `morning` has the diagnoses, `recorded` since when they are so; `fragments` are its nodes as JSON, by shape and
+    checks, made when first asked for; `figures` is what was worked out of its readings.
     """
 
     pulse: Pulse
     inventory: Inventory
     readings: Mapping[str, NodeReadings]
     morning: Morning = NIGHT
+    recorded: Recorded = Recorded()
     fragments: dict[tuple[str, tuple[str, ...]], dict[str, bytes]] = field(default_factory=dict)
     figures: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -45,7 +57,19 @@ class View:
             pulse.list_as_of,
             pulse.list_status,
             pulse.list_error,
+            self.recorded.last,
         )
+
+    def since(self, node: str) -> Time | None:
+        """Since when a node is out of service, as Slurm says; for another one since when its diagnosis is what it is.
+
+        None for a node that is well, and where that is not on record.
+        """
+        slurm, advice = self.inventory.nodes.get(node), self.morning.given.get(node)
+        if slurm and (left_at := out_since(slurm)):
+            return iso(left_at)
+        title, at = self.recorded.titles.get(node, ("", None))
+        return iso(at) if advice and advice["title"] == title else None
 
     def times_of(self, nodes: tuple[str, ...], checks: tuple[str, ...]) -> tuple[str, str]:
         """When the oldest and the newest of these readings were taken; a missing one is the oldest, and empty."""
@@ -71,15 +95,23 @@ def next_view(store: Store, old: View | None, checks: Checks, pasts: Pasts) -> V
     if old is None or pulse.history_since != old.pulse.history_since:
         old = View(replace(pulse, revision=-1, list_revision=0), Inventory({}, {}), {})
     if pulse.list_revision != old.pulse.list_revision:
-        old = View(old.pulse, read_document(store.node_list() or b""), old.readings, old.morning)
+        old = View(old.pulse, read_document(store.node_list() or b""), old.readings, old.morning, old.recorded)
     changed = store.readings.since(old.pulse.revision) if pulse.revision != old.pulse.revision else {}
-    if not changed and old.morning.inventory is old.inventory:
+    told = store.changes.newest(DIAGNOSIS, old.recorded.last)
+    if not changed and not told and old.morning.inventory is old.inventory:
         return replace(old, pulse=pulse)
     readings = {**old.readings, **changed}
     morning = next_morning(old.morning, old.inventory, readings, changed, checks, pasts)
-    gone = changed.keys() | morning.changed_since(old.morning)
+    gone = changed.keys() | morning.changed_since(old.morning) | {change.node for change in told}
     fragments = {shape: _without(known, gone) for shape, known in dict(old.fragments).items()}
-    return View(pulse, old.inventory, readings, morning, fragments)
+    return View(pulse, old.inventory, readings, morning, _next_recorded(old.recorded, told), fragments)
+
+
+def _next_recorded(old: Recorded, told: Sequence[Change]) -> Recorded:
+    """The diagnoses on record after these changes."""
+    if not told:
+        return old
+    return Recorded(told[-1].id or 0, {**old.titles, **{change.node: (change.new, change.at) for change in told}})
 
 
 def _without(known: Mapping[str, bytes], changed: Iterable[str]) -> dict[str, bytes]:

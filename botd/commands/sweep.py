@@ -21,6 +21,7 @@ from botd.documents import (
     NodeReadings,
     StatusHead,
     encode,
+    iso,
     node_document,
     reading_document,
     status_head,
@@ -30,6 +31,7 @@ from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
 from botd.inventory.request import with_those_in_service
 from botd.inventory.slurm import SlurmReader
+from botd.inventory.states import out_since
 from botd.model import Reading, utc_now
 from botd.probes import Probes
 from botd.settings import Config
@@ -72,7 +74,7 @@ def sweep_once(
     head = status_head(terms, names, as_of=utc_now(), count=len(ordered), complete=complete, problems=problems)
     if form.name == "table" and not matrix:
         return _round(inventory, checks, head, documents, form.look)
-    return status_body(form, head, lambda: documents, lambda: [encode(document) for document in documents], checks)
+    return status_body(form, head, lambda: documents, lambda: list(map(encode, documents)), checks)
 
 
 class ProgressBar:
@@ -118,17 +120,13 @@ def _documents(
 ) -> list[NodeDocument]:
     wanted = [checks[name] for name in names]
     given = next_morning(NIGHT, inventory, readings, nodes, checks, nobodys_past).given
-    return [
-        node_document(
-            node,
-            inventory.groups_of(node),
-            inventory.nodes.get(node),
-            readings.get(node, {}),
-            wanted,
-            given.get(node),
-        )
-        for node in nodes
-    ]
+
+    def document(node: str) -> NodeDocument:
+        slurm, groups = inventory.nodes.get(node), inventory.groups_of(node)
+        since = iso(out_since(slurm)) if slurm else None
+        return node_document(node, groups, slurm, readings.get(node, {}), wanted, given.get(node), since)
+
+    return list(map(document, nodes))
 
 
 def _round(

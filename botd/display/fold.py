@@ -27,7 +27,7 @@ class FoldSlurmDocument(TypedDict):
 
 @final
 class FoldDocument(TypedDict):
-    """Nodes with the same answers as one. `readings` are as old as the oldest of theirs, `groups` what all are in."""
+    """Nodes with the same answers as one. `readings` and `since` are the oldest of theirs, `groups` what all are in."""
 
     nodeset: str
     count: int
@@ -35,6 +35,7 @@ class FoldDocument(TypedDict):
     slurm: FoldSlurmDocument | None
     readings: NodeReadings
     recommendation: RecommendationDocument | None
+    since: Time | None
 
 
 def fold_nodes(nodes: Iterable[NodeDocument], checks: Checks) -> list[FoldDocument]:
@@ -82,6 +83,7 @@ def _merged(members: Sequence[NodeDocument]) -> FoldDocument:
         "slurm": _slurm(slurm) if slurm else None,
         "readings": {name: _reading([node["readings"][name] for node in members]) for name in first["readings"]},
         "recommendation": _advice([advice for node in members if (advice := node["recommendation"])]),
+        "since": min((at for node in members if (at := node["since"])), default=None),
     }
 
 

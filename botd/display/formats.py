@@ -72,7 +72,17 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def status_csv(nodes: Sequence[Shown], checks: Sequence[str]) -> bytes:
     """A row per node, or per fold; for each check its state and its value."""
     names = [column for check in checks for column in (f"{check}_state", check)]
-    header = [*_name_columns(nodes), "groups", "slurm_state", "reason", "reason_by", "reason_at", *ADVICE, *names]
+    header = [
+        *_name_columns(nodes),
+        "groups",
+        "slurm_state",
+        "reason",
+        "reason_by",
+        "reason_at",
+        *ADVICE,
+        "since",
+        *names,
+    ]
     return to_csv(header, (_csv_row(node, checks) for node in nodes))
 
 
@@ -166,6 +176,7 @@ def _csv_row(node: Shown, checks: Iterable[str]) -> list[object]:
     row += [slurm["state"], slurm["reason"], slurm["reason_by"], slurm["reason_at"]] if slurm else [None] * 4
     advice = node["recommendation"]
     row += [advice["diagnosis"], advice["family"], advice["action"]] if advice else [None] * len(ADVICE)
+    row.append(node["since"])
     for check in checks:
         reading = node["readings"][check]
         row += [reading["state"], _raw(reading["value"])]

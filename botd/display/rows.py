@@ -29,6 +29,8 @@ class RowDocument(TypedDict):
     reason: str
     reason_by: str
     reason_at: int | None
+    since: int | None
+    rule: str
     diagnosis: str
     family: str
     cells: list[CellDocument]
@@ -44,6 +46,8 @@ def row_document(node: NodeDocument, checks: Checks) -> RowDocument:
         "reason": plain(slurm["reason"]) if slurm else "",
         "reason_by": plain(slurm["reason_by"]) if slurm else "",
         "reason_at": _epoch(slurm["reason_at"]) if slurm else None,
+        "since": _epoch(node["since"]),
+        "rule": advice["diagnosis"] if advice else "",
         "diagnosis": plain(advice["title"]) if advice else "",
         "family": advice["family"] if advice else "",
         "cells": [_cell(reading, checks[name]) for name, reading in node["readings"].items()],

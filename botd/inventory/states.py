@@ -10,6 +10,7 @@ to 25.11), the node states of data_parser v0.0.39 to v0.0.45 (23.02 to 26.05), a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -212,6 +213,11 @@ def sinfo_list_to_node_list(nodes: Iterable[SlurmNode]) -> list[SlurmNode]:
 def is_out_of_service(node: SlurmNode) -> bool:
     """Whether the node is down, drained or failing, by its flags or because Slurm lists it as such."""
     return node.listed or is_out(node.base, node.flags)
+
+
+def out_since(node: SlurmNode) -> datetime | None:
+    """Since when the node is out of service, by the time of its reason; None for one in service or without a time."""
+    return node.reason_at if is_out_of_service(node) else None
 
 
 def hides_drain(text: str) -> bool:

@@ -94,6 +94,14 @@ class Changes:
         with self._db.read() as db:
             return {(row.node, row.subject): row.new for row in db.execute(query)}
 
+    def newest(self, subject: str, after: int) -> list[Change]:
+        """The newest change of this subject of each node that has one with an id above `after`, by id."""
+        wanted = (changes.c.id > after) & (changes.c.subject == subject)
+        newest = sa.select(sa.func.max(changes.c.id)).where(wanted).group_by(changes.c.node)
+        query = sa.select(changes).where(changes.c.id.in_(newest)).order_by(changes.c.id)
+        with self._db.read() as db:
+            return list(map(_change, db.execute(query)))
+
     def record(self, found: Iterable[Change]) -> None:
         """Adds changes in a transaction of their own."""
         with self._db.write() as db:

@@ -12,10 +12,11 @@ import pytest
 from botd import nodeset
 from botd.board.answer import Question, StatusAnswer
 from botd.board.board import Board
+from botd.documents import iso
 from botd.errors import BadNodeset, NoNodeList, SlurmTimeout, UnknownCheck, UnknownGroup, UnknownNode
-from botd.model import Reading, State, SweepState
+from botd.model import DIAGNOSIS, Change, Reading, State, SweepState
 from botd.store import Store
-from tests.conftest import Site, idle
+from tests.conftest import Site, drained, idle
 from tests.program import wait_until
 
 
@@ -254,3 +255,26 @@ def test_a_body_is_made_once_for_each_form_until_something_changes(site: Site, b
     site.reading(NAMES[0], ping=Reading(State.FAIL, None, "ms"))
     assert body("json")[0] == b"json 3"
     assert made == ["json", "csv", "json"]
+
+
+def test_a_node_is_so_since_its_drain_else_since_its_diagnosis_was_recorded(site: Site, board: Board) -> None:
+    hours = timedelta(hours=1)
+    site.nodes(drained(NAMES[0], reason_at=site.now - 26 * hours), idle(NAMES[1]), drained(NAMES[2]))
+    for name in NAMES[:3]:
+        site.reading(name, ssh=Reading(State.FAIL, "refused"))
+
+    def since() -> list[str | None]:
+        documents = board.bodies.node_documents(look(board, ask(board)))
+        board.bodies.row_json(look(board, ask(board)))
+        return [document["since"] for document in documents]
+
+    assert since() == [iso(site.now - 26 * hours), None, None]
+    titles = [board.view().morning.given[name]["title"] for name in NAMES[:3]]
+    for name, title in zip(NAMES, titles, strict=False):
+        site.store.changes.record([Change(name, DIAGNOSIS, "", title, site.now - hours)])
+    assert since() == [iso(site.now - 26 * hours), iso(site.now - hours), iso(site.now - hours)]
+    assert (
+        f'"since":{int((site.now - hours).timestamp())}'.encode() in board.bodies.row_json(look(board, ask(board)))[1]
+    )
+    site.store.changes.record([Change(NAMES[1], DIAGNOSIS, titles[1], "another", site.now)])
+    assert since()[1] is None

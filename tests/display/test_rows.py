@@ -44,7 +44,14 @@ def test_a_cell_sorts_by_the_number_in_its_value(check: str, value: object, key:
 
 def node(slurm: SlurmNode | None = None, **readings: Any) -> Any:
     document = slurm_document(slurm) if slurm else None
-    return {"node": "n1", "groups": ["rack1"], "slurm": document, "readings": readings, "recommendation": None}
+    return {
+        "node": "n1",
+        "groups": ["rack1"],
+        "slurm": document,
+        "readings": readings,
+        "recommendation": None,
+        "since": document and document["reason_at"],
+    }
 
 
 def reading(state: str, value: Any, at: str | None = "2026-11-23T08:00:01.500Z") -> dict[str, Any]:
@@ -61,6 +68,8 @@ def test_a_row_says_what_stands_on_the_screen_and_no_more() -> None:
         "reason": "no IB",
         "reason_by": "root",
         "reason_at": seconds,
+        "since": seconds,
+        "rule": "",
         "diagnosis": "",
         "family": "",
         "cells": [("ok", "amy, bob", 2, seconds + 1)],

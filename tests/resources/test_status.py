@@ -32,7 +32,7 @@ def test_it_has_the_shape_of_the_design(site: Site) -> None:
     assert set(body) == {"as_of", "groups", "checks", "count", "complete", "problems", "sweep", "nodes"}
     assert (body["count"], body["complete"], body["sweep"], body["problems"]) == (2, True, None, [])
     node = body["nodes"][1]
-    assert set(node) == {"node", "groups", "slurm", "readings", "recommendation"}
+    assert set(node) == {"node", "groups", "slurm", "readings", "recommendation", "since"}
     assert node["groups"] == ["rack1", "savio3"]
     assert node["slurm"]["state"] == "drained"
     assert node["slurm"]["reason"] == "no IB"
@@ -182,8 +182,8 @@ def test_it_answers_in_csv_where_no_cell_is_a_formula(site: Site) -> None:
     rows = list(csv.reader(io.StringIO(response.text)))
     assert response.content_type == "text/csv; charset=utf-8"
     assert rows[0][:6] == ["node", "groups", "slurm_state", "reason", "reason_by", "reason_at"]
-    assert rows[0][6:9] == ["diagnosis", "family", "action"]
-    assert rows[0][9:] == ["ping_state", "ping", "df_scratch_state", "df_scratch", "df_tmp_state", "df_tmp"]
+    assert rows[0][6:10] == ["diagnosis", "family", "action", "since"]
+    assert rows[0][10:] == ["ping_state", "ping", "df_scratch_state", "df_scratch", "df_tmp_state", "df_tmp"]
     assert (rows[1][3], rows[1][6:9]) == ("'=cmd()|x", ["colleague", "colleague", "person"])
 
 
