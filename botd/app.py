@@ -19,6 +19,7 @@ from botd.resources.base import BotdApi
 from botd.resources.description import describe
 from botd.settings import Config
 from botd.store import Store
+from botd.web.clients import wants_html
 from botd.web.coding import deliver
 from botd.web.faults import error_reply
 from botd.web.repeats import Repeats
@@ -95,7 +96,7 @@ def _bundle() -> Response:
 
 def _error(error: Exception) -> Response:
     """Errors below /api/, and for clients that want no page, are JSON or text; the others get a page."""
-    wants_page = not request.path.startswith("/api/") and pages.wants_html()
+    wants_page = not request.path.startswith("/api/") and wants_html()
     return pages.error_page(error) if wants_page else error_reply(error)
 
 

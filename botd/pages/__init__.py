@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from botd.pages.base import wants_html
+from botd.pages.api import api_page
 from botd.pages.cluster import cluster
 from botd.pages.errors import error_page
 from botd.pages.history import changes, history_picture, offenders
@@ -12,7 +12,7 @@ from botd.pages.node import node_page
 from botd.pages.nodes import nodes_page
 from botd.pages.round import round_page
 
-__all__ = ["error_page", "register", "wants_html"]
+__all__ = ["error_page", "register"]
 
 
 def register(app: Flask) -> None:
@@ -22,5 +22,6 @@ def register(app: Flask) -> None:
     app.add_url_rule("/node/<string:name>", "node", node_page)
     app.add_url_rule("/node/<string:name>/history.svg", "history_picture", history_picture)
     app.add_url_rule("/cluster", "cluster", cluster)
+    app.add_url_rule("/api", "api_page", api_page)
     app.add_url_rule("/changes", "changes_page", changes)
     app.add_url_rule("/offenders", "offenders_page", offenders)

@@ -1,4 +1,4 @@
-"""What all pages share: who gets HTML, the figures above every table, and the page itself."""
+"""What all pages share: the figures above every table, and the page itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, with_ages
 from botd.display.formats import Form
 from botd.text import plain
+from botd.web.clients import wants_html
 from botd.web.here import board
 from botd.web.params import chosen_format
 from botd.web.replies import survey_of
@@ -26,18 +27,6 @@ LONG_WORD = 16
 _UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s)\b)")
 
 _PUNCTUATION = re.compile(r"([-._/,])(?=[\w\[])")
-
-
-def wants_html() -> bool:
-    """Whether the client is a browser. curl asks for */*, and so does elinks, which says who it is."""
-    accepted = request.accept_mimetypes
-    named = "text/html" in [mime for mime, _ in accepted]
-    return is_text_browser() or (named and accepted["text/html"] >= accepted["text/plain"])
-
-
-def is_text_browser() -> bool:
-    """Whether the client shows even what is hidden until a script runs: text browsers know no `hidden`."""
-    return (request.user_agent.string or "").lower().startswith(("elinks", "links", "lynx", "w3m"))
 
 
 def page_form(args: Mapping[str, Any]) -> Form | None:

@@ -10,7 +10,7 @@ from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
 from botd.resources.health import HealthResource, MetricsResource
 from botd.resources.history import ChangesResource, HistoryResource, OffendersResource
-from botd.resources.openapi import OpenApiResource
+from botd.resources.openapi import IndexResource, OpenApiResource
 from botd.resources.slurm import GroupListResource, HostinfoResource, SinfoResource
 from botd.resources.status import (
     StatusCheckResource,
@@ -32,6 +32,7 @@ class Route(NamedTuple):
 
 
 ROUTES: tuple[Route, ...] = (
+    Route("/api/v1", IndexResource, "index"),
     Route("/api/v1/status", StatusResource, "status"),
     Route("/api/v1/status/<string:name>", StatusNameResource, "status-name"),
     Route("/api/v1/status/cmd/<path:check>", StatusCheckResource, "status-cmd"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, is_typeddict
 
 from apispec import APISpec
@@ -65,7 +65,7 @@ def _operations(route: Route) -> dict[str, Any]:
             continue
         operation: dict[str, Any] = {
             "operationId": f"{method}-{route.name}",
-            "summary": (view.__doc__ or "").strip().splitlines()[0],
+            "summary": _summary(view.__doc__ or "", route.fixed),
             "parameters": [{"in": "query", "schema": route.resource.QUERY}],
             "responses": _responses(route),
         }
@@ -76,6 +76,12 @@ def _operations(route: Route) -> dict[str, Any]:
             }
         operations[method] = operation
     return operations
+
+
+def _summary(told: str, fixed: Mapping[str, str]) -> str:
+    """The first line of what a resource says of itself, with what the path stands for where it has no argument."""
+    first = told.strip().splitlines()[0]
+    return f"{first.rstrip('.')}: {', '.join(fixed.values())}." if fixed else first
 
 
 def _responses(route: Route) -> dict[str, Any]:

@@ -67,7 +67,10 @@ def _object(document: type) -> Schema:
     hints = get_type_hints(document, include_extras=True)
     # Not __required_keys__, which takes every member for required where annotations are texts (Python 3.11).
     required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
-    return {"type": "object", "properties": {name: schema(hint) for name, hint in hints.items()}, "required": required}
+    properties = {name: schema(hint) for name, hint in hints.items()}
+    told = " ".join((document.__doc__ or "").split())
+    named = {"description": told} if told else {}
+    return {"type": "object", **named, "properties": properties, "required": required}
 
 
 def _keyword(said: type[StrEnum] | tuple[str, str]) -> tuple[str, Any]:

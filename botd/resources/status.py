@@ -49,7 +49,7 @@ class StatusResource(BotdResource):
         return status_reply(status_question(args), chosen_format(args))
 
     def post(self) -> Response:
-        """The same for lists too long for a URL."""
+        """Readings of groups and nodes, for lists too long for a URL."""
         args = {**query(StatusQuery), **joined_lists(body(StatusBody))}
         return status_reply(status_question(args), chosen_format(args))
 

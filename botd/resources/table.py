@@ -55,7 +55,7 @@ class TableResource(BotdResource):
         return _table(query(TableQuery))
 
     def post(self) -> Response:
-        """The same for lists too long for a URL."""
+        """Rows of groups and nodes, for lists too long for a URL."""
         return _table({**query(TableQuery), **joined_lists(body(TableBody))})
 
 

@@ -91,3 +91,11 @@ def test_two_documents_of_one_name_are_refused() -> None:
 def test_a_line_is_what_the_last_member_lists_or_the_answer_itself() -> None:
     assert item_schema(TreeDocument) == {"$ref": "#/components/schemas/Branch"}
     assert item_schema(BranchDocument) == {"$ref": "#/components/schemas/Branch"}
+
+
+def test_a_document_is_described_in_its_own_words() -> None:
+    class ToldDocument(TypedDict):
+        """What was told,
+        in two lines."""
+
+    assert named_schemas([ToldDocument])["Told"]["description"] == "What was told, in two lines."
