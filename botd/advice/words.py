@@ -18,9 +18,9 @@ LONGEST = 160
 
 
 def moment(at: datetime) -> str:
-    """A time in a sentence: `03:10 UTC on 26 Nov`."""
+    """A time in a sentence: `26 Nov 03:10 UTC`."""
     utc = at.astimezone(UTC)
-    return f"{utc:%H:%M} UTC on {utc.day} {utc:%b}"
+    return f"{utc.day} {utc:%b %H:%M} UTC"
 
 
 def joined(parts: Iterable[str]) -> str:
@@ -29,7 +29,7 @@ def joined(parts: Iterable[str]) -> str:
 
 
 def since(case: Case, check: str) -> str:
-    """`since 03:10 UTC on 26 Nov`, empty where the history does not say."""
+    """`since 26 Nov 03:10 UTC`, empty where the history does not say."""
     at = case.past.since.get(check)
     return f"since {moment(at)}" if at else ""
 
@@ -101,7 +101,7 @@ def of_power_off(case: Case) -> str:
 def of_silence(case: Case) -> str:
     """Who does not answer, and what its BMC says."""
     power = case.value("ipmi_state") if case.state("ipmi_state") in ("ok", "warn") else None
-    bmc = {"on": "its BMC says that the power is on", "off": "Slurm saves its power"}.get(str(power), "")
+    bmc = {"on": "its BMC says on", "off": "Slurm saves its power"}.get(str(power), "")
     if case.state("ipmi_reachable") == "fail":
         bmc = "nor does its BMC"
     silent = f"neither ping nor ssh is answered {since(case, 'ping') or since(case, 'ssh')}".strip()
@@ -110,9 +110,8 @@ def of_silence(case: Case) -> str:
 
 def of_ssh(case: Case) -> str:
     """How the login ends."""
-    answers = "answers ping" if case.state("ping") in ("ok", "warn") else ""
     ended = case.detail("ssh").partition(";")[0]
-    return joined([answers, f"{ended} {since(case, 'ssh')}".strip(), lost_job(case), times(case)])
+    return joined([f"{ended} {since(case, 'ssh')}".strip(), lost_job(case), times(case)])
 
 
 def of_draining(case: Case) -> str:
@@ -172,9 +171,10 @@ def of_leftovers(case: Case) -> str:
 
 
 def of_well_again(case: Case) -> str:
-    """What is well again, since when, and that all the others are well too."""
+    """What is well again, since when, and how many checks are well."""
     count = sum(case.state(name) == "ok" for name in case.checks)
-    return joined([_healed(case), f"all {count} checks that tell of now are well", lost_job(case), times(case)])
+    well = f"{count} checks well" if case.bad else f"all {count} checks well"
+    return joined([_healed(case), well, lost_job(case), times(case)])
 
 
 def of_log(case: Case) -> str:
@@ -232,16 +232,16 @@ def _in_short(case: Case, check: str) -> str:
 def _healed(case: Case) -> str:
     """What the reason was about, and that it is over."""
     if mount := _mount_of_reason(case):
-        return f"{title(case, mount)} is mounted and answers again {since(case, mount)}".strip()
+        return f"{title(case, mount)} mounted again {since(case, mount)}".strip()
     if case.tells(Tells.REBOOTED, Tells.NOT_BACK, Tells.REBOOTING):
         at = case.slurm.boot_at if case.slurm else None
-        return f"it is back{f' since its boot at {moment(at)}' if at else ''}"
+        return f"back since its boot {moment(at)}" if at else "it is back"
     if case.tells(Tells.MEMORY):
         return f"the memory is whole {since(case, 'memory')}".strip()
     if case.tells(Tells.KILL):
         return "no process is left"
     if case.tells(Tells.SILENT):
-        return f"it answers again {since(case, 'ssh')}".strip()
+        return f"answers again {since(case, 'ssh')}".strip()
     return f"{reason_in_short(case)} is over" if reason_in_short(case) else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from botd.display.findings import Survey
 from botd.documents import NodeDocument, RecommendationDocument, StatusHead, Time, iso
 from botd.history.news import News
 from botd.nodeset import fold, hostlist_of, natural_key
+
+_WORD = re.compile(r"[a-z0-9']+")
 
 
 class NewsDocument(TypedDict):
@@ -113,9 +116,14 @@ def round_document(
 
 
 def cause(node: RoundNodeDocument, family: RoundFamilyDocument) -> str:
-    """Why a node is not well in one sentence: its diagnosis, unless that is what the family is called, and the why."""
-    told = [node["explanation"]] if node["title"] == family["title"] else [node["title"], node["explanation"]]
-    return "; ".join(part for part in told if part)
+    """Why a node is not well in one sentence: its diagnosis, unless family or explanation say that already, and why."""
+    why = node["explanation"]
+    said = node["title"] == family["title"] or _words_of(node["title"]) <= _words_of(why)
+    return "; ".join(part for part in ("" if said else node["title"], why) if part)
+
+
+def _words_of(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))
 
 
 def since_words(news: NewsDocument, now: datetime) -> str:

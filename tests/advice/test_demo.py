@@ -30,7 +30,7 @@ DIAGNOSES = (
     ("powered-off", "powered off", "power-on"),
     ("silent", "silent", "power-cycle"),
     ("bmc-silent", "silent, and its BMC too", "person"),
-    ("ssh", "hung: ssh opens and says nothing", "power-cycle"),
+    ("ssh", "hung: ssh says nothing", "power-cycle"),
     ("slurmd", "slurmd stopped", "restart-slurmd"),
     ("ssh", "sshd is not there", "power-cycle"),
     ("slurmd", "slurmd stopped", "restart-slurmd"),

@@ -127,3 +127,7 @@ def test_no_rule_hides_another_whole() -> None:
     for morning, rule in itertools.product(CASES, RULES):
         if morning.rule == rule.name:
             assert rule.when(morning.case())
+
+
+def test_a_next_step_fits_a_line_of_the_round() -> None:
+    assert all(len(rule.next.replace("{path}", "/global/scratch")) <= 73 for rule in RULES)

@@ -136,6 +136,11 @@ def test_a_title_that_is_not_the_familys_stands_before_the_why() -> None:
     )
 
 
+def test_a_title_whose_words_are_in_the_why_is_not_said_twice() -> None:
+    found = text(made([node(family="file-system", title="scratch hung", explanation="/global/scratch is hung")]))
+    assert "> /global/scratch is hung -> resume" in found
+
+
 def test_what_is_somebodys_says_what_is_seen_and_no_next_step() -> None:
     found = text(made([node(family="colleague", explanation="powered off", next="leave it", reason="needs new dimms")]))
     assert "needs new dimms\n    > powered off\n" in found
