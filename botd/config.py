@@ -160,7 +160,15 @@ _MAY_BE_ZERO = {
 
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-_COMMANDS = (("slurm", "sinfo"), ("slurm", "scontrol"), ("slurm", "squeue"), ("slurm", "sacct"), ("ping", "command"))
+_COMMANDS = (
+    ("slurm", "sinfo"),
+    ("slurm", "scontrol"),
+    ("slurm", "squeue"),
+    ("slurm", "sacct"),
+    ("ping", "command"),
+    ("access", "ssh_keygen"),
+    ("access", "unmunge"),
+)
 
 
 def _check_ranges(config: Config) -> None:

@@ -4,6 +4,7 @@
 
     BotdError                 500  internal
     ├── ConfigError           500  bad-config         a setting that cannot be used; the program does not start
+    ├── ProofRefused          401  proof-refused      a proof that does not vouch for the request
     ├── BadRequest            400  bad-request        a request that cannot be understood
     │   └── BadNodeset        400  bad-nodeset        a node list that is malformed, unsafe or too long
     ├── NotFound              404  not-found          a route that does not exist
@@ -61,6 +62,13 @@ class BadNodeset(BadRequest):
     """Raised when a node list is malformed, holds an unsafe name or spans more nodes than allowed."""
 
     code = "bad-nodeset"
+
+
+class ProofRefused(BotdError):
+    """Raised when a code, signature or credential does not vouch for what is asked."""
+
+    status = 401
+    code = "proof-refused"
 
 
 class NotFound(BotdError):

@@ -170,6 +170,9 @@ class AccessSettings:
     """[access]: who may do what."""
 
     roles_file: str = _setting("", "The roles file; empty gives nobody any right but to look.")
+    allowed_signers: str = _setting("", "Keys by which people sign, as ssh-keygen(1) has them; empty takes none.")
+    ssh_keygen: str = _setting("ssh-keygen", "Command that looks at signatures.")
+    unmunge: str = _setting("unmunge", "Command that looks at credentials of munge.")
 
 
 @dataclass(frozen=True)
