@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
 import os
 import resource
 import sys
@@ -14,6 +13,8 @@ from typing import NoReturn
 
 from botd import __version__
 from botd.checks import named, site_checks
+from botd.commands.output import CLOSED_PIPE, as_shown, forget_output, look_of, write_out
+from botd.commands.words import Parser, whole
 from botd.config import load_config
 from botd.errors import BotdError, ConfigError
 from botd.logs import LEVELS, set_up
@@ -21,65 +22,132 @@ from botd.logs import LEVELS, set_up
 AGENT_STOP_S = 2.0
 """What the agent has to write down its last readings."""
 
-log = logging.getLogger(__name__)
+UNKNOWN = 3
+"""The exit status of `botd sweep --exit-code` where nothing could be read."""
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as a shell has it."""
+
+SERVE = """\
+examples:
+  botd serve --config botd.toml
+  botd serve --listen 127.0.0.1:8080
+
+exit status: 0 after Ctrl-C or SIGTERM, 1 when it failed, 2 when it cannot be done as asked
+"""
+
+AGENT = """\
+example:
+  botd agent --config /etc/botd/botd.toml
+
+exit status: 0 after SIGTERM, 1 when it failed, 2 when it cannot be done as asked
+"""
+
+SWEEP = """\
+examples:
+  botd sweep                                     the morning round of what [sweep] groups names
+  botd sweep -g sinfo/savio2 --matrix            the drained and down nodes of a partition, by all checks
+  botd sweep -g sinfo -c ping,ssh,df             by some checks
+  botd sweep -g 'n[0000-0099].savio2' --fold     nodes with the same answers on one line
+  botd sweep -f csv >morning.csv                 also json, and ndjson as nodes finish
+  botd sweep --exit-code >/dev/null || echo "something is wrong"
+
+exit status: 0 done, 1 it failed, 2 it cannot be done as asked, 130 after Ctrl-C, which shows what is there,
+141 when the reader of a pipe went away. With --exit-code: 0 all is well, 1 warnings, 2 failures, 3 something
+is unknown, or nothing could be read
+"""
+
+DEMO = """\
+examples:
+  botd demo
+  botd demo --nodes 1000 --listen 127.0.0.1:8080
+
+exit status: as that of botd serve
+"""
 
 
 def run() -> NoReturn:
     """The program: `main`, and an end that no thread which still asks a node, and no command, holds up."""
     from botd.transport.local import end_commands
 
-    status = main()
-    with suppress(OSError):
-        sys.stdout.flush()
+    status = _run()
     end_commands()
     os._exit(status)
 
 
+def _run() -> int:
+    """The exit status of `main`, also where it ends the program itself."""
+    try:
+        status = main()
+    except SystemExit as end:  # --help, --version, and words that are wrong
+        status = UNKNOWN if end.code == 2 and "--exit-code" in sys.argv else int(end.code or 0)
+    with suppress(OSError):
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    return status
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; the exit status: 0 done, 1 it failed, 2 it cannot be done as asked."""
-    args = _parser().parse_args(argv)
+    """Runs one command; the exit status: 0 done, 1 it failed, 2 it cannot be done as asked, or what the command says.
+
+    Raises SystemExit for words that are wrong, and after `--help`.
+    """
+    args = _parser().read(argv)
     set_up(args.log_level)
     try:
         return int(args.run(args))
-    except ConfigError as error:
-        print(f"botd: {error}", file=sys.stderr)
-        return 2
     except BotdError as error:
-        print(f"botd: {error}", file=sys.stderr)
-        return 1 if error.status >= 500 else 2
+        _say(str(error))
+        return _failed(args, error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        forget_output()
+        return CLOSED_PIPE
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="botd", description="The morning round of an HPC cluster.")
+def _failed(args: argparse.Namespace, error: BotdError) -> int:
+    """With `--exit-code` nothing is known of nodes; else 2 for what was asked wrongly, and 1."""
+    if getattr(args, "exit_code", False):
+        return UNKNOWN
+    return 2 if isinstance(error, ConfigError) or error.status < 500 else 1
+
+
+def _say(sentence: str) -> None:
+    """On standard error, where there is one."""
+    if sys.stderr is not None:
+        print(f"botd: {sentence}", file=sys.stderr)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="botd", description="The morning round of an HPC cluster.")
     parser.add_argument("--version", action="version", version=f"botd {__version__}")
     parser.add_argument("--log-level", choices=LEVELS, default="info", help="what to log on standard error")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve = _command(commands, "serve", _serve, "run web server and agent")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    serve = _command(commands, "serve", _serve, "run web server and agent", SERVE)
     serve.add_argument("--listen", help="address:port instead of [server] listen")
-    _command(commands, "agent", _agent, "run the agent alone")
-    sweep = _command(commands, "sweep", _sweep, "one sweep without a server, to standard output")
-    sweep.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: [sweep] groups")
-    sweep.add_argument("--checks", "-c", help="checks, separated by commas; with some, the table is the matrix")
-    sweep.add_argument("--format", "-f", choices=("table", "json", "ndjson", "csv"), default="table")
-    sweep.add_argument("--matrix", action="store_true", help="nodes and checks in place of the morning round")
-    sweep.add_argument("--width", type=int, help="columns; default: 80 for the round, the matrix as wide as it is")
-    sweep.add_argument("--fold", action="store_true", help="the matrix, one line for all nodes with the same answers")
-    demo = commands.add_parser("demo", help="serve a simulated cluster")
-    demo.add_argument("--nodes", type=int, default=320, help="how many nodes it has")
+    _command(commands, "agent", _agent, "run the agent alone", AGENT)
+    _add_sweep(commands)
+    demo = commands.add_parser("demo", help="serve a simulated cluster", epilog=DEMO)
+    demo.add_argument("--nodes", type=whole(1), default=320, help="how many nodes it has")
     demo.add_argument("--listen", default="127.0.0.1:5000", help="address:port of the web server")
     demo.set_defaults(run=_demo)
     return parser
 
 
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, help: str
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=help)
+def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
+    sweep = _command(commands, "sweep", _sweep, "one sweep without a server, to standard output", SWEEP)
+    sweep.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: [sweep] groups")
+    sweep.add_argument("--checks", "-c", help="checks, separated by commas; with some, the table is the matrix")
+    sweep.add_argument("--format", "-f", choices=("table", "json", "ndjson", "csv"), default="table")
+    sweep.add_argument("--matrix", action="store_true", help="nodes and checks in place of the morning round")
+    sweep.add_argument("--width", type=whole(20), help="columns; default: the terminal's, else 80 for the round")
+    sweep.add_argument("--fold", action="store_true", help="the matrix, one line for all nodes with the same answers")
+    sweep.add_argument("--exit-code", action="store_true", help="an exit status that says how the nodes are")
+
+
+def _command(commands: argparse._SubParsersAction[Parser], name: str, run: object, help: str, epilog: str) -> Parser:
+    command = commands.add_parser(name, help=help, epilog=epilog)
     command.add_argument("--config", help="the configuration; default: BOTD_CONFIG, else all defaults")
     command.set_defaults(run=run)
     return command
@@ -129,16 +197,21 @@ def _demo(args: argparse.Namespace) -> int:
 def _sweep(args: argparse.Namespace) -> int:
     from botd.commands.sweep import sweep_once
     from botd.display.formats import Form
-    from botd.display.terminal import Look
 
     _make_room()
     config = load_config(args.config)
     checks = site_checks(config)
     names = named(checks, args.checks or "all")
     groups = ",".join(config.sweep.groups) if args.groups is None else args.groups
-    form = Form(args.format, Look(args.width), args.fold)
+    look = look_of(args.width)
+    form = Form(args.format, look, args.fold)
+
+    def write(body: bytes) -> None:
+        write_out(as_shown(body, look) if form.name == "table" else body)
+
     matrix = bool(args.matrix or args.fold or args.checks)
-    body = sweep_once(config, checks, groups, names, form, matrix=matrix)
-    sys.stdout.buffer.write(body)
-    sys.stdout.flush()
-    return 0
+    swept = sweep_once(config, checks, groups, names, form, write, matrix=matrix)
+    if swept.cut:
+        _say(swept.cut)
+        return INTERRUPTED
+    return swept.verdict if args.exit_code else 0

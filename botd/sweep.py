@@ -79,14 +79,33 @@ def make_plan(
 def run_sweep(plan: Plan, probers: Sequence[Prober], emit: Emit, *, deadline_s: float, clock: Clock) -> list[str]:
     """Runs the probers and emits each node once, when it is finished; at the deadline the rest as it stands.
 
-    Returns a sentence for each prober that failed as a whole. Never raises for what a node does.
+    Returns a sentence for each prober that failed as a whole. Never raises for what a node does. A KeyboardInterrupt
+    is passed on, after every node that any reading is there of has come out as it stands.
     """
     rounds = {node: _NodeRound(node, plan) for node in plan.nodes}
     inbox: queue.SimpleQueue[Delivery | _Ended] = queue.SimpleQueue()
-    errors: list[str] = []
-    running = {prober.name for prober in probers}
     for prober in probers:
         _start(prober, inbox)
+    try:
+        errors = _settle_nodes(rounds, {prober.name for prober in probers}, inbox, emit, deadline_s, clock)
+    except KeyboardInterrupt:
+        begun = {node: unfinished for node, unfinished in rounds.items() if unfinished.readings}
+        _cut_short(begun, "interrupted before it answered", emit, clock)
+        raise
+    _cut_short(rounds, "no answer in time", emit, clock)
+    return errors
+
+
+def _settle_nodes(
+    rounds: dict[str, _NodeRound],
+    running: set[str],
+    inbox: queue.SimpleQueue[Delivery | _Ended],
+    emit: Emit,
+    deadline_s: float,
+    clock: Clock,
+) -> list[str]:
+    """Takes what the running probers deliver until all have ended or the time is up; finished nodes leave `rounds`."""
+    errors: list[str] = []
     until = time.monotonic() + deadline_s
     while rounds and running:
         message = _next(inbox, until)
@@ -101,9 +120,6 @@ def run_sweep(plan: Plan, probers: Sequence[Prober], emit: Emit, *, deadline_s: 
             current.take(message, clock)
             if current.finished:
                 emit(message.node, rounds.pop(message.node).readings)
-    for node, unfinished in rounds.items():
-        unfinished.give_up("no answer in time", set(Source), clock)
-        emit(node, unfinished.readings)
     return errors
 
 
@@ -181,6 +197,13 @@ def _start(prober: Prober, inbox: queue.SimpleQueue[Delivery | _Ended]) -> None:
             inbox.put(_Ended(prober))
 
     threading.Thread(target=run, name=f"probe-{prober.name}", daemon=True).start()
+
+
+def _cut_short(rounds: Mapping[str, _NodeRound], why: str, emit: Emit, clock: Clock) -> None:
+    """Emits nodes as they stand: what is still open is unknown."""
+    for node, unfinished in rounds.items():
+        unfinished.give_up(why, set(Source), clock)
+        emit(node, unfinished.readings)
 
 
 def _close_sources(rounds: dict[str, _NodeRound], ended: _Ended, clock: Clock, emit: Emit) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from botd.cli import main
+from botd.cli import _parser, main
 
 
 def botd(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -17,12 +19,118 @@ def botd(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("command", ["serve", "agent", "sweep", "demo"])
+@pytest.mark.parametrize("command", list(_parser().commands()))
 def test_every_command_explains_itself(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
     assert "--" in capsys.readouterr().out
+
+
+MISTAKES = [
+    ("", "botd: which command? serve, agent, sweep or demo"),
+    ("swep", 'botd: there is no "swep"; did you mean "sweep"?'),
+    ("--versoin", 'botd: there is no option "--versoin"; did you mean "--version"?'),
+    ("--log-level loud sweep", 'there is no "loud"; there is debug, info, warning or error'),
+    ("sweep --log-level debug", "--log-level stands before the command, as in botd --log-level ... sweep"),
+    ("sweep --group rack1", 'there is no option "--group"; did you mean "--groups"?'),
+    ("sweep --widht=80", 'there is no option "--widht"; did you mean "--width"?'),
+    ("sweep --form json", 'there is no option "--form"; did you mean "--format"?'),
+    ("sweep --width 19", '--width: needs a whole number from 20 on, not "19"'),
+    ("sweep --width -80", '--width: needs a whole number from 20 on, not "-80"'),
+    ("sweep --width wide", '--width: needs a whole number from 20 on, not "wide"'),
+    ("sweep -f yaml", 'there is no "yaml"; there is table, json, ndjson or csv'),
+    ("sweep -f jsno", 'there is no "jsno"; did you mean "json"?'),
+    ("sweep --fold=3", "--fold: takes no value, and was given '3'"),
+    ("sweep --config", "--config: needs a value"),
+    ("sweep -c", "--checks/-c: needs a value"),
+    (
+        "sweep -c ping, ssh",
+        'nothing asks for the word "ssh"; name nodes with --groups, and quote a list that has blanks',
+    ),
+    ("sweep rack1", 'nothing asks for the word "rack1"; name nodes with --groups'),
+    ("agent now", 'botd agent: nothing asks for the word "now" (see'),
+    ("serve --groups x", 'botd serve: there is no option "--groups"'),
+    ("demo --nodes -3", '--nodes: needs a whole number from 1 on, not "-3"'),
+    ("demo --nodes 0", '--nodes: needs a whole number from 1 on, not "0"'),
+    ("demo --nodes many", '--nodes: needs a whole number from 1 on, not "many"'),
+]
+
+
+@pytest.mark.parametrize(("typed", "words"), MISTAKES)
+def test_a_mistyped_line_is_one_sentence_that_says_what_would_do(typed: str, words: str, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(typed.split())
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert words in err
+    assert re.fullmatch(r"botd[^\n]* \(see botd[a-z ]* --help\)\n", err)
+
+
+RUN_MISTAKES = [
+    ("sweep --config /nonexistent.toml", "cannot read the configuration /nonexistent.toml: "),
+    ("sweep --config /", "cannot read the configuration /: "),
+    ("sweep -c pin", 'there is no check "pin"; did you mean "ping"?'),
+    ("sweep -g n[1-", 'cannot read the node list at "n[1-"'),
+    ("demo --listen 5000", 'cannot listen on "5000"'),
+    ("demo --listen localhost:99999", 'cannot listen on "localhost:99999"'),
+]
+
+
+@pytest.mark.parametrize(("typed", "words"), RUN_MISTAKES)
+def test_what_cannot_be_done_as_asked_is_one_sentence_too(typed: str, words: str, tmp_path: Path, capsys) -> None:
+    line = typed.split()
+    if line[0] == "sweep" and "--config" not in line:
+        line += ["--config", str(saved_list(tmp_path))]
+    assert main(line) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"botd: {words}")
+    assert len(err.splitlines()) == 1
+
+
+def test_no_option_is_taken_by_its_first_letters() -> None:
+    parser = _parser()
+    assert not any(each.allow_abbrev for each in (parser, *parser.commands().values()))
+
+
+@pytest.mark.parametrize("command", list(_parser().commands()))
+def test_the_help_of_a_command_has_examples_that_can_be_typed_and_its_exit_statuses(command: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    _, _, more = capsys.readouterr().out.partition("\nexample")
+    examples = [line.strip() for line in more.splitlines() if line.startswith("  botd ")]
+    assert examples
+    for line in examples:
+        words = shlex.split(re.split(r"   | >| \|\|", line)[0])
+        assert _parser().read(words[1:]).parser.prog == f"botd {command}"
+    assert "exit status: " in more
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["sweep", "-c", "ping"]])
+def test_a_full_disk_is_a_sentence(words: list[str], tmp_path: Path) -> None:
+    environment = {**os.environ, "BOTD_CONFIG": str(saved_list(tmp_path))}
+    command = [sys.executable, "-m", "botd", "--log-level", "error", *words]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "botd: cannot write the answer: No space left on device\n")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_end_in_no_traceback(closed: str, tmp_path: Path) -> None:
+    words = f"{sys.executable} -m botd --log-level error sweep --config {saved_list(tmp_path)} -c ping {closed}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == (0 if closed == "2>&-" else 1)
+    told = "botd: cannot write the answer: standard output is closed\n"
+    assert done.stderr == (told if closed == ">&-" else "")
+
+
+def saved_list(folder: Path) -> Path:
+    """A configuration with a saved list of nine nodes, all of them this machine."""
+    path = folder / "botd.toml"
+    path.write_text('[slurm]\nsinfo_file = "list"\n[nodes]\naddress = "127.0.0.1"\n')
+    (folder / "list").write_text("NODELIST REASON\nn[1-9] x\n")
+    return path
 
 
 @pytest.mark.parametrize(
@@ -64,12 +172,11 @@ def test_a_sweep_says_what_is_wrong_with_its_words(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
-    path = tmp_path / "botd.toml"
-    path.write_text('[slurm]\nsinfo_file = "list"\n[nodes]\naddress = "127.0.0.1"\n')
-    (tmp_path / "list").write_text("NODELIST REASON\nn[1-9] x\n")
-    words = f"{sys.executable} -m botd --log-level error sweep --config {path} -c ping | true"
+    sweep = f"{sys.executable} -m botd --log-level error sweep --config {saved_list(tmp_path)} -c ping"
+    words = f"{{ {sweep}; echo $? >{tmp_path}/status; }} | true"
     done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
+    assert (tmp_path / "status").read_text() == "141\n"
 
 
 def test_a_sweep_is_the_round_and_the_matrix_where_its_words_are_used(tmp_path: Path) -> None:

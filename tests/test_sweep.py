@@ -365,3 +365,26 @@ def test_complaints_of_the_loader_hide_no_answer() -> None:
 def test_no_control_character_reaches_a_value() -> None:
     found, _ = sweep(plan("users"), prober(login(), jobs(), output("users", "botd\n2000 e\x1b[31mv\x07e\u202e\n")))
     assert found["n1"]["users"].value == ["ev e"]
+
+
+# ---- Ctrl-C ----
+
+
+def test_an_interrupted_sweep_emits_what_it_has_before_it_ends() -> None:
+    end = threading.Event()
+    asked = plan("ping", "ssh", nodes=("n1", "n2", "n3"))
+    answers = prober(ping("n2"), ping("n1"), login(node="n1"), name="answers", sources=())
+    silent = Prober("silent", frozenset(Source), waiting(end))
+    emitted: dict[str, Readings] = {}
+
+    def emit(node: str, readings: Readings) -> None:
+        emitted[node] = readings
+        if node == "n1":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(asked, [answers, silent], emit, deadline_s=LONG_S, clock=lambda: AT)
+    end.set()
+    assert list(emitted) == ["n1", "n2"]
+    assert emitted["n2"]["ping"].state is State.OK
+    assert emitted["n2"]["ssh"].detail == "interrupted before it answered"

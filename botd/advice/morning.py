@@ -75,6 +75,15 @@ def next_morning(
     return Morning(inventory, given, looks, neighbours)
 
 
+def judged_alone(
+    inventory: Inventory, node: str, readings: NodeReadings, checks: Checks
+) -> RecommendationDocument | None:
+    """The diagnosis of a node by itself, as long as nothing is known of its neighbours and its history."""
+    if not _is_ill(inventory, node, readings):
+        return None
+    return recommend(Case(node, inventory.nodes.get(node), readings, checks))
+
+
 def _looks(old: Mapping[str, Look], nodes: Iterable[str], readings: Mapping[str, NodeReadings]) -> dict[str, Look]:
     looks = dict(old)
     for node in nodes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from botd import nodeset
-from botd.advice.morning import NIGHT, next_morning, nobodys_past
+from botd.advice.morning import NIGHT, judged_alone, next_morning, nobodys_past
 from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
 from botd.checks import Checks
 from botd.config import resolve_path
@@ -19,6 +21,7 @@ from botd.display.terminal import Look
 from botd.documents import (
     NodeDocument,
     NodeReadings,
+    RecommendationDocument,
     StatusHead,
     encode,
     iso,
@@ -32,7 +35,7 @@ from botd.inventory.groups import read_groups
 from botd.inventory.request import with_those_in_service
 from botd.inventory.slurm import SlurmReader
 from botd.inventory.states import out_since
-from botd.model import Reading, utc_now
+from botd.model import Check, Reading, State, utc_now
 from botd.probes import Probes
 from botd.settings import Config
 from botd.sweep import make_plan, run_sweep
@@ -40,41 +43,78 @@ from botd.sweep import make_plan, run_sweep
 log = logging.getLogger(__name__)
 
 _BAR = 30
+_BESIDE = 26
+"""Columns of the bar and of what stands beside it."""
+
+WELL, WARNINGS, FAILURES, UNKNOWN = 0, 1, 2, 3
+"""What `botd sweep --exit-code` says of the readings."""
+
+Write = Callable[[bytes], None]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What came of a sweep: `verdict` is one of the four exit statuses, `cut` says of what was interrupted how far
+    it came."""
+
+    verdict: int
+    cut: str = ""
 
 
 def sweep_once(
-    config: Config, checks: Checks, groups: str, names: Sequence[str], form: Form, *, matrix: bool = True
-) -> bytes:
-    """Reads the node list, sweeps the groups once and returns the answer in one form; the table without `matrix` is
-    the morning round.
+    config: Config,
+    checks: Checks,
+    groups: str,
+    names: Sequence[str],
+    form: Form,
+    write: Write,
+    *,
+    matrix: bool = True,
+) -> Swept:
+    """Reads the node list, sweeps the groups once and writes the answer in one form: NDJSON node by node; the table
+    without `matrix` is the morning round.
 
-    Raises what the node list and the groups raise; where Slurm fails, groups from files still work.
+    Where it is interrupted, it writes what it has. Raises what the node list, the groups and `write` raise; where
+    Slurm fails, groups from files still work.
     """
     inventory, problems = _read_inventory(config, groups)
-    nodes = inventory.expand_groups(groups, max_nodes=config.server.max_nodes)
-    ordered = sorted(nodes, key=nodeset.natural_key)
-    readings: dict[str, NodeReadings] = {}
-    bar = ProgressBar(len(ordered))
+    ordered = sorted(inventory.expand_groups(groups, max_nodes=config.server.max_nodes), key=nodeset.natural_key)
+    wanted, readings = [checks[name] for name in names], dict[str, NodeReadings]()
+    is_stream = form.name == "ndjson" and not form.fold
+    bar, cut = ProgressBar(0 if is_stream else len(ordered)), ""
 
     def emit(node: str, found: Mapping[str, Reading]) -> None:
         readings[node] = {name: reading_document(reading) for name, reading in found.items()}
+        if is_stream:
+            advice = judged_alone(inventory, node, readings[node], checks)
+            write(encode(_document(inventory, node, readings[node], wanted, advice)) + b"\n")
         bar.show(len(readings))
 
     plan = make_plan(ordered, checks, names, inventory.nodes)
     probes = Probes(config)
     try:
-        errors = run_sweep(plan, probes.probers(plan), emit, deadline_s=config.sweep.deadline, clock=utc_now)
+        problems += run_sweep(plan, probes.probers(plan), emit, deadline_s=config.sweep.deadline, clock=utc_now)
+    except KeyboardInterrupt:
+        cut = f"interrupted; shown are the {len(readings)} of {len(ordered)} nodes that had begun to answer"
+        problems, ordered = [*problems, cut], [node for node in ordered if node in readings]
     finally:
         bar.clear()
         probes.close()
-    problems = [*problems, *errors]
-    documents = _documents(inventory, checks, names, ordered, readings)
-    complete = len(readings) == len(ordered) and not problems
-    terms = nodeset.split(groups)
-    head = status_head(terms, names, as_of=utc_now(), count=len(ordered), complete=complete, problems=problems)
-    if form.name == "table" and not matrix:
-        return _round(inventory, checks, head, documents, form.look)
-    return status_body(form, head, lambda: documents, lambda: list(map(encode, documents)), checks)
+    if not is_stream:
+        documents = _documents(inventory, checks, wanted, ordered, readings)
+        write(_answer(inventory, checks, nodeset.split(groups), names, documents, problems, form, matrix))
+    return Swept(verdict(readings.values(), names, problems), cut)
+
+
+def verdict(nodes: Iterable[NodeReadings], names: Sequence[str], problems: Sequence[str]) -> int:
+    """FAILURES where a reading of these checks is one; else UNKNOWN, where one is or something else went wrong; else
+    WARNINGS or WELL."""
+    states = {node[name]["state"] for node in nodes for name in names}
+    if State.FAIL in states:
+        return FAILURES
+    if State.UNKNOWN in states or problems:
+        return UNKNOWN
+    return WARNINGS if State.WARN in states else WELL
 
 
 class ProgressBar:
@@ -82,13 +122,14 @@ class ProgressBar:
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._shown = sys.stderr.isatty() and total > 0
+        self._shown = sys.stderr is not None and sys.stderr.isatty() and total > 0
+        self._length = max(0, min(_BAR, shutil.get_terminal_size().columns - _BESIDE))
 
     def show(self, done: int) -> None:
         """Draws the bar as it is now."""
         if self._shown:
-            filled = _BAR * done // self._total
-            sys.stderr.write(f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {done} of {self._total} nodes")
+            filled = self._length * done // self._total
+            sys.stderr.write(f"\r[{'#' * filled}{'.' * (self._length - filled)}] {done} of {self._total} nodes")
             sys.stderr.flush()
 
     def clear(self) -> None:
@@ -114,19 +155,41 @@ def _read_inventory(config: Config, wanted: str) -> tuple[Inventory, list[str]]:
 def _documents(
     inventory: Inventory,
     checks: Checks,
-    names: Sequence[str],
+    wanted: Sequence[Check],
     nodes: Sequence[str],
     readings: Mapping[str, NodeReadings],
 ) -> list[NodeDocument]:
-    wanted = [checks[name] for name in names]
     given = next_morning(NIGHT, inventory, readings, nodes, checks, nobodys_past).given
+    return [_document(inventory, node, readings.get(node, {}), wanted, given.get(node)) for node in nodes]
 
-    def document(node: str) -> NodeDocument:
-        slurm, groups = inventory.nodes.get(node), inventory.groups_of(node)
-        since = iso(out_since(slurm)) if slurm else None
-        return node_document(node, groups, slurm, readings.get(node, {}), wanted, given.get(node), since)
 
-    return list(map(document, nodes))
+def _document(
+    inventory: Inventory,
+    node: str,
+    readings: NodeReadings,
+    wanted: Sequence[Check],
+    advice: RecommendationDocument | None,
+) -> NodeDocument:
+    slurm = inventory.nodes.get(node)
+    since = iso(out_since(slurm)) if slurm else None
+    return node_document(node, inventory.groups_of(node), slurm, readings, wanted, advice, since)
+
+
+def _answer(
+    inventory: Inventory,
+    checks: Checks,
+    groups: Sequence[str],
+    names: Sequence[str],
+    documents: Sequence[NodeDocument],
+    problems: Sequence[str],
+    form: Form,
+    matrix: bool,
+) -> bytes:
+    count, complete = len(documents), not problems
+    head = status_head(groups, names, as_of=utc_now(), count=count, complete=complete, problems=problems)
+    if form.name == "table" and not matrix:
+        return _round(inventory, checks, head, documents, form.look)
+    return status_body(form, head, lambda: list(documents), lambda: list(map(encode, documents)), checks)
 
 
 def _round(

@@ -71,18 +71,19 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
-def fit(text: str, columns: int) -> str:
-    """Plain text in exactly this many columns: filled up with blanks, or cut with an ellipsis at its end."""
+def fit(text: str, columns: int, mark: str = "…") -> str:
+    """Plain text in exactly this many columns: filled up with blanks, or cut with a mark at its end."""
     missing = columns - width(text)
     if missing >= 0:
         return text + " " * missing
-    kept, room = "", columns - 1
+    mark = mark[:columns]
+    kept, room = "", columns - len(mark)
     for char in text:
         room -= _columns(char)
         if room < 0:
             break
         kept += char
-    return fit(kept + "…", columns)
+    return fit(kept + mark, columns)
 
 
 def _columns(char: str) -> int:

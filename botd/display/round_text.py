@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -40,7 +40,7 @@ _INDENT = "    "
 
 def round_text(document: RoundDocument, look: Look, now: datetime) -> str:
     """The round in lines of `look.width` columns, WIDTH where it says none. Ages are those of `now`."""
-    page = _Page(Look(look.width or WIDTH, look.color), now, _widths(document, now))
+    page = _Page(replace(look, width=look.width or WIDTH), now, _widths(document, now))
     lines = [*page.head(document)]
     if not document["families"]:
         lines += ["", *wrapped(WELL, page.width)]

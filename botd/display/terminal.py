@@ -19,10 +19,19 @@ cyan for what is to be done."""
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a table is drawn: at most so many columns of the terminal wide, None for as wide as it is."""
+    """How a table is drawn: at most so many columns of the terminal wide, None for as wide as it is.
+
+    With `ascii` nothing of botd's own is beyond ASCII.
+    """
 
     width: int | None = None
     color: bool = False
+    ascii: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What stands where a text is cut."""
+        return "..." if self.ascii else "…"
 
 
 WIDE = Look()
@@ -128,7 +137,7 @@ def _line(columns: Sequence[Column], widths: Sequence[int], row: int, look: Look
     cells = []
     for column, columns_wide in zip(columns, widths, strict=True):
         if columns_wide:
-            text = fit(plain(column.texts[row] if row >= 0 else column.title), columns_wide)
+            text = fit(plain(column.texts[row] if row >= 0 else column.title), columns_wide, look.mark)
             cells.append(colored(text, _state(column, row)) if look.color else text)
     return _GAP.join(cells).rstrip()
 

@@ -73,7 +73,9 @@ def nodes() -> Iterator[list[dict[str, Any]]]:
     with DemoCluster(NODES, f"127.0.0.1:{free_port()}") as cluster:
         config = load_config(cluster.config_path)
         checks = site_checks(config)
-        yield json.loads(sweep_once(config, checks, "all", list(checks), Form("json")))["nodes"]
+        written: list[bytes] = []
+        sweep_once(config, checks, "all", list(checks), Form("json"), written.append)
+        yield json.loads(b"".join(written))["nodes"]
 
 
 def scenario_of(node: dict[str, Any]) -> int:
