@@ -15,19 +15,24 @@ import hostlist
 from botd.errors import BadNodeset
 from botd.text import shown
 
-MAX_TEXT = 1_000_000
-"""Characters of one list. 10,000 full names take about 200,000."""
-
 MAX_NODES = 50_000
 """Names that one list may span. python-hostlist itself stops at 100,000."""
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
-MAX_BRACKETS = 16
-"""Brackets in one part, `r[1-4]n[1-9]`. python-hostlist recurses once for each."""
+MAX_NAME = 253
+"""Characters of a name: as many as the DNS has (RFC 1035)."""
 
+MAX_TEXT = MAX_NODES * (MAX_NAME + 1)
+"""Characters of one list: any names, where no two fold together. 10,000 full names take about 200,000."""
+
+MAX_BRACKETS = 16
+"""Brackets in one part, `r[1-4]n[1-9]`. python-hostlist recurses once for each. `fold` writes two numbers or more into
+each, so MAX_NODES names never have that many."""
+
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
-_RANGE = re.compile(r"([0-9]{1,60})(?:-([0-9]{1,60}))?")
+_RANGE = re.compile(rf"([0-9]{{1,{MAX_NAME}}})(?:-([0-9]{{1,{MAX_NAME}}}))?")
 _NUMBER = re.compile(r"([0-9]+)")
+_MARK = re.compile(r"[][,]")
 
 
 def expand(text: str, *, max_nodes: int = MAX_NODES) -> list[str]:
@@ -50,17 +55,20 @@ def expand(text: str, *, max_nodes: int = MAX_NODES) -> list[str]:
 def split(text: str) -> list[str]:
     """The parts between the commas that stand outside brackets; empty parts are left out."""
     parts, depth, start = [], 0, 0
-    for i, char in enumerate(text):
-        depth += (char == "[") - (char == "]")
-        if char == "," and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
+    for mark in _MARK.finditer(text):
+        depth += (mark[0] == "[") - (mark[0] == "]")
+        if mark[0] == "," and depth == 0:
+            parts.append(text[start : mark.start()])
+            start = mark.end()
     parts.append(text[start:])
     return [stripped for part in parts if (stripped := part.strip(" "))]
 
 
 def fold(names: Iterable[str]) -> str:
-    """The shortest nodeset that holds these names, sorted: `n[0000-0003].savio1,n0007.savio2`."""
+    """The shortest nodeset that holds these names, sorted: `n[0000-0003].savio1,n0007.savio2`.
+
+    `expand` takes whatever comes of names that it gave, or that `check_name` took.
+    """
     return str(hostlist.collect_hostlist(sorted(set(names), key=natural_key)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -85,11 +87,25 @@ def test_it_folds_what_belongs_together() -> None:
     assert nodeset.fold([]) == ""
 
 
-@given(st.sets(NAMES, max_size=30))
+ANY_NAME = st.from_regex(nodeset._NAME, fullmatch=True)
+MANY_NUMBERS = {"n".join(numbers) for numbers in product(*["12"] * 12)}
+LONG_NUMBERS = {"1" * length for length in (60, 61, 252, 253)} | {"n" + "9" * 251 + "8", "n" + "9" * 252}
+
+
+@given(st.sets(NAMES | ANY_NAME, max_size=30))
 @example({"n1", "n01", "n001"})
 @example({"n99999999999", "n99999999998"})
+@example(MANY_NUMBERS)
+@example(LONG_NUMBERS)
 def test_folding_and_expanding_gives_the_same_names(names: set[str]) -> None:
     assert set(nodeset.expand(nodeset.fold(names))) == names
+
+
+def test_a_list_of_the_longest_names_comes_back() -> None:
+    names = {"".join(letters).ljust(nodeset.MAX_NAME, "x") for letters in product("abcdefgh", repeat=4)}
+    folded = nodeset.fold(names)
+    assert len(folded) > 1_000_000
+    assert set(nodeset.expand(folded)) == names
 
 
 @given(st.text(st.sampled_from("n019[]-,. ;é\x00"), max_size=60))
