@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-SERVERS = gevent==26.9.0 uvicorn-worker==0.4.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0 a2wsgi==1.10.10
 
 INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
@@ -43,7 +42,7 @@ faults: packages $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade -c requirements.txt --target $(VENV)/servers $(SERVERS)
+	@$(INSTALL) --require-hashes --upgrade --target $(VENV)/servers -r requirements-servers.txt
 	@$(RUN) -m bench $(BENCH)
 
 dist: $(VENV)/dev.stamp
@@ -55,6 +54,7 @@ requirements: $(VENV)/dev.stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-build.txt requirements-build.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-servers.txt requirements-servers.in
 
 licences: $(VENV)/dev.stamp
 	$(RUN) -m tests.licences

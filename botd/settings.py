@@ -103,7 +103,7 @@ class SweepSettings:
     )
     deadline: float = _setting(240.0, "How long a whole sweep may take.", unit="s")
     least_age: float = _setting(
-        5.0, "A reading that is younger is not taken again, whatever a request says of `max_age`.", unit="s"
+        5.0, "A reading or node list that is younger is not taken again, whatever `max_age` a request has.", unit="s"
     )
     parallel: int = _setting(4, "Sweeps at once: the regular one and those asked for.")
     queue: int = _setting(32, "Sweeps that may wait; one more is answered with 429.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botd.agent.diagnoses import Diagnoses
 from botd.agent.housekeeping import Housekeeping
@@ -147,9 +147,12 @@ class Agent:
             self._list_due.wait(self._config.slurm.refresh)
 
     def _list_wanted(self) -> bool:
+        """Whether somebody wants a newer node list since it was last looked, and there is none of the last moment."""
         wanted, seen = self._store.pulse().list_wanted_at, self._wanted_at
         self._wanted_at = wanted
-        return wanted != seen and wanted is not None
+        tried_at, least_age = self._list.tried_at, timedelta(seconds=self._config.sweep.least_age)
+        is_young = tried_at is not None and abs(self._clock() - tried_at) < least_age
+        return wanted != seen and wanted is not None and not is_young
 
     # ---- sweeps ----
 

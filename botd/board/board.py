@@ -121,10 +121,13 @@ class Board:
         return Question(chosen, names, tuple(terms), max_age_s, wait_s, uses_sinfo)
 
     def fresh_list(self, max_age_s: float, wait_s: float) -> View:
-        """The view with a node list that the agent tried to read at most `max_age_s` ago, if it gets to it in time."""
+        """The view with a node list that the agent tried to read at most `max_age_s` ago, if it gets to it in time.
+
+        One that is younger than `[sweep] least_age` is not asked for again.
+        """
         asked_at = self._clock()
         view = self.view()
-        since = asked_at - timedelta(seconds=max_age_s)
+        since = asked_at - self._age(max_age_s)
         if self._tried(view, since) or not self.agent_alive(view):
             return self.known()
         wait_s = min(wait_s, self._config.slurm.timeout + 2)
@@ -140,7 +143,7 @@ class Board:
         """
         view = self.fresh_list(max_age_s, self._config.slurm.timeout + 2)
         pulse, now = view.pulse, self._clock()
-        if pulse.list_error and (pulse.list_as_of is None or now - pulse.list_as_of > timedelta(seconds=max_age_s)):
+        if pulse.list_error and (pulse.list_as_of is None or now - pulse.list_as_of > self._age(max_age_s)):
             raise slurm_error(pulse, now)
         return view, self._problems(view, uses_sinfo=True)
 
@@ -148,7 +151,7 @@ class Board:
         """The answer from the store, after a sweep of what is too old if one is allowed and the client waits for it."""
         view = self.view()
         sweep = None
-        since = self._clock() - timedelta(seconds=max(question.max_age_s, self._config.sweep.least_age))
+        since = self._clock() - self._age(question.max_age_s)
         if sweep_allowed and self._is_stale(view, question, since) and self.agent_alive(view):
             with self._places.one(question.wait_s):
                 sweep = self._request(question)
@@ -201,6 +204,10 @@ class Board:
         return self._swept.get(sweep.nodeset, lambda: _names(sweep.nodeset))
 
     # ---- looking at the store ----
+
+    def _age(self, max_age_s: float) -> timedelta:
+        """How old what is asked for may be: nothing is asked for more often than `[sweep] least_age` says."""
+        return timedelta(seconds=max(max_age_s, self._config.sweep.least_age))
 
     def _is_stale(self, view: View, question: Question, since: datetime) -> bool:
         """Whether any reading is missing, older than `since`, or of a time to come."""

@@ -7,6 +7,8 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +214,21 @@ def test_a_secret_that_cannot_be_read_stops_it_at_the_start(lone: Lone) -> None:
     lone.path.write_text(lone.path.read_text().replace("[bmc]", '[bmc]\npassword_file = "missing"'))
     with pytest.raises(ConfigError, match="missing"):
         Agent(load_config(str(lone.path)))
+
+
+def test_slurm_is_asked_at_most_once_in_the_least_age(lone: Lone) -> None:
+    times = [utc_now()]
+    sweep = replace(lone.config.sweep, least_age=5)
+    agent = Agent(replace(lone.config, sweep=sweep), clock=lambda: times[-1])
+    asked = []
+    for later_s in (0, 0, 4, 0, 2, 3, -3600):  # the last: somebody set the clock back
+        times.append(times[-1] + timedelta(seconds=later_s))
+        lone.store.want_node_list(times[-1] + timedelta(milliseconds=len(times)))
+        asked.append(agent._list_wanted())
+        if asked[-1]:
+            agent._list.refresh()
+    assert asked == [True, False, False, False, True, False, True]
+    assert not agent._list_wanted()
 
 
 def test_of_agents_that_start_together_one_works_and_the_others_say_so(tmp_path: Path) -> None:

@@ -223,6 +223,18 @@ def test_a_younger_list_is_asked_for_only_while_there_is_an_agent(site: Site, bo
     assert site.store.pulse().list_wanted_at == site.now
 
 
+def test_a_list_of_the_last_moment_is_not_asked_for_again(site: Site, board: Board) -> None:
+    site.later(site.config.sweep.least_age - 1)
+    site.slurm_fails(504, "sinfo did not end")
+    site.beat()
+    board.view(fresh=True)
+    view, problems = board.slurm_nodes(0)
+    assert (len(view.inventory.names()), len(problems), site.store.pulse().list_wanted_at) == (len(NAMES), 1, None)
+    site.later(site.config.sweep.least_age + 1)
+    board.fresh_list(0, 0)
+    assert site.store.pulse().list_wanted_at == site.now
+
+
 def test_the_sweep_to_follow_is_the_one_that_asks_most_of_the_nodes(site: Site, board: Board) -> None:
     answer = board.answer(ask(board, "savio2"))
     assert board.running(answer) is None
