@@ -83,7 +83,7 @@ def test_it_answers_502_for_the_group_sinfo_where_there_never_was_a_list(make_si
 
 
 def test_it_asks_the_agent_for_a_younger_list(site: Site) -> None:
-    site.later(5)
+    site.later(6)
     site.beat()
     site.config.slurm.__dict__["timeout"] = 0.01  # nobody answers here
     site.client.get("/api/v1/sinfo?max_age=1")
