@@ -21,6 +21,7 @@ from botd.settings import Config
 from botd.sql.database import Database, to_time
 from botd.sql.migrate import upgrade
 from botd.sql.words import SHARED
+from botd.store.asks import Asks
 from botd.store.changes import Changes
 from botd.store.copies import Copies
 from botd.store.packing import Packing, unpacked
@@ -75,6 +76,7 @@ class Store:
         self.changes = Changes(self._db)
         self.samples = Samples(self._db)
         self.copies = Copies(self._db)
+        self.asks = Asks(self._db)
         self.readings = Readings(self._db, self.changes)
 
     def create(self, now: datetime | None = None, note: str = "") -> None:

@@ -67,6 +67,22 @@ copies = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
 )
 
+asks = sa.Table(
+    "asks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # UNIQUE makes the same ask, sent twice, one.
+    sa.Column("nonce", sa.String(64), nullable=False, unique=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    # Empty once it is answered.
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+    sa.Column("answered_at", sa.Float),
+    # JSON.
+    sa.Column("answer", sa.Text),
+    sqlite_autoincrement=True,
+)
+
 sweeps = sa.Table(
     "sweeps",
     metadata,
