@@ -363,7 +363,14 @@ class AnswerHead(TypedDict):
     problems: list[str]
 
 
-class StatusHead(AnswerHead):
+class ChosenHead(AnswerHead):
+    """An answer of `count` nodes, chosen `of` so many by the filters in `chosen`, which is empty without any."""
+
+    of: int
+    chosen: str
+
+
+class StatusHead(ChosenHead):
     """A status answer without its nodes. `sweep` is the one to follow where the answer did not wait for it."""
 
     groups: list[str]
@@ -380,8 +387,10 @@ def status_head(
     complete: bool,
     problems: Iterable[str] = (),
     sweep: int | None = None,
+    of: int | None = None,
+    chosen: str = "",
 ) -> StatusHead:
-    """The head of a status answer of so many nodes."""
+    """The head of a status answer of so many nodes, `chosen` of so many."""
     return {
         "as_of": iso(as_of),
         "groups": list(groups),
@@ -390,4 +399,6 @@ def status_head(
         "complete": complete,
         "problems": list(problems),
         "sweep": sweep,
+        "of": count if of is None else of,
+        "chosen": chosen,
     }

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from botd.board.choosing import EVERYTHING, Choice
 from botd.board.view import View
 from botd.documents import StatusHead, status_head
 
@@ -14,7 +15,8 @@ from botd.documents import StatusHead, status_head
 class Question:
     """What a status request asks, understood: every node and check is known.
 
-    `max_age_s` of 0 means read after the request came; `wait_s` is how long the client will wait for that.
+    `max_age_s` of 0 means read after the request came; `wait_s` is how long the client will wait for that. All nodes
+    are read, and then the answer has those of the `choice`.
     """
 
     nodes: tuple[str, ...]
@@ -23,6 +25,7 @@ class Question:
     max_age_s: float
     wait_s: float
     uses_sinfo: bool = False
+    choice: Choice = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Holding:
 class StatusAnswer:
     """The nodes with their readings, and how far they can be trusted. `problems` are sentences for a person.
 
+    Where a filter has `chosen` the nodes, they are so many `of` those asked for.
+
     `holding` is None where asking again may be another matter: a sweep, a newer node list, an agent that is back.
     """
 
@@ -54,6 +59,8 @@ class StatusAnswer:
     revision: tuple[int, int, int]
     view: View = field(compare=False, repr=False)
     holding: Holding | None = None
+    of: int | None = None
+    chosen: str = ""
 
     @property
     def identity(self) -> Hashable:
@@ -67,6 +74,8 @@ class StatusAnswer:
             self.problems,
             self.sweep,
             self.revision,
+            self.of,
+            self.chosen,
         )
 
     def head(self) -> StatusHead:
@@ -79,4 +88,6 @@ class StatusAnswer:
             complete=self.complete,
             problems=self.problems,
             sweep=self.sweep,
+            of=self.of,
+            chosen=self.chosen,
         )

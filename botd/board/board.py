@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from botd import nodeset
@@ -17,6 +18,7 @@ from botd.board.answer import Holding, Question, StatusAnswer
 from botd.board.bodies import Bodies
 from botd.board.cache import Cache
 from botd.board.choices import Choices
+from botd.board.choosing import EVERYTHING, Choice, choose
 from botd.board.problems import agent_is_gone, list_is_old, slurm_error
 from botd.board.view import View, next_view
 from botd.board.waiting import Places, wait_for_sweep, wait_until
@@ -165,7 +167,7 @@ class Board:
             count = len(stale_nodes(view.readings, question.nodes, question.checks, since, self._clock()))
             problems.append(f"{count} of {len(question.nodes)} nodes have readings older than asked for")
         listed = not (question.uses_sinfo and view.pulse.list_error)
-        return StatusAnswer(
+        answer = StatusAnswer(
             as_of=max((t for t in (view.pulse.revised_at, view.pulse.list_as_of) if t), default=None),
             groups=question.groups,
             checks=question.checks,
@@ -177,6 +179,14 @@ class Board:
             view=view,
             holding=self._holding(view, question) if complete and sweep is None else None,
         )
+        return answer if question.choice == EVERYTHING else self._chosen(answer, question.choice)
+
+    def _chosen(self, answer: StatusAnswer, choice: Choice) -> StatusAnswer:
+        """The answer with the nodes that are chosen, in order. What is new by the clock holds for no time."""
+        nodes = choose(self.bodies.node_documents(answer), choice, self._checks)
+        holding = None if choice.new_since else answer.holding
+        names = tuple(node["node"] for node in nodes)
+        return replace(answer, nodes=names, of=len(answer.nodes), chosen=choice.words, holding=holding)
 
     def _holding(self, view: View, question: Question) -> Holding | None:
         """For how long a complete answer is the answer to this question."""

@@ -99,8 +99,7 @@ def status_table(head: StatusHead, nodes: Sequence[Shown], checks: Checks, look:
         ],
         look,
     )
-    nodes_in_words = "1 node" if head["count"] == 1 else f"{head['count']} nodes"
-    legend = f"{nodes_in_words}, as of {head['as_of'] or 'never'}; !! fail, ! warn, ? unknown, - skipped"
+    legend = f"{_count(head)}, as of {head['as_of'] or 'never'}; !! fail, ! warn, ? unknown, - skipped"
     return (drawn.text() + notes([legend, *_left_out(drawn), *head["problems"]], look)).encode()
 
 
@@ -159,6 +158,13 @@ def _diagnosis_column(nodes: Sequence[Shown]) -> list[Column]:
     """The cause of each node, where any has one."""
     titles = [advice["title"] if (advice := node["recommendation"]) else "" for node in nodes]
     return [Column("DIAGNOSIS", titles, kept=True)] if any(titles) else []
+
+
+def _count(head: StatusHead) -> str:
+    """How many nodes there are: `28 nodes`, `12 of 28 nodes shown: family=ssh`."""
+    if head["chosen"]:
+        return f"{head['count']} of {head['of']} nodes shown: {head['chosen']}"
+    return "1 node" if head["count"] == 1 else f"{head['count']} nodes"
 
 
 def _left_out(drawn: Drawn) -> list[str]:

@@ -10,7 +10,7 @@ from flask import Response
 from botd.board.answer import StatusAnswer
 from botd.display.formats import to_json
 from botd.display.rows import RowDocument
-from botd.documents import AnswerHead, CheckDocument, check_document
+from botd.documents import CheckDocument, ChosenHead, check_document
 from botd.model import Sweep
 from botd.resources.base import BotdResource
 from botd.web.here import board
@@ -27,7 +27,7 @@ class ProgressDocument(TypedDict):
     total: int
 
 
-class TableHead(AnswerHead):
+class TableHead(ChosenHead):
     """The rows' answer without them. `reached` is a sentence about who could not be reached."""
 
     groups: list[str]

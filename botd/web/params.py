@@ -72,7 +72,21 @@ class CheckQuery(ReadingsQuery, NodesQuery):
     fold = _yes("Whether nodes with the same answers are folded into one.")
 
 
-class StatusQuery(CheckQuery):
+class ChoosingQuery(Schema):
+    """A request that chooses among the nodes it names, and sorts them: see `botd.board.choosing`."""
+
+    family = _text("Only nodes whose diagnosis is of these families, separated by commas.")
+    diagnosis = _text("Only nodes with these diagnoses: names of rules, separated by commas.")
+    any = _text("Only nodes with such a reading: `fail`, `warn`, `unknown`, `skipped`, `not-ok`; `ok` is all well.")
+    only = _text(  # type: ignore[assignment] # a field is no attribute of its schema
+        "`new`: only nodes out of service, or with their diagnosis, since `since`."
+    )
+    since = _text("From when on a node is new: a time, or an age such as `12h`; 24 hours where nothing is said.")
+    state = _text("Only nodes in these states of Slurm, without their marks, separated by commas.")
+    sort = _text("Columns to sort by, separated by commas, with `-` before it downwards.")
+
+
+class StatusQuery(CheckQuery, ChoosingQuery):
     """A request for readings."""
 
     checks = _text("Checks, separated by commas; `all`, `df` and `ipmi` stand for several.")
@@ -90,7 +104,7 @@ class ClusterQuery(StatusQuery):
     class Meta:
         """In the picture every node has its place."""
 
-        exclude = ("fold",)
+        exclude = ("fold", "family", "diagnosis", "any", "only", "since", "state", "sort")
 
     by = _text("Groups that part the nodes: `partitions`, `files`, or names and patterns such as `rack-*`.")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botd.board.answer import Question
+from botd.board.choosing import Choice, read_choice
 from botd.board.timeline import PAGE, Page, Span, read_offenders, read_page
 from botd.errors import BadRequest, UnknownNode
 from botd.web.here import board, store
@@ -16,6 +18,9 @@ from botd.web.replies import OffenderDocument, offender_document
 
 CHANGES_SINCE = "24h"
 """What changed is asked once a day: so old are the changes of a request that names no time."""
+
+NEWS_SINCE = "24h"
+"""From when on a node is new: rounds are made once a day."""
 
 OFFENDERS_SINCE = "30d"
 """What repeat offenders are counted in where nothing else is said."""
@@ -79,7 +84,7 @@ def status_question(
     args: Mapping[str, Any], *, checks: str | None = None, default_groups: Sequence[str] | None = None
 ) -> Question:
     """The question in the parameters of a request; `checks` where the path names them."""
-    return board().question(
+    question = board().question(
         groups=either(args, "groups", "g"),
         nodes=either(args, "nodes", "h"),
         checks=checks or args.get("checks"),
@@ -87,6 +92,15 @@ def status_question(
         wait_s=args.get("wait"),
         default_groups=default_groups,
     )
+    return replace(question, choice=_choice_of(args, question))
+
+
+def _choice_of(args: Mapping[str, Any], question: Question) -> Choice:
+    """Which of the nodes that a question is about are wanted, and in which order. Raises BadRequest."""
+    inventory = board().known().inventory
+    states = {inventory.nodes[node].state for node in question.nodes if node in inventory.nodes}
+    since = moment("since", args.get("since") or NEWS_SINCE, board().now())
+    return read_choice(args, question.checks, states, since)
 
 
 def joined_lists(args: Mapping[str, Any]) -> dict[str, Any]:

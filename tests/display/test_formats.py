@@ -39,7 +39,7 @@ def body(
     color: bool = False,
 ) -> str:
     names = list(nodes[0]["readings"]) if nodes else []
-    head = {"as_of": None, "checks": names, "count": len(nodes), "problems": list(problems)}
+    head = {"as_of": None, "checks": names, "count": len(nodes), "chosen": "", "problems": list(problems)}
     wanted = Form(form, Look(width, color), fold)
     return status_body(wanted, head, lambda: list(nodes), lambda: [encode(item) for item in nodes], CHECKS).decode()
 

@@ -60,7 +60,7 @@ def document(name: str, reason: str, groups: list[str], found: dict[str, Reading
 
 
 def body(form: Form, nodes: list[NodeDocument], problems: list[str]) -> str:
-    head = {"as_of": None, "checks": list(CHECKS), "count": len(nodes), "problems": problems}
+    head = {"as_of": None, "checks": list(CHECKS), "count": len(nodes), "chosen": "", "problems": problems}
     return status_body(form, head, lambda: nodes, lambda: list(map(encode, nodes)), CHECKS).decode()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -29,7 +31,9 @@ def test_it_answers_for_the_down_and_drained_nodes_by_default(site: Site) -> Non
 
 def test_it_has_the_shape_of_the_design(site: Site) -> None:
     body = site.get("/api/v1/status?groups=rack1")
-    assert set(body) == {"as_of", "groups", "checks", "count", "complete", "problems", "sweep", "nodes"}
+    assert set(body) == {
+        *("as_of", "groups", "checks", "count", "of", "chosen", "complete", "problems", "sweep", "nodes")
+    }
     assert (body["count"], body["complete"], body["sweep"], body["problems"]) == (2, True, None, [])
     node = body["nodes"][1]
     assert set(node) == {"node", "groups", "slurm", "readings", "recommendation", "since"}
@@ -388,3 +392,33 @@ def test_folded_nodes_have_one_cause(site: Site) -> None:
     site.nodes(*(drained(name, "Kill task failed") for name in ("n0000.savio2", "n0001.savio2")))
     [fold] = site.get("/api/v1/status?fold=1")["nodes"]
     assert (fold["count"], fold["recommendation"]["family"], fold["recommendation"]["evidence"]) == (2, "ready", "")
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv", "table"])
+def test_every_form_has_the_nodes_that_are_chosen_in_their_order(site: Site, form: str) -> None:
+    site.reading("n0010.savio3", ssh=Reading(State.FAIL, "refused"))
+    url = f"/api/v1/status?groups=all&checks=ping,ssh&any=fail,ok&state=idle&sort=-name&format={form}"
+    found = re.findall(r"\bn00\d\d\.savio\d", site.client.get(url).text)
+    assert list(dict.fromkeys(found)) == ["n0010.savio3", "n0001.savio2"]
+    assert "\n# 2 of 4 nodes shown: any=fail,ok state=idle, as of" in site.client.get(url).text or form != "table"
+
+
+def test_a_choice_says_how_many_of_how_many_and_refuses_what_it_does_not_know(site: Site) -> None:
+    body = site.get("/api/v1/status?groups=all&family=colleague")
+    assert (body["count"], body["of"], body["chosen"]) == (2, 4, "family=colleague")
+    assert len(body["nodes"]) == 2
+    whole = site.get("/api/v1/status?groups=all&sort=-name&family=")
+    assert (whole["count"], whole["of"], whole["chosen"], whole["nodes"][0]["node"]) == (4, 4, "", "n0010.savio3")
+    for path in ("/", "/nodes", "/api/v1/status", "/api/v1/table"):
+        refused = site.get(f"{path}?family=shh&format=json".replace("table?family=shh&format=json", "table?family=shh"))
+        assert refused["error"]["message"] == 'parameter "family": there is no "shh"; did you mean "ssh"?'
+
+
+def test_what_is_new_is_new_by_the_clock_also_where_nothing_else_changes(site: Site) -> None:
+    site.nodes(drained("n0000.savio2", reason_at=site.now - timedelta(hours=23)))
+    url = "/api/v1/status?groups=all&only=new"
+    assert site.get(url)["count"] == 1
+    assert site.get(url + "&since=22h")["count"] == 0
+    site.later(2 * 3600)
+    site.beat()
+    assert site.get(url + "&max_age=99999")["count"] == 0
