@@ -23,6 +23,7 @@ from botd.web.clients import wants_html
 from botd.web.coding import deliver
 from botd.web.faults import error_reply
 from botd.web.repeats import Repeats
+from botd.web.timings import ROUTE, Timings, named_routes
 from botd.web.visitors import Visitors
 
 MAX_BODY = 2_000_000
@@ -48,6 +49,7 @@ class Botd:
     board: Board
     openapi: dict[str, Any]
     streams: threading.BoundedSemaphore
+    timings: Timings
 
 
 def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
@@ -60,20 +62,24 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
     checks = site_checks(config)
     store = Store(config)
     board = Board(config, checks, store, clock)
-    app.wsgi_app = Visitors(Repeats(app.wsgi_app, board), config.server)  # type: ignore[method-assign]
+    api = BotdApi(app)
+    for route in ROUTES:
+        api.add_resource(route.resource, route.path, endpoint=route.name, defaults=dict(route.fixed))
+    pages.register(app)
+    app.add_url_rule(bundle_url(), "bundle", _bundle)
+    before = Visitors(Repeats(app.wsgi_app, board), config.server)
+    timings = Timings(before, named_routes(app.url_map.iter_rules()))
+    app.wsgi_app = timings  # type: ignore[method-assign]
     app.extensions["botd"] = Botd(
         config=config,
         store=store,
         board=board,
         openapi=describe(ROUTES),
         streams=threading.BoundedSemaphore(config.server.max_streams),
+        timings=timings,
     )
-    api = BotdApi(app)
-    for route in ROUTES:
-        api.add_resource(route.resource, route.path, endpoint=route.name, defaults=dict(route.fixed))
-    pages.register(app)
-    app.add_url_rule(bundle_url(), "bundle", _bundle)
     app.register_error_handler(Exception, _error)
+    app.before_request(_tell_route)
     app.after_request(_harden)
     app.after_request(deliver)
     return app
@@ -98,6 +104,11 @@ def _error(error: Exception) -> Response:
     """Errors below /api/, and for clients that want no page, are JSON or text; the others get a page."""
     wants_page = not request.path.startswith("/api/") and wants_html()
     return pages.error_page(error) if wants_page else error_reply(error)
+
+
+def _tell_route() -> None:
+    """Flask forgets it before the answer is counted."""
+    request.environ[ROUTE] = request.endpoint
 
 
 def _harden(response: Response) -> Response:

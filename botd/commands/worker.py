@@ -8,6 +8,7 @@ is taken at once; what a client has not sent or not read yet waits in the loop, 
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import resource
 import selectors
@@ -30,6 +31,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from botd.commands.wire import Wire
 from botd.errors import BadRequest, BotdError, HeadTooLarge, RequestTimeout, UriTooLong
 from botd.text import plain
+from botd.web.timings import PLACE_BYTES
 
 GRACE_S = 1.0
 """What an answer under way has left; who follows a sweep or waits for one would hold the end up for minutes."""
@@ -43,12 +45,18 @@ WRITE_S = 120.0
 LINGER_S = 2.0
 """Until a client whose connection ends has taken note of that: closed at once it might lose the end of its answer."""
 
+PLACES = 64
+"""Workers that count apart. A new worker takes over the place of one that is long gone, and counts on there."""
+
 MAX_UNSENT = 2**26
 """Bytes of all answers together that wait to be read; of more, the oldest is given up."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A connection is in the hands of the loop (`_watched`), or of a thread that works out its answer."""
+
+    COUNTS = mmap.mmap(-1, PLACES * PLACE_BYTES)
+    """What all workers of a gunicorn count in, each in its place: made in the master, which loads this class."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -59,6 +67,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         )
         self._watched: dict[TConn, None] = {}  # the longest in the loop's hands first
         self._looked_at = 0.0
+
+    def load_wsgi(self) -> None:
+        """Loads the application, and has it count how long answers take where its siblings do."""
+        super().load_wsgi()
+        if botd := getattr(self.wsgi, "extensions", {}).get("botd"):
+            botd.timings.share(self.COUNTS, self.age)
 
     # ---- from one hand to the other ----
 

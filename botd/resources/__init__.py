@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
-from botd.resources.health import HealthResource, MetricsResource
+from botd.resources.health import HealthResource
 from botd.resources.history import ChangesResource, HistoryResource, OffendersResource
+from botd.resources.metrics import MetricsResource
 from botd.resources.openapi import IndexResource, OpenApiResource
 from botd.resources.slurm import GroupListResource, HostinfoResource, SinfoResource
 from botd.resources.status import (

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Literal, TypedDict
 
 from flask import Response
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 
 from botd import __version__
-from botd.advice.rules import FAMILIES
 from botd.board.view import View
 from botd.checks import replaced
 from botd.documents import LedgerDocument, Time, encode, iso
@@ -90,74 +86,6 @@ class HealthResource(BotdResource):
         response = reply("json", encode(document) + b"\n")
         response.status_code = 503 if problems else 200
         return response
-
-
-class MetricsResource(BotdResource):
-    """GET /metrics: figures for Prometheus, the same from every web process, because they come from the store."""
-
-    QUERY = JsonQuery
-    ANSWER = str
-
-    def get(self) -> Response:
-        """Nodes by state and check, sweeps, their duration and errors, ages."""
-        query(JsonQuery)
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Figures(board().known(), store().sweeps.figures(), board().agent_alive(board().view())))
-        return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-class _Figures:
-    """Makes the metrics of one moment."""
-
-    def __init__(self, view: View, figures: SweepFigures, alive: bool) -> None:
-        self._view, self._figures, self._alive = view, figures, alive
-
-    def collect(self) -> list[Metric]:
-        """All families."""
-        readings = GaugeMetricFamily(
-            "botd_nodes", "Nodes by check and state of their latest reading.", labels=["check", "state"]
-        )
-        for (check, state), count in sorted(self._readings().items()):
-            readings.add_metric([check, state], count)
-        states = GaugeMetricFamily("botd_slurm_nodes", "Nodes by Slurm state.", labels=["state"])
-        for state, count in sorted(Counter(node.state for node in self._view.inventory.nodes.values()).items()):
-            states.add_metric([state], count)
-        sweeps = GaugeMetricFamily("botd_sweeps", "Sweeps on record by state.", labels=["state"])
-        for state, count in sorted(self._figures.by_state.items()):
-            sweeps.add_metric([state], count)
-        return [readings, states, self._families(), sweeps, *self._singles()]
-
-    def _families(self) -> Metric:
-        """How many nodes have a cause of each family; those without one are well."""
-        counts = Counter(advice["family"] for advice in self._view.morning.given.values())
-        found = GaugeMetricFamily("botd_family_nodes", "Nodes by the family of their diagnosis.", labels=["family"])
-        for family in FAMILIES:
-            found.add_metric([family], counts[family])
-        return found
-
-    def _readings(self) -> Counter[tuple[str, str]]:
-        return Counter(
-            (check, reading["state"])
-            for readings in self._view.readings.values()
-            for check, reading in readings.items()
-        )
-
-    def _singles(self) -> list[Metric]:
-        last = self._figures.last
-        duration_s = (
-            (last.ended_at - last.started_at).total_seconds() if last and last.ended_at and last.started_at else 0
-        )
-        rows = (
-            ("botd_agent_alive", "1 when the agent has beaten lately.", float(self._alive)),
-            ("botd_node_list_age_seconds", "Age of the node list.", _age_s(self._view) or 0.0),
-            ("botd_node_list_failed", "1 when Slurm did not give its list the last time.", self._list_failed()),
-            ("botd_sweep_duration_seconds", "Duration of the sweep that ended last.", duration_s),
-            ("botd_sweep_errors", "Sweeps on record with an error.", float(self._figures.errors)),
-        )
-        return [GaugeMetricFamily(name, text, value=value) for name, text, value in rows]
-
-    def _list_failed(self) -> float:
-        return float(self._view.pulse.list_error is not None)
 
 
 def _last_sweep(figures: SweepFigures) -> LastSweepDocument | None:

@@ -24,6 +24,7 @@ from botd.sql.words import SHARED
 from botd.store.asks import Asks
 from botd.store.changes import Changes
 from botd.store.copies import Copies
+from botd.store.durations import Durations
 from botd.store.packing import Packing, unpacked
 from botd.store.readings import Readings
 from botd.store.samples import Samples
@@ -75,6 +76,7 @@ class Store:
         self.sweeps = Sweeps(self._db)
         self.changes = Changes(self._db)
         self.samples = Samples(self._db)
+        self.durations = Durations(self._db)
         self.copies = Copies(self._db)
         self.asks = Asks(self._db)
         self.readings = Readings(self._db, self.changes)

@@ -136,3 +136,12 @@ samples = sa.Table(
     sa.Column("numbers", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+
+durations = sa.Table(
+    "durations",
+    metadata,
+    # Which of the buckets of `botd.store.durations`.
+    sa.Column("bucket", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sweeps", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)

@@ -15,8 +15,9 @@ from botd import nodeset
 from botd.errors import TooMany, UnknownSweep
 from botd.model import ENDED, Sweep, SweepState
 from botd.sql.database import EPOCH, Database, to_time
+from botd.store.durations import count_sweep
 from botd.store.schema import pulse, sweeps
-from botd.text import one_line
+from botd.text import is_number, one_line
 
 KEPT_SWEEPS = 500
 """Ended sweeps whose record is kept for clients that still ask."""
@@ -103,7 +104,10 @@ class Sweeps:
         if state is SweepState.DONE:
             values["done"] = sweeps.c.total
         with self._db.write() as db:
-            db.execute(sa.update(sweeps).where(sweeps.c.id == sweep_id).values(**values))
+            ended = sa.update(sweeps).where(sweeps.c.id == sweep_id).values(**values).returning(sweeps.c.started_at)
+            started_s = db.execute(ended).scalar_one_or_none()
+            if is_number(started_s):
+                count_sweep(self._db, db, now.timestamp() - started_s)
             db.execute(sa.delete(sweeps).where(sweeps.c.id <= sweep_id - KEPT_SWEEPS, sweeps.c.open_key.is_(None)))
 
     def cut(self, now: datetime, *, but: Collection[int] = ()) -> int:

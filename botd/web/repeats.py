@@ -19,6 +19,7 @@ from botd.board.board import Board
 from botd.board.bodies import CACHED_ANSWERS
 from botd.board.cache import Cache
 from botd.errors import StoreUnavailable
+from botd.web.timings import ROUTE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -58,6 +59,7 @@ class _Repeat:
     status: str
     headers: list[tuple[str, str]]
     body: bytes
+    route: str | None
 
 
 class Repeats:
@@ -78,6 +80,7 @@ class Repeats:
         known = self._known.find(key)
         if known is None or not self._holds(known):
             return self._ask(key, environ, start_response)
+        environ[ROUTE] = known.route
         start_response(known.status, known.headers)
         return [known.body]
 
@@ -101,5 +104,5 @@ class Repeats:
             return chunks
         with closing(cast(ClosingIterator, chunks)):
             body = b"".join(chunks)
-        self._known.put(key, _Repeat(environ[_HOLDING], *started, body))
+        self._known.put(key, _Repeat(environ[_HOLDING], *started, body, environ[ROUTE]))
         return [body]

@@ -183,3 +183,35 @@ def test_a_request_without_end_holds_up_no_end(tmp_path: Path, number: signal.Si
         gunicorn.process.send_signal(number)
         wait_until(lambda: all(map(is_gone, family)))
     assert "memory" not in gunicorn.log.read_text()
+
+
+COUNTING = """
+import os
+from types import SimpleNamespace
+from botd.web.timings import Timings
+
+def answer(environ, start_response):
+    counted = sum(sum(timing.counts) for timing in app.figures())
+    body = f"{os.getpid()} {counted}".encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+app = Timings(answer, {})
+app.extensions = {"botd": SimpleNamespace(timings=app)}
+"""
+
+
+def test_workers_count_their_answers_together(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(globals(), "APPLICATION", COUNTING)
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    with running(tmp_path) as gunicorn:
+        gunicorn.wait_for("Booting worker", times=2)
+        said: list[list[int]] = []
+
+        def both_have_answered() -> bool:
+            _, body = gunicorn.ask(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            said.append(list(map(int, body.split())))
+            return len({pid for pid, _ in said}) == 2
+
+        wait_until(both_have_answered, PATIENCE_S)
+    assert [counted for _, counted in said] == list(range(len(said)))

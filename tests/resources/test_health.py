@@ -1,10 +1,9 @@
-"""GET /healthz and /metrics: whether botd works, for programs that watch it."""
+"""GET /healthz: whether botd works, for programs that watch it."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from botd.model import Reading, State
 from tests.conftest import Site, idle
 
 
@@ -55,16 +54,6 @@ def test_it_is_not_well_while_slurm_fails(site: Site) -> None:
     assert response.get_json()["node_list"]["error"] == "sinfo hangs"
 
 
-def test_it_counts_nodes_by_check_and_state_for_prometheus(site: Site) -> None:
-    site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms"))
-    text = site.client.get("/metrics").text
-    assert 'botd_nodes{check="ping",state="fail"} 1.0' in text
-    assert 'botd_nodes{check="ping",state="ok"} 3.0' in text
-    assert 'botd_slurm_nodes{state="drained"} 2.0' in text
-    assert "botd_agent_alive 1.0" in text
-    assert "botd_sweep_duration_seconds" in text
-
-
 def test_a_database_that_is_gone_is_a_503(site: Site) -> None:
     site.store.close()
     site.app.extensions["botd"].store.close()
@@ -80,9 +69,3 @@ def test_an_agent_that_beat_in_a_time_to_come_counts_as_dead_until_it_beats_agai
     assert site.client.get("/healthz").status_code == 503
     site.beat()
     assert site.client.get("/healthz").status_code == 200
-
-
-def test_the_figures_count_nodes_by_the_family_of_their_diagnosis(site: Site) -> None:
-    lines = site.client.get("/metrics").text.splitlines()
-    assert 'botd_family_nodes{family="colleague"} 2.0' in lines
-    assert 'botd_family_nodes{family="ready"} 0.0' in lines

@@ -1,0 +1,122 @@
+"""Figures for Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+from platform import python_version
+
+from flask import Response, current_app
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from botd import __version__
+from botd.advice.rules import FAMILIES
+from botd.board.view import View
+from botd.model import utc_now
+from botd.resources.base import BotdResource
+from botd.store import SweepFigures
+from botd.store.durations import UP_TO_S, SweepDurations
+from botd.web.here import board, store
+from botd.web.params import JsonQuery, query
+from botd.web.timings import BOUNDS_S, Timings
+
+
+class MetricsResource(BotdResource):
+    """GET /metrics: figures for Prometheus, the same from every web process: from the store, and from shared memory."""
+
+    QUERY = JsonQuery
+    ANSWER = str
+
+    def get(self) -> Response:
+        """Nodes by state and check, sweeps and requests, how long they took, errors, ages."""
+        query(JsonQuery)
+        registry = CollectorRegistry(auto_describe=False)
+        timings: Timings = current_app.extensions["botd"].timings
+        registry.register(_Figures(board().known(), store().sweeps.figures(), board().agent_alive(board().view())))
+        registry.register(_Durations(timings, store().durations.read()))
+        return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class _Figures:
+    """Makes the metrics of one moment."""
+
+    def __init__(self, view: View, figures: SweepFigures, alive: bool) -> None:
+        self._view, self._figures, self._alive = view, figures, alive
+
+    def collect(self) -> list[Metric]:
+        """All families."""
+        readings = GaugeMetricFamily(
+            "botd_nodes", "Nodes by check and state of their latest reading.", labels=["check", "state"]
+        )
+        for (check, state), count in sorted(self._readings().items()):
+            readings.add_metric([check, state], count)
+        states = GaugeMetricFamily("botd_slurm_nodes", "Nodes by Slurm state.", labels=["state"])
+        for state, count in sorted(Counter(node.state for node in self._view.inventory.nodes.values()).items()):
+            states.add_metric([state], count)
+        sweeps = GaugeMetricFamily("botd_sweeps", "Sweeps on record by state.", labels=["state"])
+        for state, count in sorted(self._figures.by_state.items()):
+            sweeps.add_metric([state], count)
+        return [readings, states, self._families(), sweeps, *self._singles()]
+
+    def _families(self) -> Metric:
+        """How many nodes have a cause of each family; those without one are well."""
+        counts = Counter(advice["family"] for advice in self._view.morning.given.values())
+        found = GaugeMetricFamily("botd_family_nodes", "Nodes by the family of their diagnosis.", labels=["family"])
+        for family in FAMILIES:
+            found.add_metric([family], counts[family])
+        return found
+
+    def _readings(self) -> Counter[tuple[str, str]]:
+        return Counter(
+            (check, reading["state"])
+            for readings in self._view.readings.values()
+            for check, reading in readings.items()
+        )
+
+    def _singles(self) -> list[Metric]:
+        last = self._figures.last
+        duration_s = (
+            (last.ended_at - last.started_at).total_seconds() if last and last.ended_at and last.started_at else 0
+        )
+        rows = (
+            ("botd_agent_alive", "1 when the agent has beaten lately.", float(self._alive)),
+            ("botd_node_list_age_seconds", "Age of the node list.", self._list_age_s()),
+            ("botd_node_list_failed", "1 when Slurm did not give its list the last time.", self._list_failed()),
+            ("botd_sweep_duration_seconds", "Duration of the sweep that ended last.", duration_s),
+            ("botd_sweep_errors", "Sweeps on record with an error.", float(self._figures.errors)),
+        )
+        return [GaugeMetricFamily(name, text, value=value) for name, text, value in rows]
+
+    def _list_age_s(self) -> float:
+        as_of = self._view.pulse.list_as_of
+        return 0.0 if as_of is None else round((utc_now() - as_of).total_seconds(), 1)
+
+    def _list_failed(self) -> float:
+        return float(self._view.pulse.list_error is not None)
+
+
+class _Durations:
+    """Makes the histograms, and says which botd it is."""
+
+    def __init__(self, timings: Timings, sweeps: SweepDurations) -> None:
+        self._timings, self._sweeps = timings, sweeps
+
+    def collect(self) -> list[Metric]:
+        """All families."""
+        build = GaugeMetricFamily("botd_build_info", "Which botd this is; always 1.", labels=["version", "python"])
+        build.add_metric([__version__, python_version()], 1)
+        requests = HistogramMetricFamily(
+            "botd_request_seconds", "Seconds until an answer began, by route and class.", labels=["route", "status"]
+        )
+        for timing in self._timings.figures():
+            requests.add_metric([timing.route, timing.status], _buckets(BOUNDS_S, timing.counts), timing.total_s)
+        sweeps = HistogramMetricFamily("botd_sweep_seconds", "Seconds that sweeps took, all that ever ended.")
+        sweeps.add_metric([], _buckets(UP_TO_S, self._sweeps.counts), self._sweeps.total_s)
+        return [build, requests, sweeps]
+
+
+def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    """The counts as Prometheus has them: each bucket holds those before it, and the last one all."""
+    return list(zip((*map(str, map(float, bounds)), "+Inf"), accumulate(counts), strict=True))

@@ -1,0 +1,103 @@
+"""GET /metrics: figures for Prometheus."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+from datetime import timedelta
+from platform import python_version
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from botd import __version__
+from botd.model import Reading, State, SweepState
+from tests.conftest import Site
+
+
+def figures(site: Site, name: str) -> dict[tuple[str, ...], float]:
+    """The samples of a figure by the values of their labels, in the order of these."""
+    families = text_string_to_metric_families(site.client.get("/metrics").text)
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return {tuple(sample.labels[key] for key in sorted(sample.labels)): sample.value for sample in samples}
+
+
+def test_it_counts_nodes_by_check_and_state_for_prometheus(site: Site) -> None:
+    site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms"))
+    text = site.client.get("/metrics").text
+    assert 'botd_nodes{check="ping",state="fail"} 1.0' in text
+    assert 'botd_nodes{check="ping",state="ok"} 3.0' in text
+    assert 'botd_slurm_nodes{state="drained"} 2.0' in text
+    assert "botd_agent_alive 1.0" in text
+    assert "botd_sweep_duration_seconds" in text
+
+
+def test_the_figures_count_nodes_by_the_family_of_their_diagnosis(site: Site) -> None:
+    lines = site.client.get("/metrics").text.splitlines()
+    assert 'botd_family_nodes{family="colleague"} 2.0' in lines
+    assert 'botd_family_nodes{family="ready"} 0.0' in lines
+
+
+def test_the_figures_say_which_botd_and_which_python_it_is(site: Site) -> None:
+    assert figures(site, "botd_build_info") == {(python_version(), __version__): 1}
+
+
+def test_answers_are_counted_by_route_and_class(site: Site) -> None:
+    for path in ("status/n0000.savio2", "status/n0001.savio2", "status/nosuch9", "nothing/at/all"):
+        site.client.get(f"/api/v1/{path}")
+    counts = figures(site, "botd_request_seconds_count")
+    assert counts == {
+        ("/api/v1/status/{name}", "2xx"): 2,
+        ("/api/v1/status/{name}", "4xx"): 1,
+        ("other", "4xx"): 1,
+    }
+
+
+def test_an_answer_that_goes_out_again_counts_for_its_route(site: Site) -> None:
+    for _ in range(3):
+        assert site.client.get("/api/v1/status?groups=all&checks=ping").status_code == 200
+    assert figures(site, "botd_request_seconds_count") == {("/api/v1/status", "2xx"): 3}
+
+
+def test_who_is_turned_away_and_what_nobody_knows_make_no_figure_of_their_own(site: Site) -> None:
+    for number in range(20):
+        site.client.get(f"/no/{number}", headers={"Sec-Fetch-Site": "cross-site"})
+        site.client.get(f"/api/v1/no{number}")
+    assert figures(site, "botd_request_seconds_count") == {("other", "4xx"): 40}
+
+
+def test_every_bucket_holds_those_before_it(site: Site) -> None:
+    for seconds in (0.5, 4, 4000):
+        sweep = site.store.sweeps.start(["n0000.savio2"], ["ping"], site.now)
+        site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now + timedelta(seconds=seconds))
+    buckets = figures(site, "botd_sweep_seconds_bucket")
+    assert [buckets[(bound,)] for bound in ("1.0", "2.0", "5.0", "600.0", "+Inf")] == [1, 1, 2, 2, 3]
+    assert figures(site, "botd_sweep_seconds_count") == {(): 3}
+    assert figures(site, "botd_sweep_seconds_sum") == {(): 4004.5}
+
+
+def test_a_sweep_that_ended_before_it_began_counts_as_none_at_all(site: Site) -> None:
+    sweep = site.store.sweeps.start(["n0000.savio2"], ["ping"], site.now)
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now - timedelta(hours=1))
+    assert figures(site, "botd_sweep_seconds_sum") == {(): 0}
+
+
+@pytest.mark.parametrize("value", ["'x'", "x'00ff'", "-1", "9e999"])
+def test_a_damaged_count_is_left_out(site: Site, value: str) -> None:
+    with sqlite3.connect(site.folder / "botd.db") as database:
+        database.execute(f"INSERT INTO durations VALUES (2, {value}, 3.0)")
+    assert figures(site, "botd_sweep_seconds_count") == {(): 0}
+
+
+def test_promtool_has_nothing_to_say_of_the_new_figures(site: Site) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    sweep = site.store.sweeps.start(["n0000.savio2"], ["ping"], site.now)
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
+    site.client.get("/api/v1/status")
+    text = site.client.get("/metrics").text
+    found = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert not re.search("botd_(build|request|sweep_seconds)|error", found.stderr + found.stdout), found.stderr
