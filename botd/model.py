@@ -126,8 +126,9 @@ class Check:
     `lines` is counted in a cell and stands line by line on a node's page. Of a value that is an object, `show` makes a
     few characters and `sort_key` the number that its cells sort by: nodes with the same answers fold into one object,
     in which a number may be a range (`botd.checks.ranges`), and whose texts, but for those that it `tells`, may differ
-    and are then left out. `silent` has the words for one and for many that fail, where that means that something could
-    not be reached.
+    and are then left out. `columns` are what CSV makes of it: how a column's name ends, with the unit of a number, and
+    what is read of the object. `silent` has the words for one and for many that fail, where that means that something
+    could not be reached.
 
     **What is kept of it.** `plotted` names the number that is kept over time: a key of an object, or `value` for a
     value that is a number itself; empty keeps none. The value `says_how` it is where it is a word of its own, which
@@ -158,6 +159,7 @@ class Check:
     lines: bool = False
     show: Callable[[Mapping[str, Any]], str] | None = None
     sort_key: Callable[[Mapping[str, Any]], float | None] | None = None
+    columns: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     tells: tuple[str, ...] = ()
     silent: tuple[str, str] | None = None
 

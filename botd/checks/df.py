@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from shlex import quote
 from typing import Any
 
@@ -166,6 +167,14 @@ CHECK = Check(
     reads_cut=True,
     show=show_df,
     sort_key=lambda value: None if value["hung"] or value["mounted"] is False else value["used_percent"],
+    columns={
+        "size_bytes": itemgetter("size"),
+        "free_bytes": itemgetter("free"),
+        "used_percent": itemgetter("used_percent"),
+        "mounted": itemgetter("mounted"),
+        "read_only": itemgetter("read_only"),
+        "hung": itemgetter("hung"),
+    },
     plotted="free",
     options=(
         Option("warn", "float", 90.0, "Used space above this percentage is a warning."),

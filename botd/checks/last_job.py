@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from botd.answers import SlurmAnswer, Source
@@ -49,5 +50,12 @@ CHECK = Check(
     source=Source.LAST_JOB,
     parse=read_last_job,
     show=show_last_job,
+    columns={
+        "id": itemgetter("job_id"),
+        "user": itemgetter("user"),
+        "end": itemgetter("state"),
+        "exit_code": itemgetter("exit_code"),
+        "ended_at": itemgetter("ended_at"),
+    },
     tells=("state",),
 )

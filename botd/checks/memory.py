@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Any
+
 from botd.answers import Output, Source
 from botd.checks.limits import human_bytes
-from botd.checks.ranges import show_each
+from botd.checks.ranges import is_range, show_each
 from botd.model import Check, Facts, Finding, State
 
 
@@ -28,6 +32,20 @@ def parse_memory(output: Output, facts: Facts) -> Finding:
     return Finding(State.OK, value, words)
 
 
+def missing(value: Mapping[str, Any]) -> Any:
+    """How many bytes there are less than Slurm expects, in whole MB as slurmd compares them; a range for a fold."""
+    size, expected = value["size"], value["expected"]
+    if expected is None:
+        return None
+    if is_range(size):
+        return {"low": _missing(size["high"], expected), "high": _missing(size["low"], expected)}
+    return _missing(size, expected)
+
+
+def _missing(size: int, expected: int) -> int:
+    return max(0, expected // 2**20 - size // 2**20) * 2**20
+
+
 CHECK = Check(
     name="memory",
     title="Memory",
@@ -40,4 +58,10 @@ CHECK = Check(
     parse=parse_memory,
     show=lambda value: show_each(value["size"], human_bytes),
     sort_key=lambda value: value["size"],
+    columns={
+        "size_bytes": itemgetter("size"),
+        "free_bytes": itemgetter("free"),
+        "expected_bytes": itemgetter("expected"),
+        "missing_bytes": missing,
+    },
 )

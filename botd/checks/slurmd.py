@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from botd.answers import Output, Source
@@ -53,5 +54,6 @@ CHECK = Check(
     ),
     parse=parse_slurmd,
     show=show_slurmd,
+    columns={"running": itemgetter("running"), "version": itemgetter("version")},
     tells=("version",),
 )

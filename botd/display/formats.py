@@ -7,9 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import orjson
-
-from botd.checks import Checks
+from botd.checks import Checks, flat
 from botd.display.cells import cell
 from botd.display.fold import FoldDocument, fold_nodes
 from botd.display.terminal import WIDE, Column, Drawn, Look, draw, notes
@@ -69,9 +67,9 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return out.getvalue().encode()
 
 
-def status_csv(nodes: Sequence[Shown], checks: Sequence[str]) -> bytes:
-    """A row per node, or per fold; for each check its state and its value."""
-    names = [column for check in checks for column in (f"{check}_state", check)]
+def status_csv(nodes: Sequence[Shown], checks: Sequence[Check]) -> bytes:
+    """A row per node, or per fold; for each check its state and its value in one column or more."""
+    names = [column for check in checks for column in (f"{check.name}_state", *flat.columns(check))]
     header = [
         *_name_columns(nodes),
         "groups",
@@ -116,7 +114,7 @@ def status_body(
         return to_json(head, "nodes", items) if form.name == "json" else to_ndjson(items)
     nodes = fold_nodes(documents(), checks) if form.fold else documents()
     if form.name == "csv":
-        return status_csv(nodes, head["checks"])
+        return status_csv(nodes, [checks[name] for name in head["checks"]])
     return status_table(head, nodes, checks, form.look)
 
 
@@ -176,7 +174,7 @@ def _left_out(drawn: Drawn) -> list[str]:
     return [*told, "ask with a larger width, or without one, to see all columns"] if told else []
 
 
-def _csv_row(node: Shown, checks: Iterable[str]) -> list[object]:
+def _csv_row(node: Shown, checks: Iterable[Check]) -> list[object]:
     slurm = node["slurm"]
     row: list[object] = [*_names(node).values(), " ".join(node["groups"])]
     row += [slurm["state"], slurm["reason"], slurm["reason_by"], slurm["reason_at"]] if slurm else [None] * 4
@@ -184,16 +182,9 @@ def _csv_row(node: Shown, checks: Iterable[str]) -> list[object]:
     row += [advice["diagnosis"], advice["family"], advice["action"]] if advice else [None] * len(ADVICE)
     row.append(node["since"])
     for check in checks:
-        reading = node["readings"][check]
-        row += [reading["state"], _raw(reading["value"])]
+        reading = node["readings"][check.name]
+        row += [reading["state"], *flat.cells(check, reading["value"])]
     return row
-
-
-def _raw(value: object) -> object:
-    """A value as one CSV cell: numbers stay numbers, lists and objects are JSON."""
-    if value is None or isinstance(value, str) or is_number(value):
-        return value
-    return orjson.dumps(value).decode()
 
 
 def _safe(value: object) -> object:

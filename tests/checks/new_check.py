@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from typing import Any
 
 from botd.agent.latest import LatestReadings
@@ -26,7 +25,7 @@ def test_every_form_has_it(site: Site) -> None:
     assert site.get("/api/v1/status/" + NODES[0])["nodes"][0]["readings"]["swap"]["value"] == USED
     rows = list(csv.DictReader(site.client.get("/api/v1/status?format=csv&groups=all").text.splitlines()))
     (row,) = [row for row in rows if row["node"] == NODES[0]]
-    assert (row["swap_state"], json.loads(row["swap"])) == ("warn", USED)
+    assert (row["swap_state"], row["swap_size_bytes"], row["swap_used_percent"]) == ("warn", str(2**31), "95.4")
     assert "! 95% of 2.0 GiB" in site.client.get("/api/v1/status?format=table&groups=all").text
     names = [check["name"] for check in site.get("/api/v1/checks")["checks"]]
     assert names[names.index("swap") + 1] == "slurmd"

@@ -19,6 +19,7 @@ CHECK = f'''"""How full is the swap space of the node."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from botd.answers import Output, Source
@@ -58,6 +59,7 @@ CHECK = Check(
     parse=parse_swap,
     show=show_swap,
     sort_key=lambda value: value["used_percent"],
+    columns={{"size_bytes": itemgetter("size"), "used_percent": itemgetter("used_percent")}},
     tells=("kind",),
     plotted="used_percent",
 )
@@ -86,6 +88,7 @@ SECTION = """swap
 :Title: Swap
 :Kind: remote
 :Unit: none
+:CSV: ``swap_size_bytes``, ``swap_used_percent``
 :Needs: ssh
 :Runs: Reads ``/proc/swaps``.
 :Value: An object: ``kind``, ``size`` in bytes, ``used_percent``; null where there is no swap space.

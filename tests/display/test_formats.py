@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -72,11 +73,74 @@ def test_ndjson_is_one_document_a_line() -> None:
 # ---- CSV ----
 
 
-def test_csv_has_a_row_per_node_and_two_columns_per_check() -> None:
+def test_csv_has_a_row_per_node_and_a_state_and_a_value_per_check() -> None:
     (row,) = rows(body("csv", node(ping=-1.5, users=["bob"], ipmi_reachable=True, ipmi_state=None)))
     assert (row["node"], row["groups"], row["slurm_state"], row["reason"]) == ("n1.x", "sinfo x", "drained", "no IB")
-    assert (row["ping_state"], row["ping"]) == ("ok", "-1.5")
-    assert (row["users"], row["ipmi_reachable"], row["ipmi_state"]) == ('["bob"]', "true", "")
+    assert (row["ping_state"], row["ping_ms"]) == ("ok", "-1.5")
+    assert (row["users"], row["ipmi_reachable"], row["ipmi_state"]) == ("bob", "true", "")
+
+
+DF = {"size": 4096, "free": 1024, "used_percent": 74.5, "mounted": None, "read_only": False, "hung": False}
+MEMORY = {"size": 48 * 2**30, "free": 2**30, "expected": 64 * 2**30}
+JOB = {
+    "job_id": "77_1",
+    "user": "alice",
+    "state": "FAILED",
+    "exit_code": "1:0",
+    "ended_at": datetime(2026, 11, 23, tzinfo=UTC),
+}
+
+
+def test_an_object_has_a_column_for_each_of_its_parts_with_the_unit_in_its_name() -> None:
+    (row,) = rows(
+        body("csv", node(df_tmp=DF, memory=MEMORY, last_job=JOB, slurmd={"running": True, "version": "22.05.8"}))
+    )
+    assert (row["df_tmp_size_bytes"], row["df_tmp_free_bytes"], row["df_tmp_used_percent"]) == ("4096", "1024", "74.5")
+    assert (row["df_tmp_mounted"], row["df_tmp_hung"]) == ("", "false")
+    assert (row["memory_size_bytes"], row["memory_missing_bytes"]) == (str(48 * 2**30), str(16 * 2**30))
+    assert (row["last_job_id"], row["last_job_end"], row["last_job_ended_at"]) == (
+        "77_1",
+        "FAILED",
+        "2026-11-23T00:00:00.000Z",
+    )
+    assert (row["slurmd_running"], row["slurmd_version"]) == ("true", "22.05.8")
+
+
+def test_a_list_is_its_words_and_lines_are_parted() -> None:
+    (row,) = rows(body("csv", node(users=["alice", "bob"], jobs=[], slurmd_log=["error: a", "error: b"])))
+    assert (row["users"], row["jobs"], row["slurmd_log"]) == ("alice bob", "", "error: a | error: b")
+
+
+def test_numbers_that_differ_in_a_fold_are_a_range_in_their_column() -> None:
+    bigger = {**MEMORY, "size": 49 * 2**30}
+    (row,) = rows(body("csv", node(ping=0.5, memory=MEMORY), node("n2.x", ping=1.5, memory=bigger), fold=True))
+    assert (row["nodeset"], row["ping_ms"]) == ("n[1-2].x", "0.5-1.5")
+    assert (row["memory_expected_bytes"], row["memory_missing_bytes"]) == (
+        str(64 * 2**30),
+        f"{15 * 2**30}-{16 * 2**30}",
+    )
+
+
+@pytest.mark.parametrize("value", [None, "from an earlier version", {"other": 1}, ["x"], 7, True])
+def test_a_value_of_another_shape_leaves_the_columns_empty_and_moves_none(value: object) -> None:
+    (row,) = rows(body("csv", node(memory=value, ssh="up")))
+    assert {cell for name, cell in row.items() if name.startswith("memory_")} == {"ok", ""}
+    assert row["ssh"] == "up"
+
+
+def test_no_cell_holds_json_and_no_two_columns_have_one_name() -> None:
+    given = {
+        "df_tmp": DF,
+        "memory": MEMORY,
+        "last_job": JOB,
+        "users": ["a"],
+        "slurmd": {"running": False, "version": None},
+    }
+    document = node(**{name: given.get(name) for name in CHECKS})
+    header = body("csv", document).splitlines()[0].split(",")
+    assert len(set(header)) == len(header)
+    (row,) = rows(body("csv", document))
+    assert not [cell for cell in row.values() if cell.startswith(("{", "["))]
 
 
 def test_a_node_that_slurm_does_not_know_has_empty_cells() -> None:
@@ -185,7 +249,7 @@ def test_every_form_folds() -> None:
     lines = body("ndjson", *folding(), fold=True).splitlines()
     assert [json.loads(line)["count"] for line in lines] == [2, 1]
     first, _ = rows(body("csv", *folding(), fold=True))
-    assert (first["nodeset"], first["count"], first["ping"]) == ("n[1-2].x", "2", '{"low":0.11,"high":0.3}')
+    assert (first["nodeset"], first["count"], first["ping_ms"]) == ("n[1-2].x", "2", "0.11-0.3")
 
 
 # ---- other lists ----

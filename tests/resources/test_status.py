@@ -187,7 +187,7 @@ def test_it_answers_in_csv_where_no_cell_is_a_formula(site: Site) -> None:
     assert response.content_type == "text/csv; charset=utf-8"
     assert rows[0][:6] == ["node", "groups", "slurm_state", "reason", "reason_by", "reason_at"]
     assert rows[0][6:10] == ["diagnosis", "family", "action", "since"]
-    assert rows[0][10:] == ["ping_state", "ping", "df_scratch_state", "df_scratch", "df_tmp_state", "df_tmp"]
+    assert rows[0][10:14] == ["ping_state", "ping_ms", "df_scratch_state", "df_scratch_size_bytes"]
     assert (rows[1][3], rows[1][6:9]) == ("'=cmd()|x", ["colleague", "colleague", "person"])
 
 
