@@ -14,7 +14,8 @@ from typing import NoReturn
 from botd import __version__
 from botd.checks import named, site_checks
 from botd.commands.output import CLOSED_PIPE, as_shown, forget_output, look_of, write_out
-from botd.commands.words import Parser, whole
+from botd.commands.owner import add_owner_commands
+from botd.commands.words import Parser, add_command, whole
 from botd.config import load_config
 from botd.errors import BotdError, ConfigError
 from botd.logs import LEVELS, set_up
@@ -124,10 +125,11 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"botd {__version__}")
     parser.add_argument("--log-level", choices=LEVELS, default="info", help="what to log on standard error")
     commands = parser.add_subparsers(metavar="COMMAND")
-    serve = _command(commands, "serve", _serve, "run web server and agent", SERVE)
+    serve = add_command(commands, "serve", _serve, "run web server and agent", SERVE)
     serve.add_argument("--listen", help="address:port instead of [server] listen")
-    _command(commands, "agent", _agent, "run the agent alone", AGENT)
+    add_command(commands, "agent", _agent, "run the agent alone", AGENT)
     _add_sweep(commands)
+    add_owner_commands(commands)
     demo = commands.add_parser("demo", help="serve a simulated cluster", epilog=DEMO)
     demo.add_argument("--nodes", type=whole(1), default=320, help="how many nodes it has")
     demo.add_argument("--listen", default="127.0.0.1:5000", help="address:port of the web server")
@@ -136,7 +138,7 @@ def _parser() -> Parser:
 
 
 def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
-    sweep = _command(commands, "sweep", _sweep, "one sweep without a server, to standard output", SWEEP)
+    sweep = add_command(commands, "sweep", _sweep, "one sweep without a server, to standard output", SWEEP)
     sweep.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: [sweep] groups")
     sweep.add_argument("--checks", "-c", help="checks, separated by commas; with some, the table is the matrix")
     sweep.add_argument("--format", "-f", choices=("table", "json", "ndjson", "csv"), default="table")
@@ -144,13 +146,6 @@ def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
     sweep.add_argument("--width", type=whole(20), help="columns; default: the terminal's, else 80 for the round")
     sweep.add_argument("--fold", action="store_true", help="the matrix, one line for all nodes with the same answers")
     sweep.add_argument("--exit-code", action="store_true", help="an exit status that says how the nodes are")
-
-
-def _command(commands: argparse._SubParsersAction[Parser], name: str, run: object, help: str, epilog: str) -> Parser:
-    command = commands.add_parser(name, help=help, epilog=epilog)
-    command.add_argument("--config", help="the configuration; default: BOTD_CONFIG, else all defaults")
-    command.set_defaults(run=run)
-    return command
 
 
 # Each command imports what it needs when it runs: the web part must not load what reaches nodes, and

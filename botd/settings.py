@@ -48,6 +48,12 @@ class LedgerSettings:
     url: str = _setting(
         "sqlite:///ledger/ledger.db", "An SQLite file in a directory that nobody but the agent and root can write."
     )
+    checkpoints: str = _setting(
+        "ledger-checkpoints.jsonl", "Where the signed heads of the audit go; not into a backup of the ledger."
+    )
+    public_key: str = _setting(
+        "ledger-seal.pub", "Where the agent writes the key that logins are sealed to; the web part must read it."
+    )
 
 
 @dataclass(frozen=True)

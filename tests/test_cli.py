@@ -22,13 +22,15 @@ def botd(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("command", list(_parser().commands()))
 def test_every_command_explains_itself(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     assert ended.value.code == 0
     assert "--" in capsys.readouterr().out
 
 
 MISTAKES = [
-    ("", "botd: which command? serve, agent, sweep or demo"),
+    ("", "botd: which command? serve, agent, sweep, audit, rearm, keys, ledger or demo"),
+    ("audit", "botd audit: which command? verify"),
+    ("audit verfy", 'botd audit: there is no "verfy"; did you mean "verify"?'),
     ("swep", 'botd: there is no "swep"; did you mean "sweep"?'),
     ("--versoin", 'botd: there is no option "--versoin"; did you mean "--version"?'),
     ("--log-level loud sweep", 'there is no "loud"; there is debug, info, warning or error'),
@@ -97,7 +99,7 @@ def test_no_option_is_taken_by_its_first_letters() -> None:
 @pytest.mark.parametrize("command", list(_parser().commands()))
 def test_the_help_of_a_command_has_examples_that_can_be_typed_and_its_exit_statuses(command: str, capsys) -> None:
     with pytest.raises(SystemExit):
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     _, _, more = capsys.readouterr().out.partition("\nexample")
     examples = [line.strip() for line in more.splitlines() if line.startswith("  botd ")]
     assert examples

@@ -38,6 +38,7 @@ from botd.config import load_config, parse_config
 from botd.display.formats import MIME
 from botd.model import Change, Check, Facts, Option, Reading, State, SweepState
 from botd.settings import SECTIONS, SETTINGS
+from botd.text import one_line
 from botd.web.params import (
     ChangesQuery,
     CheckQuery,
@@ -249,8 +250,9 @@ def test_a_route_that_is_named_exists(name: str, documented: Site) -> None:
 def test_a_command_line_of_botd_can_be_parsed(name: str) -> None:
     lines = [line.removeprefix("$ ").removeprefix("# ") for block in blocks(name) for line in block.splitlines()]
     names = "|".join(cli._parser().commands())
-    for text in [*literals(name), *lines]:
-        if match := re.match(rf"(?:\S*=\S+ )*(?:\S*/)?botd ((?:{names})\b.*)", text):
+    alone = {f"botd {command}" for command in cli._parser().commands()}
+    for text in [*(literal for literal in map(one_line, literals(name)) if literal not in alone), *lines]:
+        if match := re.match(rf"(?:\S*=\S+ |runuser -u \S+ -- )*(?:\S*/)?botd ((?:{names})\b.*)", text):
             cli._parser().read(shlex.split(match[1]))
 
 
@@ -605,8 +607,11 @@ def test_the_units_may_write_the_database_of_the_sample_configuration() -> None:
 
 
 def test_the_ledger_of_the_sample_configuration_lies_where_the_agents_unit_makes_a_place_for_it_alone() -> None:
-    ledger = Path(load_config(str(DEPLOY / "botd.toml")).ledger.url.removeprefix("sqlite:///"))
+    settings = load_config(str(DEPLOY / "botd.toml")).ledger
+    ledger = Path(settings.url.removeprefix("sqlite:///"))
     assert ledger.parent == Path("/var/lib") / unit("botd-agent.service")["StateDirectory"]
+    assert Path(settings.checkpoints).parent == Path("/var/log") / unit("botd-agent.service")["LogsDirectory"]
+    assert Path(settings.public_key).parent == Path("/run") / unit("botd-agent.service")["RuntimeDirectory"]
     assert unit("botd-agent.service")["StateDirectoryMode"] == "0700"
     assert "StateDirectory" not in unit("botd-web.service")
 

@@ -188,7 +188,7 @@ class Agent:
         log.error("the database was removed or emptied and is made anew; its history is lost")
         self._life.claim()
         self._latest.rewrite()
-        self._record.look()
+        self._record.begin_anew()
         self._list_due.set()
         self._is_lost = False
 
@@ -203,6 +203,7 @@ class Agent:
         try:
             self._latest.flush()
             self._store.sweeps.cut(self._clock())
+            self._record.close()
         except StoreUnavailable as error:
             log.error("store fault at the end error=%s", error)
         log.info("agent stopped")

@@ -1,11 +1,19 @@
-"""The agent's ledger, looked at again and again: what keeps it from being acted by is told to log and store."""
+"""The agent's ledger, looked at again and again: what keeps it from being acted by is told to log and store.
+
+The head of the audit is signed each hour and each hundred rows, and goes to the log, to the file of checkpoints and to
+the store; copies of the newest rows go to the store.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from contextlib import suppress
 
 from botd.agent.life import Due
+from botd.audit import Checkpoint, canonical, checkpoint_text, read_checkpoint
 from botd.documents import LedgerDocument
+from botd.errors import LedgerUnavailable
 from botd.ledger import Ledger, LedgerState
 from botd.logs import Faults
 from botd.model import Clock
@@ -14,6 +22,15 @@ from botd.store import Store
 log = logging.getLogger(__name__)
 
 LOOK_S = 30.0
+SIGN_S = 3600.0
+SIGN_ROWS = 100
+COPY_S = 2.0
+COPY_ROWS = 200
+"""Rows that are copied at once."""
+
+KEPT_ROWS = 5000
+"""Rows that the store has a copy of."""
+
 FAULT = "nothing may act"
 
 
@@ -25,17 +42,70 @@ class Record:
         self._store = store
         self._clock = clock
         self._faults = Faults(log)
-        self._due = Due(LOOK_S)
+        self._look_due, self._copy_due, self._sign_due = Due(LOOK_S), Due(COPY_S), Due(SIGN_S)
+        self._is_usable = False
+        self._copied: int | None = None  # the newest row that the store has; not known to begin with
 
     def step(self) -> None:
-        """Looks at the ledger when that is due. Raises StoreUnavailable where nobody can be told."""
-        if self._due.now():
+        """Does what is due. Raises StoreUnavailable where nobody can be told."""
+        if self._look_due.now():
             self.look()
+        if self._is_usable and self._copy_due.now():
+            with suppress(LedgerUnavailable):  # the next look says so
+                self._sign()
+                self._copy()
 
     def look(self) -> LedgerState:
         """Whether anything may act at this moment. Raises StoreUnavailable where nobody can be told."""
-        state = self.ledger.state(self._clock())
+        state = self.ledger.state(self._clock(), self._told())
         self._faults.tell(FAULT, [state.why] if state.why else (), level=logging.ERROR)
         document: LedgerDocument = {"usable": state.is_usable, "why": state.why or None}
         self._store.copies.put("ledger", {"state": document})
+        self._is_usable = state.is_usable
         return state
+
+    def _told(self) -> Checkpoint | None:
+        """The newest checkpoint that the store has. What is none there tells nothing."""
+        with suppress(ValueError, TypeError, RecursionError):
+            return read_checkpoint(canonical(self._store.copies.get("ledger", "head")))
+        return None
+
+    def _sign(self, *, at_once: bool = False) -> None:
+        """Signs the head of the audit where that is due. One that was restored is not signed: that would hide it."""
+        if at_once or self.ledger.unsigned() >= SIGN_ROWS or self._sign_due.now():
+            point = self.ledger.checkpoint(self._clock())
+            log.info("audit checkpoint %s", checkpoint_text(point))
+            self._store.copies.put("ledger", {"head": point._asdict()})
+
+    def begin_anew(self) -> None:
+        """Tells all of it again, to a store that is empty."""
+        self._copied = None
+        self.look()
+
+    def close(self) -> None:
+        """Signs the head of the audit once more at the end."""
+        with suppress(LedgerUnavailable):
+            if self._is_usable:
+                self._sign(at_once=self.ledger.unsigned() > 0)
+                self._copy()
+        self.ledger.close()
+
+    def _copy(self) -> None:
+        """Copies what is new in the audit. What the store has from before is not built upon: others may write there."""
+        with self.ledger.read() as db:
+            last = self.ledger.chain.last(db)
+            size = last.number if last else 0
+            if self._copied is None or self._copied > size:
+                self._store.copies.clear("audit")
+                self._copied = max(0, size - KEPT_ROWS)
+            rows = self.ledger.chain.after(db, self._copied, COPY_ROWS)
+        if rows:
+            copies = {_key(row.number): {**json.loads(row.document), "hash": row.hash} for row in rows}
+            self._store.copies.put("audit", copies)
+            self._copied = rows[-1].number
+            self._store.copies.clear("audit", until=_key(self._copied - KEPT_ROWS))
+
+
+def _key(number: int) -> str:
+    """The key of a row, so that keys sort as numbers do."""
+    return f"{max(0, number):012d}"

@@ -38,8 +38,8 @@ class Parser(argparse.ArgumentParser):
         command: Parser = args.parser
         if left:
             command.error(command.about(left[0], self))
-        if command is self:
-            self.error(f"which command? {_listed(list(self.commands()))}")
+        if below := command.below():
+            command.error(f"which command? {_listed(list(below))}")
         return args
 
     def error(self, message: str) -> NoReturn:
@@ -64,10 +64,17 @@ class Parser(argparse.ArgumentParser):
         """The names of all options."""
         return list(self._option_string_actions)
 
-    def commands(self) -> dict[str, Parser]:
-        """The parsers of all commands by their names."""
+    def below(self) -> dict[str, Parser]:
+        """The parsers of the words that may follow."""
         found = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
         return {name: parser for choices in found for name, parser in choices.items()}
+
+    def commands(self) -> dict[str, Parser]:
+        """The parsers of all commands by their names, of one word or two."""
+        found: dict[str, Parser] = {}
+        for word, parser in self.below().items():
+            found |= {f"{word} {name}": each for name, each in parser.commands().items()} or {word: parser}
+        return found
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """As argparse's own, which takes a full disk for success."""
@@ -90,6 +97,14 @@ class Parser(argparse.ArgumentParser):
                 None if isinstance(action.choices, dict) else action,
                 f'there is no "{shown(str(value))}"{hint or f"; there is {_listed(known)}"}',
             )
+
+
+def add_command(commands: argparse._SubParsersAction[Parser], name: str, run: object, help: str, epilog: str) -> Parser:
+    """The parser of a command that works by a configuration."""
+    command = commands.add_parser(name, help=help, epilog=epilog)
+    command.add_argument("--config", help="the configuration; default: BOTD_CONFIG, else all defaults")
+    command.set_defaults(run=run)
+    return command
 
 
 def whole(least: int) -> Callable[[str], int]:

@@ -15,7 +15,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from botd.errors import ConfigError, LedgerUnavailable, StoreUnavailable
+from botd.audit import Checkpoint, Event, key_text, make_checkpoint, sign
+from botd.config import resolve_path
+from botd.documents import iso
+from botd.errors import BadRequest, ConfigError, LedgerUnavailable, StoreUnavailable
+from botd.ledger.chain import Chain
+from botd.ledger.checkpoints import Checkpoints
+from botd.ledger.keys import Keys, key_file, new_keys, publish, read_keys, write_keys
 from botd.ledger.meta import Meta
 from botd.ledger.place import check_place, make_place
 from botd.ledger.schema import LEDGER, SCHEMA
@@ -28,6 +34,8 @@ __all__ = ["Ledger", "LedgerState", "Transaction"]
 
 Transaction = sa.Connection
 """What a caller hands on to the parts of the ledger, so that what it does and the audit of it are one."""
+
+REARM = "`botd rearm REASON` allows acting again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,59 +59,191 @@ class Ledger:
         if self._db.path is None:
             raise ConfigError(f'{LEDGER.setting} must begin with "sqlite:///" and a file: its keys lie beside it')
         self.path = self._db.path.absolute()
-        self.meta = Meta(self._db)
+        self.chain = Chain()
+        self.checkpoints = Checkpoints(resolve_path(config, config.ledger.checkpoints).absolute())
+        self._meta = Meta(self._db)
+        self._public = resolve_path(config, config.ledger.public_key).absolute()
         self._opening = threading.Lock()
         self._is_open = False
+        self._seen: Checkpoint | None = None  # what this process saw last, which nobody has signed
 
-    def open(self) -> None:
-        """Makes the file and the tables, or brings those of an older botd up to date. Raises LedgerUnavailable.
+    # ---- the file ----
+
+    def open(self, now: datetime) -> None:
+        """Makes the file, the tables and the keys, or brings what is there up to date. Raises LedgerUnavailable.
 
         A damaged ledger is left where it is: what becomes of it is for a person to say.
         """
         with self._opening:
             if not self._is_open:
                 with _in_words():
-                    self._make()
+                    self._make(now)
                 self._is_open = True
 
-    def _make(self) -> None:
+    def _make(self, now: datetime) -> None:
         make_place(self.path)
         check_place(self.path)
         if damage := find_damage(self.path):
             raise LEDGER.damaged(damage)
         with self._db.write() as db:
             upgrade(db, SCHEMA)
+            if self.chain.last(db) is None:
+                self._name_key(db, Event("ledger-made", "agent"), self._found_or_new_keys(), now)
 
     def close(self) -> None:
         """Gives the connections back."""
         self._db.close()
         self._is_open = False
 
-    def state(self, now: datetime) -> LedgerState:
-        """Whether the ledger can be acted by at this moment: it is looked at, and written to."""
-        try:
-            self.open()
-            with self.write() as db:
-                self.meta.set(db, "looked_at", str(now.timestamp()))
-        except LedgerUnavailable as error:
-            return LedgerState(str(error))
-        return LedgerState()
-
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that reads."""
-        self.open()
-        check_place(self.path)
+        self._check_open()
         with _in_words(), self._db.read() as db:
             yield db
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A transaction that commits at the end, to the disk, and rolls back on any error."""
-        self.open()
-        check_place(self.path)
+        self._check_open()
         with _in_words(), self._db.write() as db:
             yield db
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise LedgerUnavailable("the ledger is not open")
+        check_place(self.path)
+
+    # ---- may anything act ----
+
+    def state(self, now: datetime, told: Checkpoint | None = None) -> LedgerState:
+        """Whether the ledger can be acted by at this moment: it is looked at, and written to.
+
+        `told` is a checkpoint that somebody else has kept. Once the ledger was found behind one, that stays so until
+        somebody says `rearm`, whatever becomes of the checkpoints.
+        """
+        try:
+            self.open(now)
+            keys = self.keys()
+            with self.write() as db:
+                self._meta.set(db, "looked_at", iso(now))
+                off = self._meta.get(db, "off") or self._behind(db, told, keys)
+                self._meta.set(db, "off", off)
+                why = off or self._strange_key(db, keys) or self._lost_file(db)
+                if not off and (last := self.chain.last(db)):
+                    self._seen = Checkpoint(last.number, last.hash, iso(now), "", "")
+            publish(self._public, keys)
+        except LedgerUnavailable as error:
+            return LedgerState(str(error))
+        return LedgerState(why)
+
+    def _strange_key(self, db: Transaction, keys: Keys) -> str:
+        if self._meta.get(db, "sign_key") == key_text(keys.sign.verify_key):
+            return ""
+        return f"the keys beside the ledger are not those that it names: put those of its backup there; {REARM}"
+
+    def _lost_file(self, db: Transaction) -> str:
+        if self.checkpoints.newest() or not self._meta.get(db, "signed"):
+            return ""
+        return f"the file of checkpoints, {self.checkpoints.path}, is gone: put it back; {REARM}"
+
+    def _behind(self, db: Transaction, told: Checkpoint | None, keys: Keys) -> str:
+        """Why the ledger is not the one that was signed last, empty where it is.
+
+        What stands in the shared database anybody of the web part may have written, so its signature is looked at.
+        """
+        newest, since = self.checkpoints.newest(), self._meta.get(db, "rearmed_at")
+        if told and told.key != key_text(keys.sign.verify_key):
+            told = None
+        for point in filter(None, (newest, told, self._seen)):
+            if point.at >= since and self.chain.hash_at(db, point.size) != point.head:
+                return (
+                    f"the ledger is behind what it was at {point.at}, or is another one: row {point.size} of the audit "
+                    f"is not what stood there then. If it was restored, {REARM}"
+                )
+        return ""
+
+    def rearm(self, by: str, reason: str, now: datetime, told: Checkpoint | None = None) -> None:
+        """Lets the ledger be acted by again, as it is, after somebody has looked. Raises BadRequest where it can be."""
+        self.open(now)
+        keys = self._found_or_new_keys()
+        with self.write() as db:
+            strange, behind = self._strange_key(db, keys), self._behind(db, told, keys) or self._meta.get(db, "off")
+            if not (strange or behind or self._lost_file(db)):
+                raise BadRequest("the ledger is what it was; nothing to allow again")
+            if strange:
+                self._name_key(db, Event("keys-made", by), keys, now)
+            lost = self.checkpoints.newest() or told if behind else None
+            detail: dict[str, str | int] = {"lost_size": lost.size, "lost_head": lost.head} if lost else {}
+            self.chain.add(db, Event("rearm", by, words=reason, detail=detail), now)
+            self._meta.set(db, "off", "")
+            self._meta.set(db, "rearmed_at", iso(now))
+        self.checkpoint(now)
+
+    # ---- checkpoints ----
+
+    def checkpoint(self, now: datetime) -> Checkpoint:
+        """Signs the head of the audit and writes that into the file of checkpoints. Raises LedgerUnavailable."""
+        keys = self.keys()
+        with self.write() as db:
+            last = self.chain.last(db)
+            if last is None:
+                raise LedgerUnavailable("the audit in the ledger is empty, which it never is")
+            point = make_checkpoint(last.number, last.hash, now, keys.sign)
+            self.checkpoints.append(point)
+            self._meta.set(db, "signed", str(point.size))
+        return point
+
+    def unsigned(self) -> int:
+        """How many rows there are behind the newest checkpoint."""
+        with self.read() as db:
+            last = self.chain.last(db)
+            return (last.number if last else 0) - int(self._meta.get(db, "signed") or 0)
+
+    # ---- keys ----
+
+    def keys(self) -> Keys:
+        """The keys of this moment. Raises LedgerUnavailable where there are none: they are made once."""
+        found = read_keys(key_file(self.path))
+        if found is None:
+            raise LedgerUnavailable(
+                f"there are no keys in {key_file(self.path)}: put those of the backup there; {REARM}"
+            )
+        return found
+
+    def rotate(self, by: str, now: datetime) -> None:
+        """Puts new keys in the place of the old ones, which sign them. Raises LedgerUnavailable."""
+        old = self.keys()
+        new = old.rotated(now)
+        signature = sign(old.sign, key_text(new.sign.verify_key))
+        try:
+            with self.write() as db:
+                self._name_key(db, Event("keys-rotated", by, detail={"signature": signature}), new, now)
+                self._put_keys(new)
+        except LedgerUnavailable:
+            self._put_keys(old)
+            raise
+        publish(self._public, new)
+        self.checkpoint(now)
+
+    def _name_key(self, db: Transaction, event: Event, keys: Keys, now: datetime) -> None:
+        """Records with an event which key signs from here on."""
+        key = key_text(keys.sign.verify_key)
+        self.chain.add(db, Event(event.kind, event.by, detail={**event.detail, "key": key}), now)
+        self._meta.set(db, "sign_key", key)
+
+    def _found_or_new_keys(self) -> Keys:
+        keys = read_keys(key_file(self.path))
+        if keys is None:
+            keys = new_keys()
+            self._put_keys(keys)
+        return keys
+
+    def _put_keys(self, keys: Keys) -> None:
+        try:
+            write_keys(key_file(self.path), keys)
+        except OSError as error:
+            raise LedgerUnavailable(f"the keys cannot be written to {key_file(self.path)}: {error.strerror}") from error
 
 
 @contextmanager

@@ -33,6 +33,12 @@ class Copies:
         with self._db.write() as db:
             db.execute(sa.delete(copies).where(copies.c.kind == kind, copies.c.key.in_(keys)))
 
+    def clear(self, kind: str, *, until: str | None = None) -> None:
+        """Takes away the documents of a kind: all of them, or those whose keys are not behind this one."""
+        old = copies.c.kind == kind
+        with self._db.write() as db:
+            db.execute(sa.delete(copies).where(old if until is None else old & (copies.c.key <= until)))
+
     def get(self, kind: str, key: str) -> Any:
         """One document, None where there is none. Raises StoreDamaged for what is no JSON."""
         with self._db.read() as db:
@@ -44,3 +50,14 @@ class Copies:
         query = sa.select(copies.c.key, copies.c.document).where(copies.c.kind == kind).order_by(copies.c.key)
         with self._db.read() as db:
             return {row.key: json.loads(row.document) for row in db.execute(query)}
+
+    def newest(self, kind: str, before: str | None, limit: int) -> dict[str, Any]:
+        """At most so many documents of a kind, the last keys first: those before one. Raises StoreDamaged."""
+        query = sa.select(copies.c.key, copies.c.document).where(copies.c.kind == kind)
+        if before is not None:
+            query = query.where(copies.c.key < before)
+        with self._db.read() as db:
+            return {
+                row.key: json.loads(row.document)
+                for row in db.execute(query.order_by(copies.c.key.desc()).limit(limit))
+            }

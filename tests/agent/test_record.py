@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from botd.agent.life import Due
 from botd.agent.record import Record
+from botd.audit import Event, canonical, checkpoint_text, lines, read_checkpoint
 from botd.ledger import Ledger
+from botd.model import utc_now
 from tests.agent.conftest import Lone
 from tests.conftest import Site, need_program
 from tests.program import wait_until
@@ -57,3 +60,90 @@ def test_an_agent_whose_ledger_has_no_place_sweeps_all_the_same(tmp_path: Path, 
     run_agent(lone)
     wait_until(lambda: lone.store.sweeps.figures().by_state.get("done"))
     assert not lone.store.copies.get("ledger", "state")["usable"]
+
+
+# ---- checkpoints and copies ----
+
+
+def note(record: Record, *logins: str) -> None:
+    with record.ledger.write() as db:
+        for login in logins:
+            record.ledger.chain.add(db, Event("login", login), utc_now())
+
+
+def due(record: Record) -> None:
+    """Makes everything due but the hourly checkpoint, and does it."""
+    record._look_due, record._copy_due = Due(1), Due(1)
+    record.step()
+
+
+def test_the_head_goes_to_log_file_and_store_at_once_and_after_a_hundred_rows(
+    site: Site, record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    record.step()
+    note(record, *["anna"] * 99)
+    due(record)
+    assert [point.size for point in lines(record.ledger.checkpoints.path.read_text())] == [1]
+    note(record, "anna")
+    due(record)
+    points = list(lines(record.ledger.checkpoints.path.read_text()))
+    assert [point.size for point in points] == [1, 101]
+    assert read_checkpoint(canonical(site.store.copies.get("ledger", "head"))) == points[-1]
+    assert checkpoint_text(points[-1]) in caplog.text
+
+
+def test_an_hour_later_the_head_is_signed_whatever_happened(record: Record) -> None:
+    record.step()
+    record._sign_due = Due(1)  # as after an hour
+    due(record)
+    assert [point.size for point in lines(record.ledger.checkpoints.path.read_text())] == [1, 1]
+
+
+def test_a_ledger_that_was_restored_is_not_signed(record: Record) -> None:
+    record.look()
+    with record.ledger.write() as db:
+        record.ledger._meta.set(db, "off", "restored")
+    record._sign_due = Due(1)
+    due(record)
+    assert not record.ledger.checkpoints.path.exists()
+
+
+def test_the_store_has_a_copy_of_each_row_whatever_somebody_has_written_there(site: Site, record: Record) -> None:
+    site.store.copies.put("audit", {"999999999999": {"number": 999999999999}, "000000000001": {"number": 7}})
+    record.step()
+    note(record, "anna")
+    due(record)
+    assert [row["number"] for row in site.store.copies.all("audit").values()] == [1, 2]
+    assert site.store.copies.get("audit", "000000000002")["by"] == "anna"
+
+
+def test_the_store_keeps_only_so_many_rows(site: Site, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botd.agent.record.KEPT_ROWS", 3)
+    record.step()
+    note(record, *"abcdef")
+    due(record)
+    assert [row["number"] for row in site.store.copies.all("audit").values()] == [5, 6, 7]
+
+
+def test_a_store_that_was_lost_is_told_all_of_it_again(site: Site, record: Record) -> None:
+    record.step()
+    site.store.copies.clear("audit")
+    record.begin_anew()
+    due(record)
+    assert [row["number"] for row in site.store.copies.all("audit").values()] == [1]
+
+
+def test_what_the_store_says_of_the_head_is_heard_where_it_is_signed(site: Site, record: Record) -> None:
+    record.step()
+    head = site.store.copies.get("ledger", "head")
+    for forged in ("x", {**head, "size": 9000}, {**head, "size": float("inf")}):
+        site.store.copies.put("ledger", {"head": forged})
+        assert record.look().is_usable
+
+
+def test_the_head_is_signed_at_the_end(record: Record) -> None:
+    record.step()
+    note(record, "anna")
+    record.close()
+    assert [point.size for point in lines(record.ledger.checkpoints.path.read_text())] == [1, 2]

@@ -9,7 +9,10 @@ import pytest
 
 from botd.config import parse_config
 from botd.ledger import Ledger
+from botd.model import utc_now
 from botd.settings import Config
+
+NOW = utc_now()
 
 
 @pytest.fixture
@@ -40,5 +43,5 @@ def open_ledger(config: Config) -> Iterator[Callable[[], Ledger]]:
 @pytest.fixture
 def ledger(open_ledger: Callable[[], Ledger]) -> Ledger:
     made = open_ledger()
-    made.open()
+    made.open(NOW)
     return made

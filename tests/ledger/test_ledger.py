@@ -94,7 +94,7 @@ def test_a_file_that_others_can_read_tells_secrets(ledger: Ledger, path: Path) -
 
 
 def test_a_place_without_a_parent_is_said_with_the_next_step(tmp_path: Path) -> None:
-    ledger = Ledger(parse_config({"ledger": {"url": f"sqlite:///{tmp_path}/no/where/ledger.db"}}))
+    ledger = Ledger(parse_config({"ledger": {"url": "sqlite:///no/where/ledger.db"}}, path=f"{tmp_path}/botd.toml"))
     refuses(ledger, f"make {tmp_path}/no/where, with mode 0700")
 
 
@@ -167,7 +167,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_ends_the_acting_until_there_is_room(disk: Path) -> None:
-    ledger = Ledger(parse_config({"ledger": {"url": f"sqlite:///{disk}/ledger.db"}}))
+    ledger = Ledger(parse_config({"ledger": {"url": "sqlite:///ledger.db"}}, path=f"{disk}/botd.toml"))
     assert ledger.state(NOW).is_usable
     with (disk / "ballast").open("wb", buffering=0) as ballast:
         while shutil.disk_usage(disk).free:
@@ -180,7 +180,7 @@ def test_a_full_disk_ends_the_acting_until_there_is_room(disk: Path) -> None:
 
 
 def test_a_disk_that_can_only_be_read_ends_the_acting(disk: Path) -> None:
-    ledger = Ledger(parse_config({"ledger": {"url": f"sqlite:///{disk}/ledger.db"}}))
+    ledger = Ledger(parse_config({"ledger": {"url": "sqlite:///ledger.db"}}, path=f"{disk}/botd.toml"))
     assert ledger.state(NOW).is_usable
     ledger.close()
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

@@ -1,0 +1,145 @@
+"""`botd audit verify`, `rearm`, `keys rotate` and `ledger backup`, as a person types them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from botd.audit import Event, Row
+from botd.cli import main
+from botd.config import load_config
+from botd.ledger import Ledger
+from botd.ledger.chain import read_chain
+from botd.model import utc_now
+from tests.conftest import leave_out
+
+Botd = Callable[..., tuple[int, str, str]]
+
+
+class Place:
+    """A configuration with its ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = folder / "botd.toml"
+        self.config.touch()
+        self.points = folder / "ledger-checkpoints.jsonl"
+        self.ledger = Ledger(load_config(str(self.config)))
+        self.path = self.ledger.path
+        self.ledger.open(utc_now())
+
+    def record(self, *logins: str) -> None:
+        with self.ledger.write() as db:
+            for login in logins:
+                self.ledger.chain.add(db, Event("login", login), utc_now())
+
+    @property
+    def rows(self) -> list[Row]:
+        return list(read_chain(self.path))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def botd(place: Place, capsys: pytest.CaptureFixture[str]) -> Botd:
+    """Runs a command: its exit status and what it prints."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = main([*words, "--config", str(place.config)])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def test_an_audit_that_is_whole_is_0_and_says_its_head(place: Place, botd: Botd) -> None:
+    place.record("anna")
+    place.ledger.checkpoint(utc_now())
+    head = place.rows[-1].hash
+    assert botd("audit", "verify") == (0, f"whole: 2 rows, head {head}\n", "")
+    points = str(place.points)
+    assert botd("audit", "verify", "--checkpoints", points) == (0, f"whole: 2 rows, head {head}, 1 checkpoints\n", "")
+
+
+def test_a_row_that_was_altered_is_1_with_its_number(place: Place, botd: Botd) -> None:
+    place.record("anna", "kmf")
+    with sqlite3.connect(place.path) as db:
+        db.execute("UPDATE audit SET document = replace(document, 'anna', 'bea') WHERE number = 2")
+    status, out, _ = botd("audit", "verify")
+    assert (status, out) == (1, "broken at row 2: row 2 is not what was written, or one before it is not\n")
+
+
+def test_a_tail_that_was_cut_is_1_only_where_the_checkpoints_are_shown(place: Place, botd: Botd) -> None:
+    place.record("anna", "kmf")
+    place.ledger.checkpoint(utc_now())
+    with sqlite3.connect(place.path) as db:
+        db.execute("DELETE FROM audit WHERE number > 1")
+    assert botd("audit", "verify")[0] == 0
+    status, out, _ = botd("audit", "verify", "--checkpoints", str(place.points))
+    assert (status, out.startswith("broken at row 2: rows 2 to 3 are missing")) == (1, True)
+
+
+def test_what_cannot_be_read_is_2_and_nothing_is_made(place: Place, botd: Botd, tmp_path: Path) -> None:
+    assert botd("audit", "verify", "--checkpoints", str(tmp_path / "nowhere"))[0] == 2
+    place.points.write_text("no checkpoint\n")
+    status, _, err = botd("audit", "verify", "--checkpoints", str(place.points))
+    assert (status, "line 1 is no checkpoint" in err) == (2, True)
+    place.ledger.close()
+    place.path.unlink()
+    assert botd("audit", "verify")[0] == 2
+    assert not place.path.exists()
+
+
+def test_rearm_wants_a_reason_and_something_to_allow(place: Place, botd: Botd) -> None:
+    place.ledger.checkpoint(utc_now())
+    assert botd("rearm", " ")[0] == 2
+    assert botd("rearm", "to be sure") == (2, "", "botd: the ledger is what it was; nothing to allow again\n")
+    place.points.unlink()
+    assert "is gone" in place.ledger.state(utc_now()).why
+    status, out, _ = botd("rearm", "the disk with the checkpoints died")
+    assert (status, "allowed again" in out) == (0, True)
+    assert '"by":"root (command line)"' in place.rows[-1].document or os.geteuid()
+    assert "the disk with the checkpoints died" in place.rows[-1].document
+    assert place.ledger.state(utc_now()).is_usable
+
+
+def test_keys_are_exchanged_and_the_chain_stays_whole(place: Place, botd: Botd) -> None:
+    before = place.ledger.keys().public
+    assert botd("keys", "rotate")[0] == 0
+    assert place.ledger.keys().public != before
+    assert botd("audit", "verify", "--checkpoints", str(place.points))[0] == 0
+
+
+def test_a_backup_is_whole_for_nobody_else_and_says_what_it_holds(place: Place, botd: Botd, tmp_path: Path) -> None:
+    place.record("anna")
+    copy = tmp_path / "ledger.backup"
+    status, out, _ = botd("ledger", "backup", str(copy))
+    assert (status, "it holds the secrets that codes are worked out from" in out) == (0, True)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert [row.number for row in read_chain(copy)] == [1, 2]
+    assert '"kind":"backup"' in place.rows[-1].document
+    assert sorted(path.name for path in tmp_path.glob("ledger.backup*")) == ["ledger.backup"]
+
+
+def test_a_backup_takes_nobodys_place(place: Place, botd: Botd, tmp_path: Path) -> None:
+    copy = tmp_path / "ledger.backup"
+    copy.write_text("something else")
+    status, _, err = botd("ledger", "backup", str(copy))
+    assert (status, "name another one" in err) == (2, True)
+    assert copy.read_text() == "something else"
+
+
+@pytest.mark.parametrize("words", [("rearm", "x"), ("keys", "rotate"), ("ledger", "backup", "/tmp/x")])
+def test_another_user_than_the_owner_is_told_how(place: Place, botd: Botd, words: tuple[str, ...]) -> None:
+    if os.geteuid() != 0:
+        leave_out("only root gives a file away: run `make test` as root")
+    os.chown(place.path, 65534, 65534)
+    status, _, err = botd(*words)
+    assert status == 2
+    assert "the ledger belongs to nobody: run this as that user, `runuser -u nobody`" in err
