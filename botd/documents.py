@@ -354,6 +354,19 @@ def sweep_document(sweep: Sweep) -> SweepDocument:
     }
 
 
+class ProgressDocument(TypedDict):
+    """How far a sweep is, in nodes."""
+
+    sweep: int
+    done: int
+    total: int
+
+
+def progress_document(sweep: Sweep) -> ProgressDocument:
+    """How far a sweep is."""
+    return {"sweep": sweep.id, "done": sweep.done, "total": sweep.total}
+
+
 class AnswerHead(TypedDict):
     """What stands before the list in the answers that come from the node list. `problems` are sentences."""
 

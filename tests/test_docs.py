@@ -29,7 +29,7 @@ from botd.access.windows import Window
 from botd.acting.actions import ACTIONS
 from botd.acting.limits import Breaker, Caps, Storm
 from botd.advice.guards import GUARDS
-from botd.advice.rules import FAMILIES, RULES
+from botd.advice.rules import FAMILIES, GLOSSES, RULES
 from botd.answers import Output, SshState
 from botd.app import create_app
 from botd.checks import CHECKS, custom, df, flat, parents, site_checks
@@ -404,8 +404,8 @@ def test_every_name_that_a_check_of_a_site_may_not_have_stands_in_the_checks() -
 
 
 def test_every_family_stands_in_the_diagnoses_with_its_title() -> None:
-    rows = table("docs/diagnosis.rst", "Family", "Title").rows
-    assert [tuple(row) for row in rows] == list(FAMILIES.items())
+    rows = table("docs/diagnosis.rst", "Family", "Title", "What its nodes have in common").rows
+    assert [tuple(row) for row in rows] == [(name, title, GLOSSES[name]) for name, title in FAMILIES.items()]
 
 
 def test_every_rule_stands_in_the_diagnoses_with_its_next_step_and_its_ladder() -> None:

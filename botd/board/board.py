@@ -24,7 +24,7 @@ from botd.board.view import View, next_view
 from botd.board.waiting import Places, wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, stale_nodes
-from botd.errors import BadNodeset, NoNodeList
+from botd.errors import BadNodeset, NoNodeList, StoreEmpty
 from botd.history.past import pasts_from
 from botd.model import Clock, Sweep
 from botd.settings import Config
@@ -84,6 +84,29 @@ class Board:
         if view.pulse.list_revision == 0:
             raise NoNodeList("no node list has been read yet; start `botd agent` and wait for its first look at Slurm")
         return view
+
+    def wait_for_list(self, wait_s: float) -> None:
+        """Returns when there is a node list or none will come, or raises NoNodeList when the time is up.
+
+        An agent that starts makes the database and reads its first list within seconds. Raises TooMany.
+        """
+        if wait_s <= 0 or self._is_settled():
+            return
+        with self._places.one(wait_s):
+            wait_until(lambda: self._is_settled(fresh=True), wait_s)
+        if not self._is_settled(fresh=True):
+            raise NoNodeList(
+                f"no node list has been read yet, after {wait_s:g} s; see that `botd agent` runs, then ask again"
+            )
+
+    def _is_settled(self, *, fresh: bool = False) -> bool:
+        """Whether there is a node list, or nobody who would write one: an agent was here and is gone."""
+        try:
+            view = self.view(fresh=fresh)
+        except StoreEmpty:
+            return False
+        gone = view.pulse.agent_beat_at is not None and not self.agent_alive(view)
+        return view.pulse.list_revision > 0 or gone
 
     def agent_alive(self, view: View) -> bool:
         """Whether the agent has beaten lately."""

@@ -13,6 +13,7 @@ from botd.display.round import Families, RoundDocument, round_document
 from botd.documents import NodeDocument
 from botd.history.news import TOLD, News, news_of
 from botd.inventory.request import with_those_in_service
+from botd.model import Sweep
 from botd.store import Store
 
 ROUND_FAMILIES = Families(FAMILIES, GLOSSES, ASIDE)
@@ -25,6 +26,7 @@ def read_round(
     *,
     since: datetime,
     read: Survey,
+    running: Sweep | None = None,
 ) -> RoundDocument:
     """The round of an answer's nodes, with the news since a moment. Raises StoreUnavailable."""
     view = answer.view
@@ -39,6 +41,7 @@ def read_round(
         total=len(scope),
         read=read,
         news=_news(store, answer, scope, out, since),
+        running=running,
     )
 
 

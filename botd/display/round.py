@@ -10,8 +10,17 @@ from typing import Literal, TypedDict
 
 from botd.display.cells import age
 from botd.display.findings import Survey
-from botd.documents import NodeDocument, RecommendationDocument, StatusHead, Time, iso
+from botd.documents import (
+    NodeDocument,
+    ProgressDocument,
+    RecommendationDocument,
+    StatusHead,
+    Time,
+    iso,
+    progress_document,
+)
 from botd.history.news import News
+from botd.model import Sweep
 from botd.nodeset import fold, hostlist_of, natural_key
 
 _WORD = re.compile(r"[a-z0-9']+")
@@ -61,13 +70,18 @@ class RoundFamilyDocument(TypedDict):
 
 
 class RoundHead(StatusHead):
-    """How many nodes are `out` of service of how many in `total`, and how old what is said of them is."""
+    """How many nodes are `out` of service of how many in `total`, and how old what is said of them is.
+
+    `unread` counts those that were never read, `running` is the sweep under way.
+    """
 
     out: int
     total: int
     oldest: Time | None
     newest: Time | None
+    unread: int
     news: NewsDocument | None
+    running: ProgressDocument | None
 
 
 class RoundDocument(RoundHead):
@@ -98,6 +112,7 @@ def round_document(
     total: int,
     read: Survey,
     news: News | None,
+    running: Sweep | None = None,
 ) -> RoundDocument:
     """The round of these nodes: those of them that are `out` of service, or have a recommendation."""
     ill = [(node, advice) for node in nodes if (advice := node["recommendation"])]
@@ -110,7 +125,9 @@ def round_document(
         "total": total,
         "oldest": read.oldest,
         "newest": read.newest,
+        "unread": read.unread,
         "news": _news(news) if news else None,
+        "running": progress_document(running) if running else None,
         "families": [_family(name, families, placed[name]) for name in families.in_order() if name in placed],
     }
 
@@ -135,11 +152,12 @@ def since_words(news: NewsDocument, now: datetime) -> str:
 
 
 def read_words(document: RoundHead, now: datetime) -> str:
-    """How old the readings are: `read 12 s to 4 min ago`."""
+    """How old the readings are: `read 12 s to 4 min ago, 3 not yet`."""
     if document["newest"] is None:
         return "not read yet"
     newest, oldest = age(document["newest"], now), age(document["oldest"], now)
-    return f"read {newest if newest == oldest else f'{newest} to {oldest}'} ago"
+    unread = f", {document['unread']} not yet" if document["unread"] else ""
+    return f"read {newest if newest == oldest else f'{newest} to {oldest}'} ago{unread}"
 
 
 def news_words(news: NewsDocument) -> list[str]:

@@ -80,7 +80,8 @@ class _Page:
         if news:
             yield from wrapped(f"{since_words(news, self.now)}: {', '.join(news_words(news))}", self.width)
         problems = [with_ages(problem, self.now) for problem in document["problems"]]
-        problems += [f"sweep {document['sweep']} asks nodes at this moment"] if document["sweep"] else []
+        if running := document["running"]:
+            problems.append(f"asking nodes at this moment: {running['done']} of {running['total']} are read")
         yield from notes(problems, self.look).splitlines()
 
     def family(self, family: RoundFamilyDocument) -> Iterator[str]:

@@ -19,7 +19,10 @@ TOLD = ("ipmi_state", "memory", "slurmd", "ping")
 
 @dataclass(frozen=True)
 class NodePast:
-    """One node: its incidents in LOOK_BACK, and when each check became what it is now, as far as that is on record."""
+    """One node: its incidents in LOOK_BACK, and when each check became what it is now, as far as that is on record.
+
+    A check that was so when the record began has been so for nobody knows how long.
+    """
 
     incidents: int = 0
     since: Mapping[str, datetime] = field(default_factory=dict)
@@ -48,7 +51,7 @@ def node_pasts(changes: Iterable[Change], checks: Checks, now: datetime) -> dict
     """What these changes of `past_subjects` say, oldest first, by node."""
     opening, since, counted = incident_subjects(checks), dict[str, dict[str, datetime]](), list[Change]()
     for change in changes:
-        since.setdefault(change.node, {})[change.subject] = change.at
+        since.setdefault(change.node, {}).update({change.subject: change.at} if change.old else {})
         if change.is_bad and change.subject in opening and change.at >= now - LOOK_BACK:
             counted.append(change)
     incidents = {offender.node: offender.incidents for offender in offenders(counted)}

@@ -18,9 +18,6 @@ from botd.web.here import board
 from botd.web.params import chosen_format
 from botd.web.replies import survey_of
 
-LAST_KNOWN_S = 10 * 365 * 86400.0
-"""The age that a page accepts where nothing else is said: it shows what is known and makes nobody wait."""
-
 LONG_WORD = 16
 """Characters from which on a word in a cell may break."""
 
@@ -32,11 +29,6 @@ _PUNCTUATION = re.compile(r"([-._/,])(?=[\w\[])")
 def page_form(args: Mapping[str, Any]) -> Form | None:
     """The form that a client of a page asks for; None is HTML."""
     return None if "format" not in args and wants_html() else chosen_format(args, "table")
-
-
-def patience(args: Mapping[str, object]) -> dict[str, object]:
-    """Who says nothing of ages gets what is known, at once; nodes that were never read are read meanwhile."""
-    return dict(args) if "max_age" in args else {"wait": 0.0, **args, "max_age": LAST_KNOWN_S}
 
 
 def same_page(place: str, **changed: Any) -> str:

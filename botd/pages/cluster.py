@@ -12,10 +12,10 @@ from botd.display.cluster import COLUMNS, WORDS, Block, draw_blocks, families, f
 from botd.display.findings import WORST
 from botd.inventory import Inventory
 from botd.nodeset import split
-from botd.pages.base import figures, page_form, patience, render, same_page
+from botd.pages.base import figures, page_form, render, same_page
 from botd.web.here import board
 from botd.web.params import ClusterQuery, query
-from botd.web.questions import status_question
+from botd.web.questions import patience, status_question
 from botd.web.replies import records_reply
 
 MAX_NODESET = 60

@@ -12,12 +12,12 @@ from botd.display.terminal import Column, Look, notes
 from botd.documents import NodeDocument
 from botd.errors import UnknownNode
 from botd.nodeset import check_name
-from botd.pages.base import figures, page_form, patience, render
+from botd.pages.base import figures, page_form, render
 from botd.pages.history import timeline
 from botd.text import plain
 from botd.web.here import board, may_ask
 from botd.web.params import NodePageQuery, query
-from botd.web.questions import status_question
+from botd.web.questions import patience, status_question
 from botd.web.replies import reply, status_reply
 
 

@@ -15,12 +15,12 @@ from botd.display.formats import Shown
 from botd.documents import ReadingDocument
 from botd.inventory import listed_groups
 from botd.model import Check
-from botd.pages.base import figures, page_form, patience, render, same_page
+from botd.pages.base import figures, page_form, render, same_page
 from botd.text import plain
 from botd.web.clients import is_text_browser
 from botd.web.here import board, may_ask
 from botd.web.params import MatrixQuery, query
-from botd.web.questions import status_question
+from botd.web.questions import patience, status_question
 from botd.web.replies import status_reply
 
 PLACE = "nodes"

@@ -12,6 +12,7 @@ from botd.resources.health import HealthResource
 from botd.resources.history import ChangesResource, HistoryResource, OffendersResource
 from botd.resources.metrics import MetricsResource
 from botd.resources.openapi import IndexResource, OpenApiResource
+from botd.resources.round import RoundResource
 from botd.resources.slurm import GroupListResource, HostinfoResource, SinfoResource
 from botd.resources.status import (
     StatusCheckResource,
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/status-ipmi-state", StatusCheckResource, "status-ipmi-state", {"check": "ipmi_state"}),
     Route("/api/v1/df", StatusCheckResource, "df", {"check": "df"}),
     Route("/api/v1/df/<path:mount>", StatusMountResource, "df-mount"),
+    Route("/api/v1/round", RoundResource, "round-data"),
     Route("/api/v1/table", TableResource, "table"),
     Route("/api/v1/history/<string:node>", HistoryResource, "history"),
     Route("/api/v1/changes", ChangesResource, "changes"),

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from flask import Response
 
 from botd.board.answer import StatusAnswer
 from botd.display.formats import to_json
 from botd.display.rows import RowDocument
-from botd.documents import CheckDocument, ChosenHead, check_document
+from botd.documents import CheckDocument, ChosenHead, ProgressDocument, check_document, progress_document
 from botd.model import Sweep
 from botd.resources.base import BotdResource
 from botd.web.here import board
 from botd.web.params import MAX_AGE_S, TableBody, TableQuery, body, query
 from botd.web.questions import joined_lists, status_question
 from botd.web.replies import reply, survey_of
-
-
-class ProgressDocument(TypedDict):
-    """How far a sweep is, in nodes."""
-
-    sweep: int
-    done: int
-    total: int
 
 
 class TableHead(ChosenHead):
@@ -74,6 +66,6 @@ def _body(answer: StatusAnswer, running: Sweep | None) -> bytes:
         **answer.head(),
         "checks": [check_document(here.checks[name]) for name in answer.checks],
         "reached": survey_of(answer).reached(here.checks),
-        "running": {"sweep": running.id, "done": running.done, "total": running.total} if running else None,
+        "running": progress_document(running) if running else None,
     }
     return to_json(head, "rows", here.bodies.row_json(answer))

@@ -25,6 +25,12 @@ NEWS_SINCE = "24h"
 OFFENDERS_SINCE = "30d"
 """What repeat offenders are counted in where nothing else is said."""
 
+LAST_KNOWN_S = 10 * 365 * 86400.0
+"""The age that a page accepts where nothing else is said: it shows what is known and makes nobody wait for readings."""
+
+FIRST_LIST_S = 5.0
+"""How long a page waits for the first node list of an agent that starts, where nothing else is said."""
+
 _AGE = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -80,10 +86,20 @@ def offender_records(args: Mapping[str, Any]) -> tuple[datetime, list[OffenderDo
     return since, list(map(offender_document, found))
 
 
+def patience(args: Mapping[str, object]) -> dict[str, object]:
+    """Who says nothing of ages gets what is known, at once; nodes that were never read are read meanwhile."""
+    first = {"list_wait": args.get("wait", FIRST_LIST_S)}
+    return {**args, **first} if "max_age" in args else {"wait": 0.0, **args, **first, "max_age": LAST_KNOWN_S}
+
+
 def status_question(
     args: Mapping[str, Any], *, checks: str | None = None, default_groups: Sequence[str] | None = None
 ) -> Question:
-    """The question in the parameters of a request; `checks` where the path names them."""
+    """The question in the parameters of a request; `checks` where the path names them.
+
+    While an agent starts it waits for the first node list, as long as `wait` or `list_wait` says.
+    """
+    board().wait_for_list(args.get("list_wait", args.get("wait", 0.0)))
     question = board().question(
         groups=either(args, "groups", "g"),
         nodes=either(args, "nodes", "h"),

@@ -52,10 +52,9 @@ def made(
     in_service: Sequence[str] = (),
     news: News | None = None,
     problems: Sequence[str] = (),
-    sweep: int | None = None,
 ) -> RoundDocument:
     names = {each["node"] for each in nodes}
-    head = status_head(["sinfo"], ["ping"], as_of=NOW, count=len(names), complete=True, problems=problems, sweep=sweep)
+    head = status_head(["sinfo"], ["ping"], as_of=NOW, count=len(names), complete=True, problems=problems)
     read = Survey(iso(NOW - timedelta(minutes=4)), iso(NOW - timedelta(seconds=12)), 0, {})
     return round_document(head, nodes, FOUND, out=names - set(in_service), total=320, read=read, news=news)
 
@@ -179,8 +178,8 @@ def test_a_record_that_is_younger_than_what_is_asked_for_is_said() -> None:
 
 
 def test_what_is_wrong_with_the_answer_stands_at_its_head() -> None:
-    found = text(made([node()], problems=["the agent is not running"], sweep=7)).splitlines()
-    assert found[1:3] == ["# the agent is not running", "# sweep 7 asks nodes at this moment"]
+    found = text(made([node()], problems=["the agent is not running"])).splitlines()
+    assert found[1] == "# the agent is not running"
 
 
 def test_a_morning_on_which_nobody_is_needed_says_so() -> None:

@@ -31,6 +31,11 @@ def test_incidents_are_counted_and_the_last_change_of_each_check_is_its_since() 
     assert past.since["df_tmp"] == NOW - timedelta(days=1)
 
 
+def test_since_when_a_check_is_as_it_was_when_the_record_began_is_not_known() -> None:
+    found = node_pasts([change("df_tmp", "fail", 9, old="")], CHECKS, NOW)["n1"]
+    assert "df_tmp" not in found.since
+
+
 def test_what_is_older_than_30_days_counts_no_more() -> None:
     assert node_pasts([change("ssh", "fail: timeout", 31)], CHECKS, NOW)["n1"].incidents == 0
 

@@ -1,0 +1,53 @@
+"""The morning round that a request asks for, in each of its forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+
+from botd.board.rounds import read_round
+from botd.display.formats import Form, to_csv, to_json, to_ndjson
+from botd.display.round import RoundDocument, RoundNodeDocument
+from botd.display.round_text import round_text
+from botd.documents import encode
+from botd.web.here import board, may_ask, store
+from botd.web.questions import CHANGES_SINCE, moment, patience, status_question
+from botd.web.replies import reply, survey_of, tag_of
+
+COLUMNS = ("family", *RoundNodeDocument.__annotations__)
+"""The columns of the round as CSV, a row for each node."""
+
+
+def asked_round(args: Mapping[str, Any]) -> RoundDocument:
+    """The round in the parameters of a request. Raises BadRequest, and what a status question raises."""
+    here = board()
+    since = moment("since", args.get("since", CHANGES_SINCE), here.now())
+    answer = here.answer(status_question(patience(args)), sweep_allowed=may_ask())
+    documents, running = here.bodies.node_documents, here.running(answer)
+    return read_round(store(), answer, documents, since=since, read=survey_of(answer), running=running)
+
+
+def round_reply(document: RoundDocument, form: Form) -> Response:
+    """The round in a form. Its tag is a weak one: since when there is news moves with the clock."""
+    body = _body(document, form)
+    news = document["news"]
+    still: RoundDocument = {**document, "news": {**news, "since": ""} if news else None}
+    response = reply(form.name, body)
+    if form.name != "table":  # that one tells ages
+        response.set_etag(f"{tag_of(encode(still))}-{form.name}", weak=True)
+    return response
+
+
+def _body(document: RoundDocument, form: Form) -> bytes:
+    families = document["families"]
+    if form.name == "json":
+        head = {name: value for name, value in document.items() if name != "families"}
+        return to_json(head, "families", map(encode, families))
+    if form.name == "ndjson":
+        return to_ndjson(map(encode, families))
+    if form.name == "csv":
+        rows = [{"family": family["family"], **node} for family in families for node in family["nodes"]]
+        return to_csv(COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
+    return round_text(document, form.look, board().now()).encode()
