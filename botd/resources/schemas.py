@@ -83,7 +83,11 @@ def _union(members: Iterable[Any]) -> Schema:
     if len(some) == len(tuple(members)):
         return {"anyOf": list(map(schema, some))}
     [only] = some
-    return {**(_object(only) if is_typeddict(only) else schema(only)), "nullable": True}
+    found = _object(only) if is_typeddict(only) else schema(only)
+    words = (
+        {"enum": [*found["enum"], None]} if "enum" in found else {}
+    )  # a word that it lists, or null, which is one too
+    return {**found, **words, "nullable": True}
 
 
 def _typed_dicts(hint: Any) -> Iterator[type]:

@@ -52,6 +52,7 @@ LEAF = {
         (int | None, {"type": "integer", "nullable": True}),
         (Any, {"nullable": True}),
         (Literal["ok", "degraded"], {"type": "string", "enum": ["ok", "degraded"]}),
+        (Literal["new"] | None, {"type": "string", "enum": ["new", None], "nullable": True}),
         (list[str] | None, {"type": "array", "items": {"type": "string"}, "nullable": True}),
         (tuple[str, int], {"type": "array", "items": {}, "minItems": 2, "maxItems": 2}),
         (Mapping[str, int], {"type": "object", "additionalProperties": {"type": "integer"}}),
