@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
-from botd.board.answer import StatusAnswer
+from botd.board.answer import Question, StatusAnswer
 from botd.display.findings import Survey
 from botd.display.round import Families, RoundDocument, round_document
 from botd.documents import NodeDocument
 from botd.history.news import TOLD, News, news_of
+from botd.inventory import Inventory
 from botd.inventory.request import with_those_in_service
 from botd.model import Sweep
 from botd.store import Store
@@ -21,6 +22,7 @@ ROUND_FAMILIES = Families(FAMILIES, GLOSSES, ASIDE)
 
 def read_round(
     store: Store,
+    question: Question,
     answer: StatusAnswer,
     documents: Callable[[StatusAnswer], Iterable[NodeDocument]],
     *,
@@ -28,28 +30,34 @@ def read_round(
     read: Survey,
     running: Sweep | None = None,
 ) -> RoundDocument:
-    """The round of an answer's nodes, with the news since a moment. Raises StoreUnavailable."""
-    view = answer.view
-    ill = replace(answer, nodes=tuple(node for node in answer.nodes if node in view.morning.given))
-    scope = view.once(("scope", answer.groups, answer.nodes), lambda: _scope(answer))
+    """The round of an answer's nodes, with the news since a moment. Raises StoreUnavailable.
+
+    Which of them are new is chosen here, by the record: it knows more than since when a node has its reason.
+    """
+    view, choice = answer.view, question.choice
+    scope = view.once(("scope", question.groups, question.nodes), lambda: _scope(question, view.inventory))
     out = scope.intersection(view.inventory.down())
+    news = _news(store, answer, scope, out, since)
+    ill = view.morning.given.keys() & (news.new if news and choice.new_since else scope)
+    chosen = replace(answer, nodes=tuple(node for node in answer.nodes if node in ill))
     return round_document(
-        answer.head(),
-        documents(ill),
+        {**answer.head(), "chosen": choice.words, "of": len(question.nodes)},
+        documents(chosen),
         ROUND_FAMILIES,
         out=out,
         total=len(scope),
+        is_sorted=bool(choice.sort),
         read=read,
-        news=_news(store, answer, scope, out, since),
+        news=news,
         running=running,
     )
 
 
-def _scope(answer: StatusAnswer) -> frozenset[str]:
+def _scope(question: Question, inventory: Inventory) -> frozenset[str]:
     """The nodes of the groups asked for, in service or not: those that are out are so many of these."""
-    inventory, groups = answer.view.inventory, with_those_in_service(answer.groups)
+    groups = with_those_in_service(question.groups)
     found = inventory.expand_groups(groups, max_nodes=len(inventory.names())) if groups else []
-    return frozenset(answer.nodes).union(found)
+    return frozenset(question.nodes).union(found)
 
 
 def _news(

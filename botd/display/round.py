@@ -110,25 +110,33 @@ def round_document(
     *,
     out: Collection[str],
     total: int,
+    is_sorted: bool = False,
     read: Survey,
     news: News | None,
     running: Sweep | None = None,
 ) -> RoundDocument:
-    """The round of these nodes: those of them that are `out` of service, or have a recommendation."""
+    """The round of those of these nodes that have a recommendation, of `out` of service in all.
+
+    In a family they stand as they come where they are sorted already, else out of service first, and causes together.
+    """
     ill = [(node, advice) for node in nodes if (advice := node["recommendation"])]
     placed: dict[str, list[RoundNodeDocument]] = {}
     for node, advice in ill:
         placed.setdefault(advice["family"], []).append(_node(node, advice, out, news))
     return {
         **head,
-        "out": sum(node["node"] in out for node, _ in ill),
+        "out": len(out),
         "total": total,
         "oldest": read.oldest,
         "newest": read.newest,
         "unread": read.unread,
         "news": _news(news) if news else None,
         "running": progress_document(running) if running else None,
-        "families": [_family(name, families, placed[name]) for name in families.in_order() if name in placed],
+        "families": [
+            _family(name, families, placed[name] if is_sorted else sorted(placed[name], key=_place))
+            for name in families.in_order()
+            if name in placed
+        ],
     }
 
 
@@ -176,7 +184,7 @@ def _family(name: str, families: Families, nodes: Sequence[RoundNodeDocument]) -
         "count": len(names),
         "nodeset": fold(names),
         "hostlist": hostlist_of(names),
-        "nodes": sorted(nodes, key=_place),
+        "nodes": list(nodes),
     }
 
 

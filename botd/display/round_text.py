@@ -29,6 +29,8 @@ MARKS = {"new": "*", "changed": "~", None: " "}
 
 WELL = "Nobody is needed: every node asked for is in service and well."
 
+NONE = "No node is chosen by this."
+
 _WIDEST = (24, 11, 6, 8)
 """Columns of name, state, age and who, as far as they are lined up: what is longer pushes the rest of its line on."""
 
@@ -43,10 +45,16 @@ def round_text(document: RoundDocument, look: Look, now: datetime) -> str:
     page = _Page(replace(look, width=look.width or WIDTH), now, _widths(document, now))
     lines = [*page.head(document)]
     if not document["families"]:
-        lines += ["", *wrapped(WELL, page.width)]
+        lines += ["", *wrapped(NONE if document["chosen"] else WELL, page.width)]
     for family in document["families"]:
         lines += ["", *page.family(family)]
     return "".join(f"{line}\n" for line in lines) + page.foot(document)
+
+
+def shown(document: RoundDocument) -> str:
+    """`1 node`, `12 nodes`, as many as the families hold."""
+    count = sum(family["count"] for family in document["families"])
+    return "1 node" if count == 1 else f"{count} nodes"
 
 
 def _widths(document: RoundDocument, now: datetime) -> list[int]:
@@ -80,6 +88,8 @@ class _Page:
         if news:
             yield from wrapped(f"{since_words(news, self.now)}: {', '.join(news_words(news))}", self.width)
         problems = [with_ages(problem, self.now) for problem in document["problems"]]
+        if document["chosen"]:
+            problems.append(f"{shown(document)} shown: {document['chosen']}")
         if running := document["running"]:
             problems.append(f"asking nodes at this moment: {running['done']} of {running['total']} are read")
         yield from notes(problems, self.look).splitlines()

@@ -98,10 +98,8 @@ class MatrixQuery(StatusQuery):
     page = _count("Which part of the page's tables, of 200 nodes each.", 1, 1000)
 
 
-class RoundQuery(ReadingsQuery, NodesQuery):
+class RoundQuery(ReadingsQuery, NodesQuery, ChoosingQuery):
     """A request for the morning round."""
-
-    since = _text("What is new since then is marked: a time such as `2026-11-23T08:00Z` or an age such as `12h`; 24h.")
 
 
 class ClusterQuery(StatusQuery):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Response
@@ -13,7 +14,7 @@ from botd.display.round import RoundDocument, RoundNodeDocument
 from botd.display.round_text import round_text
 from botd.documents import encode
 from botd.web.here import board, may_ask, store
-from botd.web.questions import CHANGES_SINCE, moment, patience, status_question
+from botd.web.questions import NEWS_SINCE, moment, patience, status_question
 from botd.web.replies import reply, survey_of, tag_of
 
 COLUMNS = ("family", *RoundNodeDocument.__annotations__)
@@ -23,10 +24,12 @@ COLUMNS = ("family", *RoundNodeDocument.__annotations__)
 def asked_round(args: Mapping[str, Any]) -> RoundDocument:
     """The round in the parameters of a request. Raises BadRequest, and what a status question raises."""
     here = board()
-    since = moment("since", args.get("since", CHANGES_SINCE), here.now())
-    answer = here.answer(status_question(patience(args)), sweep_allowed=may_ask())
+    since = moment("since", args.get("since", NEWS_SINCE), here.now())
+    question = status_question(patience(args))
+    others = replace(question, choice=replace(question.choice, new_since=None))
+    answer = here.answer(others, sweep_allowed=may_ask())
     documents, running = here.bodies.node_documents, here.running(answer)
-    return read_round(store(), answer, documents, since=since, read=survey_of(answer), running=running)
+    return read_round(store(), question, answer, documents, since=since, read=survey_of(answer), running=running)
 
 
 def round_reply(document: RoundDocument, form: Form) -> Response:

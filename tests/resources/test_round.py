@@ -99,6 +99,21 @@ def test_a_record_that_is_younger_than_the_moment_says_so(mixed: Site) -> None:
     assert (news["new"], news["back"], news["changed"]) == (0, 0, 0)
 
 
+def test_it_has_the_nodes_that_are_chosen_in_the_order_that_is_asked_for(mixed: Site) -> None:
+    body = mixed.get("/api/v1/round?groups=all&family=ready,leftovers")
+    assert list(families(body)) == ["ready", "leftovers"]
+    assert (body["out"], body["total"], body["of"], body["chosen"]) == (2, 4, 4, "family=ready,leftovers")
+    mixed.later(72 * 3600)
+    left(mixed, "n0002.savio3", 3)
+    mixed.beat()
+    assert families(mixed.get("/api/v1/round?only=new")) == {"colleague": ["n0002.savio3"]}
+    text = mixed.client.get("/api/v1/round?format=table&only=new&state=down").text
+    assert "# 0 nodes shown: only=new state=down\n\nNo node is chosen by this.\n" in text
+    mixed.nodes(drained("n1", "no IB", reason_at=mixed.now), drained("n2", "no IB"), drained("n3", "no GPU"))
+    mixed.app.extensions["botd"].board.look_again()
+    assert families(mixed.get("/api/v1/round?sort=-name"))["colleague"] == ["n3", "n2", "n1"]
+
+
 def test_a_moment_that_is_none_is_a_400(site: Site) -> None:
     assert site.client.get("/api/v1/round?since=yesterday").status_code == 400
 
