@@ -1,0 +1,98 @@
+"""libexec/slurm-helper as a site installs it, with a sinfo and a scontrol that stand in for Slurm's.
+
+The helper on a real Slurm is in tests/lab/test_slurm_helper.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SOURCE = Path(__file__).parent.parent.parent / "libexec" / "slurm-helper"
+NODE = "n0012.savio2"
+REASON = "botd: drain 7f3a-1 by anna"
+IDLE = "idle|Unknown|Unknown|none"
+
+_SINFO = """\
+#!/bin/sh
+cd '{directory}'
+[ ! -e sinfo-says ] || {{ cat sinfo-says >&2; exit 1; }}
+for word; do case $word in --nodes=*) node=${{word#--nodes=}};; esac; done
+[ ! -f "nodes/$node" ] || {{ printf '%s|' "$node"; cat "nodes/$node"; }}
+"""
+
+_SCONTROL = """\
+#!/bin/sh
+cd '{directory}'
+printf '%s\\0' "$@" >>heard
+printf '\\n' >>heard
+[ ! -e scontrol-says ] || {{ cat scontrol-says >&2; exit 1; }}
+case $3 in
+state=drain) echo "drained|2026-11-26T10:04:00|slurm|${{4#reason=}}" ;;
+*) echo '{idle}' ;;
+esac >"nodes/${{2#nodename=}}"
+"""
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A helper that was installed for the Slurm in a directory."""
+
+    directory: Path
+
+    @property
+    def path(self) -> Path:
+        return self.directory / "botd-slurm-helper"
+
+    def put(self, node: str, row: str) -> None:
+        """What sinfo says of a node: state, time, user and reason."""
+        (self.directory / "nodes" / node).write_bytes(row.encode() + b"\n")
+
+    def says(self, name: str, words: str) -> None:
+        """From now on a command fails with these words."""
+        (self.directory / f"{name}-says").write_text(words + "\n")
+
+    def heard(self) -> list[list[str]]:
+        """The arguments of each scontrol so far."""
+        path = self.directory / "heard"
+        text = path.read_text() if path.exists() else ""
+        return [line.split("\0")[:-1] for line in text.splitlines()]
+
+    def run(self, request: bytes, *arguments: str) -> bytes:
+        """What the helper prints when it reads this."""
+        done = subprocess.run([self.path, *arguments], input=request, capture_output=True, timeout=60, check=False)
+        assert done.stderr == b"", done.stderr.decode()
+        return done.stdout
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """The answer to a line."""
+        found: dict[str, Any] = json.loads(self.run(line.encode() + b"\n"))
+        return found
+
+    def stamp(self, node: str = NODE) -> str:
+        """The stamp of a node as it is now."""
+        return str(self.ask(f"show {node}")["stamp"])
+
+
+def installed(path: Path, directory: Path, conf: str = "") -> None:
+    """Puts a copy of the helper there whose commands are in that directory, as a site would."""
+    text = re.sub(r'^BIN = ".*?"', f'BIN = "{directory}"', SOURCE.read_text(), flags=re.MULTILINE)
+    path.write_text(re.sub(r'^SLURM_CONF = ".*?"', f'SLURM_CONF = "{conf}"', text, flags=re.MULTILINE))
+    path.chmod(0o755)
+
+
+def make_helper(directory: Path) -> Helper:
+    """A helper and its Slurm of two nodes, of which one was drained by somebody."""
+    helper = Helper(directory)
+    (directory / "nodes").mkdir(parents=True)
+    for name, text in (("sinfo", _SINFO), ("scontrol", _SCONTROL)):
+        (directory / name).write_text(text.format(directory=directory, idle=IDLE))
+        (directory / name).chmod(0o755)
+    installed(helper.path, directory)
+    helper.put(NODE, IDLE)
+    helper.put("n0013.savio2", "drained|2026-11-23T20:16:37|kmf|see hung mpirun")
+    return helper
