@@ -1,4 +1,4 @@
-"""The command `botd`: serve, agent, sweep, demo."""
+"""The command `botd`: serve, agent, sweep, check-config, demo."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from botd import __version__
 from botd.checks import named, site_checks
 from botd.commands.output import CLOSED_PIPE, as_shown, forget_output, look_of, write_out
 from botd.commands.owner import add_owner_commands
+from botd.commands.places import place
 from botd.commands.words import Parser, add_command, whole
 from botd.config import load_config
 from botd.errors import BotdError, ConfigError
@@ -58,6 +59,15 @@ exit status: 0 done, 1 it failed, 2 it cannot be done as asked, 130 after Ctrl-C
 is unknown, or nothing could be read
 """
 
+CHECK = """\
+examples:
+  botd check-config --config /etc/botd/botd.toml
+  botd check-config --node n0017.bigmem          another node than one that is idle
+  botd check-config --offline                    the files alone
+
+exit status: 0 all is well, 1 there are warnings, 2 something fails
+"""
+
 DEMO = """\
 examples:
   botd demo
@@ -98,13 +108,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except BotdError as error:
-        _say(str(error))
+        _say(_placed(args, error))
         return _failed(args, error)
     except BrokenPipeError:
         forget_output()
         return CLOSED_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _placed(args: argparse.Namespace, error: BotdError) -> str:
+    """The sentence, after file and line where it is about a setting that stands there."""
+    if not (isinstance(error, ConfigError) and error.at):
+        return str(error)
+    stands = place(getattr(args, "config", None) or os.environ.get("BOTD_CONFIG", ""), error.at)
+    return f"{stands}: {error}" if stands else str(error)
 
 
 def _failed(args: argparse.Namespace, error: BotdError) -> int:
@@ -129,6 +147,11 @@ def _parser() -> Parser:
     serve.add_argument("--listen", help="address:port instead of [server] listen")
     add_command(commands, "agent", _agent, "run the agent alone", AGENT)
     _add_sweep(commands)
+    check = add_command(
+        commands, "check-config", _check_config, "what is wrong with the configuration, and where", CHECK
+    )
+    check.add_argument("--node", default="", help="the node to try; default: one that is idle")
+    check.add_argument("--offline", action="store_true", help="ask neither Slurm nor a node")
     add_owner_commands(commands)
     demo = commands.add_parser("demo", help="serve a simulated cluster", epilog=DEMO)
     demo.add_argument("--nodes", type=whole(1), default=320, help="how many nodes it has")
@@ -187,6 +210,18 @@ def _demo(args: argparse.Namespace) -> int:
 
     check_port(args.listen)
     return int(run_demo(args.nodes, args.listen, lambda path: serve(load_config(path), args.log_level)))
+
+
+def _check_config(args: argparse.Namespace) -> int:
+    from botd.commands.check_config import check_config, status_of
+
+    _make_room()
+    path = args.config or os.environ.get("BOTD_CONFIG", "")
+    look, levels = look_of(None), []
+    for told in check_config(path, args.node, offline=args.offline):
+        levels.append(told.level)
+        write_out(as_shown(f"{told.line(path)}\n".encode(), look))
+    return status_of(levels)
 
 
 def _sweep(args: argparse.Namespace) -> int:

@@ -45,11 +45,11 @@ def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
     known = (*SECTIONS, "mounts", "checks", "check")
     for name in document:
         if name not in known:
-            raise ConfigError(f'unknown section "{name}" in the configuration{did_you_mean(name, known)}')
+            raise ConfigError(f'unknown section "{name}" in the configuration{did_you_mean(name, known)}', f"[{name}]")
     sections = {name: read_section(cls, f"[{name}]", document.get(name, {})) for name, cls in SECTIONS.items()}
     custom = document.get("check", [])
     if not isinstance(custom, list):
-        raise ConfigError("write [[check]] with two brackets: it is a list of checks")
+        raise ConfigError("write [[check]] with two brackets: it is a list of checks", "[check]")
     config = Config(
         **sections,
         mounts=_mounts(_table("[mounts]", document.get("mounts", {}))),
@@ -114,10 +114,10 @@ def typed(where: str, default: Any, kind: str, value: Any) -> Any:
     if isinstance(value, list) and kind.startswith("tuple"):
         if all(isinstance(item, str) for item in value):
             return tuple(value)
-        raise ConfigError(f"{where} must be a list of texts")
+        raise ConfigError(f"{where} must be a list of texts", where)
     wanted = kind.partition("[")[0].partition(" ")[0]
     if type(value).__name__ != wanted:
-        raise ConfigError(f"{where} must be {_WORDS[wanted]}, not {value!r}; the default is {default!r}")
+        raise ConfigError(f"{where} must be {_WORDS[wanted]}, not {value!r}; the default is {default!r}", where)
     return value
 
 
@@ -126,7 +126,7 @@ _WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool":
 
 def _table(where: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ConfigError(f"{where} must be a table, not {value!r}")
+        raise ConfigError(f"{where} must be a table, not {value!r}", where)
     return value
 
 
@@ -136,7 +136,7 @@ def read_section(cls: type, where: str, table: Any) -> Any:
     values = {}
     for key, value in _table(where, table).items():
         if key not in known:
-            raise ConfigError(f'unknown key "{key}" in {where}{did_you_mean(key, known)}')
+            raise ConfigError(f'unknown key "{key}" in {where}{did_you_mean(key, known)}', f"{where} {key}")
         values[key] = typed(f"{where} {key}", default_of(known[key]), str(known[key].type), value)
     return cls(**values)
 
@@ -144,9 +144,11 @@ def read_section(cls: type, where: str, table: Any) -> Any:
 def _mounts(table: Mapping[str, Any]) -> Mapping[str, str]:
     for name, path in table.items():
         if not name.replace("_", "").isalnum() or name != name.lower() or not name.isascii():
-            raise ConfigError(f'[mounts] "{name}": use lower-case letters, digits and "_" for the name of a mount')
+            raise ConfigError(
+                f'[mounts] "{name}": use lower-case letters, digits and "_" for the name of a mount', f"[mounts] {name}"
+            )
         if not isinstance(path, str) or not path.startswith("/") or "\0" in path or "\n" in path:
-            raise ConfigError(f"[mounts] {name} must be an absolute path, not {path!r}")
+            raise ConfigError(f"[mounts] {name} must be an absolute path, not {path!r}", f"[mounts] {name}")
     return dict(table)
 
 
@@ -181,8 +183,14 @@ def _check_ranges(config: Config) -> None:
         _check_command(f"[{section}] {name}", getattr(getattr(config, section), name))
     policy = config.ssh.host_key_policy
     if policy not in ("reject", "accept-new", "accept-any"):
-        raise ConfigError(f'[ssh] host_key_policy must be "reject", "accept-new" or "accept-any", not "{policy}"')
-    listen_address(config.server.listen)
+        raise ConfigError(
+            f'[ssh] host_key_policy must be "reject", "accept-new" or "accept-any", not "{policy}"',
+            "[ssh] host_key_policy",
+        )
+    try:
+        listen_address(config.server.listen)
+    except ConfigError as error:
+        raise ConfigError(str(error), "[server] listen") from None
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
             f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name}"'
@@ -192,13 +200,15 @@ def _check_ranges(config: Config) -> None:
 def _check_number(section: str, name: str, value: float) -> None:
     may_be_zero = (section, name) in _MAY_BE_ZERO
     if not (value > 0 or (value == 0 and may_be_zero)) or value > 1e7:
-        raise ConfigError(f"[{section}] {name} must be above 0 and below 10,000,000, not {value!r}")
+        raise ConfigError(
+            f"[{section}] {name} must be above 0 and below 10,000,000, not {value!r}", f"[{section}] {name}"
+        )
     if name == "port" and value > 65535:
-        raise ConfigError(f"[{section}] port must be at most 65535, not {value!r}")
+        raise ConfigError(f"[{section}] port must be at most 65535, not {value!r}", f"[{section}] port")
 
 
 def _check_command(where: str, command: str) -> None:
     try:
         command_words(command)
     except ValueError as error:
-        raise ConfigError(f"{where} cannot be split into words: {error}") from None
+        raise ConfigError(f"{where} cannot be split into words: {error}", where) from None

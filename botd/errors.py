@@ -46,9 +46,16 @@ class BotdError(Exception):
 
 
 class ConfigError(BotdError):
-    """Raised when the configuration holds an unknown key, a wrong type or a value that cannot work."""
+    """Raised when the configuration holds an unknown key, a wrong type or a value that cannot work.
+
+    `at` is the setting, as far as it is known: `[ssh] parallel`, `[ssh]`, `[[check]] name=gpu`.
+    """
 
     code = "bad-config"
+
+    def __init__(self, message: str, at: str = "") -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class BadRequest(BotdError):

@@ -28,7 +28,7 @@ def test_every_command_explains_itself(command: str, capsys) -> None:
 
 
 MISTAKES = [
-    ("", "botd: which command? serve, agent, sweep, audit, rearm, keys, ledger or demo"),
+    ("", "botd: which command? serve, agent, sweep, check-config, audit, rearm, keys, ledger or demo"),
     ("audit", "botd audit: which command? verify"),
     ("audit verfy", 'botd audit: there is no "verfy"; did you mean "verify"?'),
     ("swep", 'botd: there is no "swep"; did you mean "sweep"?'),
@@ -151,7 +151,23 @@ def test_a_wrong_configuration_is_one_line_that_names_the_mistake(tmp_path: Path
         done = botd(command, "--config", str(path))
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr
+        assert str(path) in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_mistake_in_the_configuration_is_told_with_its_line(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "botd.toml"
+    path.write_text("[ssh]\nuser = 'x'\nport = 0\n")
+    for command in ("serve", "agent", "sweep"):
+        assert main([command, "--config", str(path)]) == 2
+        assert capsys.readouterr().err.startswith(f"botd: {path}:3: [ssh] port must be above 0")
+
+
+def test_an_address_of_the_command_line_is_not_blamed_on_the_configuration(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "botd.toml"
+    path.write_text("[server]\nlisten = '127.0.0.1:5000'\n")
+    assert main(["serve", "--config", str(path), "--listen", "nonsense"]) == 2
+    assert str(path) not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["serve", "demo"])

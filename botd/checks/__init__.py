@@ -58,7 +58,7 @@ def site_checks(config: Config) -> Checks:
     found = {name: check for name, check in built_in.items() if name not in gone} | own
     for name in config.checks:
         if name not in found and name not in parents(found):
-            raise ConfigError(f"[checks.{name}] names no check{did_you_mean(name, found)}")
+            raise ConfigError(f"[checks.{name}] names no check{did_you_mean(name, found)}", f"[checks.{name}]")
     return {name: _bind(check, config) for name, check in found.items()}
 
 
@@ -143,7 +143,9 @@ def _own(config: Config) -> dict[str, Check]:
     found: dict[str, Check] = {}
     for check in map(custom.check_command, config.check):
         if check.name in found:
-            raise ConfigError(f'there are two checks named "{check.name}"; give one [[check]] another name')
+            raise ConfigError(
+                f'there are two checks named "{check.name}"; give one [[check]] another name', custom.at(check.name)
+            )
         found[check.name] = check
     return found
 
@@ -161,6 +163,6 @@ def _bind(check: Check, config: Config) -> Check:
     for key, value in table.items():
         where = f"[checks.{check.name}]"
         if key not in known:
-            raise ConfigError(f'unknown key "{key}" in {where}{did_you_mean(key, known)}')
+            raise ConfigError(f'unknown key "{key}" in {where}{did_you_mean(key, known)}', f"{where} {key}")
         settings[key] = typed(f"{where} {key}", known[key].default, known[key].type, value)
     return dataclasses.replace(check, settings=settings)

@@ -82,25 +82,35 @@ def parse_command(spec: CustomCheck, output: Output, facts: Facts) -> Finding:
     return Finding(judge(number, spec.warn, spec.fail, worse=spec.worse), number, text)
 
 
+def at(name: str) -> str:
+    """Where a check of the site stands in the configuration, for a ConfigError."""
+    return f"[[check]] name={name}"
+
+
 def _validate(spec: CustomCheck) -> None:
     if not _NAME.fullmatch(spec.name):
-        raise ConfigError(f'[[check]] name "{spec.name}": use lower-case letters, digits and "_"')
+        raise ConfigError(f'[[check]] name "{spec.name}": use lower-case letters, digits and "_"', at(spec.name))
     if spec.name in TAKEN or spec.name.startswith("df_"):
         raise ConfigError(
-            f'[[check]] name "{spec.name}" is taken: answers say something else by it; give it another name'
+            f'[[check]] name "{spec.name}" is taken: answers say something else by it; give it another name',
+            at(spec.name),
         )
     if not spec.command.strip() or "\0" in spec.command:
-        raise ConfigError(f'[[check]] "{spec.name}" needs a command')
+        raise ConfigError(f'[[check]] "{spec.name}" needs a command', at(spec.name))
     if not 0 < spec.timeout <= MAX_TIMEOUT_S:
-        raise ConfigError(f'[[check]] "{spec.name}": timeout must be above 0 and at most {MAX_TIMEOUT_S} s')
+        raise ConfigError(
+            f'[[check]] "{spec.name}": timeout must be above 0 and at most {MAX_TIMEOUT_S} s', at(spec.name)
+        )
     for key, value, choices in (
         ("value", spec.value, ("exit", "number", "text")),
         ("worse", spec.worse, ("higher", "lower")),
     ):
         if value not in choices:
-            raise ConfigError(f'[[check]] "{spec.name}": {key} must be one of {", ".join(choices)}, not "{value}"')
+            told = f'[[check]] "{spec.name}": {key} must be one of {", ".join(choices)}, not "{value}"'
+            raise ConfigError(told, at(spec.name))
     if spec.sudo:
         try:
             shlex.split(spec.command)
         except ValueError as error:
-            raise ConfigError(f'[[check]] "{spec.name}": cannot split the command for sudo: {error}') from error
+            told = f'[[check]] "{spec.name}": cannot split the command for sudo: {error}'
+            raise ConfigError(told, at(spec.name)) from error

@@ -101,6 +101,12 @@ class KnownHosts:
             if stamps != self._stamps:
                 self._stamps, self._book = stamps, _read(self._paths)
 
+    @property
+    def count(self) -> int:
+        """How many names and patterns there are keys of."""
+        with self._lock:
+            return len(self._book.plain) + len(self._book.patterns) + len(self._book.hashed)
+
     def types(self, names: Sequence[str]) -> list[str]:
         """The types of the keys that are known under the deciding one of these names (see `names_for`)."""
         with self._lock:
