@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +14,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from nacl.signing import SigningKey
 
 from botd.app import create_app
+from botd.audit import Event, key_text, make_checkpoint, next_row
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.documents import encode, iso, reading_document
@@ -91,6 +94,15 @@ class Site:
     def beat(self) -> None:
         """The agent is alive now."""
         self.store.claim(os.getpid(), "agent.example", self.now, lambda _: True)
+
+    def audit(self) -> None:
+        """What an agent tells of a ledger in which anna has logged in."""
+        key = SigningKey.generate()
+        first = next_row(None, Event("ledger-made", "agent", detail={"key": key_text(key.verify_key)}), self.now)
+        rows = [first, next_row(first, Event("login", "anna"), self.now)]
+        copies = {f"{row.number:012d}": {**json.loads(row.document), "hash": row.hash} for row in rows}
+        self.store.copies.put("audit", copies)
+        self.store.copies.put("ledger", {"head": make_checkpoint(2, rows[1].hash, self.now, key)._asdict()})
 
     def later(self, seconds: float) -> None:
         """Moves the clock."""

@@ -164,6 +164,7 @@ def documented(make_site: Any) -> Iterator[Site]:
     happened = Change("n0017.bigmem", "ssh", "ok", "fail: timeout", site.now, "no answer within 5 s", is_bad=True)
     site.store.readings.write({"gone.bigmem": {}}, site.now, changes=[happened])
     site.store.copies.put("ledger", {"state": {"usable": True, "why": None}})
+    site.audit()
     site.beat()
     yield site
     site.store.close()

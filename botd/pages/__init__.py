@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from botd.pages.api import api_page
+from botd.pages.audit import audit
 from botd.pages.cluster import cluster
 from botd.pages.errors import error_page
 from botd.pages.history import changes, history_picture, offenders
@@ -23,5 +24,6 @@ def register(app: Flask) -> None:
     app.add_url_rule("/node/<string:name>/history.svg", "history_picture", history_picture)
     app.add_url_rule("/cluster", "cluster", cluster)
     app.add_url_rule("/api", "api_page", api_page)
+    app.add_url_rule("/audit", "audit_page", audit)
     app.add_url_rule("/changes", "changes_page", changes)
     app.add_url_rule("/offenders", "offenders_page", offenders)

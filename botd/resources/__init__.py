@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from botd.resources.audit import AuditHeadResource, AuditResource
 from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
 from botd.resources.health import HealthResource
@@ -57,6 +58,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/sweeps/<int:sweep>", SweepResource, "sweep"),
     Route("/api/v1/sweeps/<int:sweep>/events", SweepEventsResource, "sweep-events"),
     Route("/api/v1/openapi.json", OpenApiResource, "openapi"),
+    Route("/api/v2/audit", AuditResource, "audit"),
+    Route("/api/v2/audit/head", AuditHeadResource, "audit-head"),
     Route("/healthz", HealthResource, "healthz"),
     Route("/metrics", MetricsResource, "metrics"),
 )

@@ -185,6 +185,13 @@ class ChangesQuery(HistoryQuery, NodesQuery):
     """A request for what changed in the cluster; without groups and nodes, of every node."""
 
 
+class AuditQuery(FormatQuery):
+    """A request for the audit."""
+
+    before = _count("Only what stands before this row: the `next` of the page before.", 1, 2**31 - 1)
+    limit = _count("At most so many rows; 100 where nothing is said.", 1, 1000)
+
+
 class OffendersQuery(FormatQuery, NodesQuery):
     """A request for the nodes with the most incidents; without groups and nodes, of every node."""
 
@@ -238,6 +245,11 @@ def _accepted(default: str) -> str:
     if best is None:
         raise NotAcceptable(f"this can be answered as {', '.join(offered)}; ask for one of them in Accept")
     return offered[best]
+
+
+def page_of(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a long list that is asked for."""
+    return {name: args[name] for name in ("before", "limit") if name in args}
 
 
 def either(args: Mapping[str, Any], long: str, short: str) -> str | None:

@@ -11,6 +11,7 @@ from zlib import crc32
 from flask import Response
 
 from botd.board.answer import Question, StatusAnswer
+from botd.board.record import AuditPage, AuditRowDocument
 from botd.board.timeline import Page, Span
 from botd.display.findings import Survey, survey
 from botd.display.formats import MIME, Fields, Form, records_body, status_body
@@ -21,6 +22,7 @@ from botd.web.here import board, may_ask
 from botd.web.repeats import may_repeat
 
 CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
+AUDIT_COLUMNS = ("number", "at", "kind", "by", "about", "words")
 OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
 
 
@@ -112,6 +114,25 @@ def offenders_reply(since: datetime, records: list[OffenderDocument], form: Form
     """Nodes and their incidents in a form."""
     head: OffendersHead = {"since": iso(since), "count": len(records)}
     return records_reply(form, head, "nodes", records, OFFENDER_COLUMNS, moving=("since",))
+
+
+class AuditHead(TypedDict):
+    """A page of the audit without its rows. `next` is the cursor of the page after this one."""
+
+    count: int
+    next: int | None
+
+
+class AuditDocument(AuditHead):
+    """Rows of the audit, newest first."""
+
+    rows: list[AuditRowDocument]
+
+
+def audit_reply(page: AuditPage, form: Form) -> Response:
+    """A page of the audit in a form."""
+    head: AuditHead = {"count": len(page.rows), "next": page.next}
+    return records_reply(form, head, "rows", page.rows, AUDIT_COLUMNS)
 
 
 def status_reply(question: Question, form: Form) -> Response:

@@ -106,6 +106,7 @@ def test_every_answer_is_what_its_schema_says_and_nothing_more(site: Site, route
     site.nodes(drained("n0000.savio2", reason_at=site.now), drained("n0001.savio2", cpus=56, memory_mb=64000))
     site.reading("n0000.savio2", age_s=5, ssh=Reading(State.FAIL, "timeout", took_s=0.1))
     happened(site, "n0000.savio2")
+    site.audit()
     ended, _ = (site.store.sweeps.start(["n0000.savio2", "n0001.savio2"], ["ping"], site.now) for _ in range(2))
     site.store.sweeps.end(ended.id, SweepState.DONE, ["squeue failed"], site.now)
     fills = {"sweep": str(ended.id), "mount": "tmp", "node": "n0000.savio2", "name": "n0000.savio2"}
