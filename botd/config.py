@@ -170,6 +170,7 @@ _COMMANDS = (
     ("ping", "command"),
     ("access", "ssh_keygen"),
     ("access", "unmunge"),
+    ("actions", "slurm"),
 )
 
 

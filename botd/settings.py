@@ -182,6 +182,14 @@ class AccessSettings:
 
 
 @dataclass(frozen=True)
+class ActionsSettings:
+    """[actions]: how what changes a node is reached."""
+
+    slurm: str = _setting("", "The way to `libexec/slurm-helper`; empty changes nothing in Slurm.")
+    slurm_timeout: float = _setting(60.0, "How long the helper may take.", unit="s")
+
+
+@dataclass(frozen=True)
 class CustomCheck:
     """[[check]]: a remote check of the site's own."""
 
@@ -215,6 +223,7 @@ class Config:
     bmc: BmcSettings = BmcSettings()
     site: SiteSettings = SiteSettings()
     access: AccessSettings = AccessSettings()
+    actions: ActionsSettings = ActionsSettings()
     mounts: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: tuple[CustomCheck, ...] = ()
@@ -235,6 +244,7 @@ SECTIONS: dict[str, type] = {
     "bmc": BmcSettings,
     "site": SiteSettings,
     "access": AccessSettings,
+    "actions": ActionsSettings,
 }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from botd.settings import ActionsSettings
+from botd.transport.slurm_control import Done, Refused, Shown, SlurmControl
 from tests.lab.cluster import Lab
 from tests.lab.record import REASONS
 from tests.libexec.helper import REASON, installed
@@ -25,9 +27,8 @@ def ask(lab: Lab, tmp_path: Path) -> Iterator[Any]:
     path = tmp_path / "botd-slurm-helper"
     installed(path, Path("/usr/bin"), str(lab.slurm.config))
 
-    def asked(line: str, command: list[str] | None = None) -> dict[str, Any]:
-        words = command or [str(path)]
-        done = subprocess.run(words, input=f"{line}\n".encode(), capture_output=True, timeout=90, check=True)
+    def asked(line: str) -> dict[str, Any]:
+        done = subprocess.run([path], input=f"{line}\n".encode(), capture_output=True, timeout=90, check=True)
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
@@ -96,8 +97,17 @@ def test_over_ssh_with_a_forced_command_it_does_the_same(lab: Lab, ask: Any, tmp
     public = tmp_path / "key.pub"
     public.write_text(f'restrict,command="{ask.path}" {public.read_text()}')
     with running_sshd(tmp_path / "sshd", ["127.0.0.1"], key=key) as sshd:
-        options = ["-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oBatchMode=yes"]
-        ssh = ["ssh", "-T", "-F", "none", *options, "-i", str(key), "-p", str(sshd.port), "root@127.0.0.1"]
-        seen = ask(f"show {NODE}", ssh)["stamp"]
-        assert ask(f"drain {NODE} {seen} {REASON}", ssh)["answer"] == "done"
-    assert in_slurm(lab)["reason"] == REASON
+        options = f"-oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null -oBatchMode=yes -i {key} -p {sshd.port}"
+        control = SlurmControl(ActionsSettings(slurm=f"ssh -T -F none {options} root@127.0.0.1"))
+        seen = control.show(NODE)
+        assert isinstance(seen, Shown)
+        drained = control.drain(NODE, seen.stamp, REASON)
+        assert isinstance(drained, Done)
+        lab.do("hang_slurmctld")
+        try:
+            assert isinstance(control.show(NODE), Refused)
+        finally:
+            lab.do("resume_slurmctld")
+    assert drained.before.reason is None
+    assert drained.after is not None
+    assert (drained.after.reason, in_slurm(lab)["reason"]) == (REASON, REASON)

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.conftest import need_program
+from tests.program import wait_until
 
 SOURCE = Path(__file__).parent.parent.parent / "libexec" / "slurm-helper"
 NODE = "n0012.savio2"
@@ -96,3 +102,22 @@ def make_helper(directory: Path) -> Helper:
     helper.put(NODE, IDLE)
     helper.put("n0013.savio2", "drained|2026-11-23T20:16:37|kmf|see hung mpirun")
     return helper
+
+
+def _takes_connections(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+@contextmanager
+def listening(helper: Helper, path: Path) -> Iterator[Path]:
+    """A socket with the helper behind it, as a socket unit with Accept=yes makes one for each connection."""
+    program = need_program("systemd-socket-activate")
+    command = [program, "--listen", path, "--accept", "--inetd", helper.path]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _takes_connections(path))
+        yield path
+    finally:
+        process.kill()
+        process.wait()

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import leave_out, need_program
-from tests.libexec.helper import NODE, REASON, Helper, make_helper
-from tests.program import wait_until
+from tests.libexec.helper import NODE, REASON, Helper, listening, make_helper
 from tests.transport.sshd import Sshd, make_key, running_sshd
 
 DEPLOY = Path(__file__).parent.parent.parent / "docs" / "deploy"
@@ -69,22 +68,6 @@ def test_over_ssh_a_forced_command_answers_and_is_all_that_the_key_is_good_for(
 # ---- a socket unit ----
 
 
-@pytest.fixture
-def listening(helper: Helper, tmp_path: Path) -> Iterator[Path]:
-    """A socket with the helper behind it, as Accept=yes makes one for each connection."""
-    program = need_program("systemd-socket-activate")
-    path = tmp_path / "helper.sock"
-    process = subprocess.Popen(
-        [program, "--listen", path, "--accept", "--inetd", helper.path],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    wait_until(path.exists)
-    yield path
-    process.kill()
-    process.communicate()
-
-
 def say(path: Path, data: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
@@ -92,12 +75,13 @@ def say(path: Path, data: bytes) -> bytes:
         return b"".join(iter(lambda: client.recv(4096), b""))
 
 
-def test_behind_a_socket_each_connection_is_one_request(helper: Helper, listening: Path) -> None:
+def test_behind_a_socket_each_connection_is_one_request(helper: Helper, tmp_path: Path) -> None:
     request = words_of(helper).encode() + b"\n"
-    assert json.loads(say(listening, request))["answer"] == "done"
-    assert json.loads(say(listening, request))["code"] == "changed"  # the same stamp a second time
-    two = say(listening, f"show {NODE}\nresume {NODE} {helper.stamp()}\n".encode())
-    assert json.loads(two)["code"] == "bad-request"
+    with listening(helper, tmp_path / "helper.sock") as path:
+        assert json.loads(say(path, request))["answer"] == "done"
+        assert json.loads(say(path, request))["code"] == "changed"  # the same stamp a second time
+        two = say(path, f"show {NODE}\nresume {NODE} {helper.stamp()}\n".encode())
+        assert json.loads(two)["code"] == "bad-request"
     assert len(helper.heard()) == 1
 
 
