@@ -12,7 +12,14 @@ from botd.config import command_words
 from botd.errors import SlurmFailed, SlurmTimeout
 from botd.settings import SlurmSettings
 from botd.text import shown
-from botd.transport.local import CommandMissing, CommandTimeout, Completed, LocalCommandError, run_command
+from botd.transport.local import (
+    MAX_OUTPUT,
+    CommandMissing,
+    CommandTimeout,
+    Completed,
+    LocalCommandError,
+    run_command,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +67,13 @@ agent's environment would hide live jobs. SLURM_CONF and its kind, which say whe
 NOT_STARTED = (126, 127)
 """How env(1), a shell and their like end that could not start, or did not find, the program that they were given."""
 
+MAX_LINE = 2**21
+"""Bytes of a line of squeue or sacct, most of which are a list of nodes: 8,000 of the longest names that do not fold.
+With no bound a line of 50 MB made the agent 190 MB larger."""
+
+LISTS = ("squeue", "sacct")
+"""The tools that print a line for each of what they list. The JSON of the others may all be one line."""
+
 T = TypeVar("T")
 
 
@@ -92,7 +106,8 @@ def _output(settings: SlurmSettings, tool: str, options: Sequence[str], until: f
     command = getattr(settings, tool)
     try:
         words = [*command_words(command), *SCOPE[tool], *options]
-        completed = run_command(words, timeout_s=until - time.monotonic(), hide=DEFAULTS)
+        most = MAX_LINE if tool in LISTS else MAX_OUTPUT
+        completed = run_command(words, timeout_s=until - time.monotonic(), max_line=most, hide=DEFAULTS)
     except CommandMissing as error:
         raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error
     except CommandTimeout as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -34,8 +35,9 @@ MAX_SAVED = 64 * 1024 * 1024
 FIELDS = "%N|%T|%U|%H|%P|%m|%f|%o|%n|%E"
 """name, state, who, when, partition, memory, features, address, host name, reason (sinfo(1)), any text at all."""
 
-log = logging.getLogger(__name__)
+_DOCUMENT = re.compile(rb"\s*\{")
 
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -151,6 +153,8 @@ def _rows(output: bytes, token: str) -> list[str]:
 
 def _nodes_in(output: bytes, way: Way) -> list[SlurmNode]:
     """The nodes of a printed document. Without slurmctld, 22.05 prints one with none and ends with 0."""
+    if not _DOCUMENT.match(output):  # 50 MB of anything else are not even made a text
+        raise unreadable(way.value, output[:200].decode("utf-8", "replace"))
     try:
         # Not strict: one raw control character in a reason must not cost the whole list.
         document = json.loads(output.decode("utf-8", "replace"), strict=False)

@@ -65,9 +65,12 @@ def run_command(
     timeout_s: float,
     stdin: bytes = b"",
     max_output: int = MAX_OUTPUT,
+    max_line: int = MAX_OUTPUT,
     hide: tuple[str, ...] = (),
 ) -> Completed:
     """What the program printed, and its exit status. What it leaves behind in its process group ends with it.
+
+    `max_line` are the bytes of one line of either output: what no reader takes is not even gathered.
 
     The locale is C; the secrets in botd's own environment and the way to an ssh-agent are not handed down, nor are
     variables whose names begin with one of `hide`. Raises CommandMissing, CommandTimeout, CommandFlooded, or
@@ -76,12 +79,12 @@ def run_command(
     until = time.monotonic() + timeout_s
     process = _start(words, hide)
     try:
-        stdout, stderr = _exchange(process, stdin, until, max_output)
+        stdout, stderr = _exchange(process, stdin, until, max_output, max_line)
         _await_end(process.pid, until)
     except TimeoutError:
         raise CommandTimeout(f"{words[0]} did not end within {timeout_s:.3g} s") from None
-    except OverflowError:
-        raise CommandFlooded(f"{words[0]} printed more than {max_output:,} bytes and was ended") from None
+    except OverflowError as error:
+        raise CommandFlooded(f"{words[0]} printed {error} and was ended") from None
     finally:
         _clean_up(process)
     return Completed(process.returncode, stdout, stderr)
@@ -122,8 +125,10 @@ def _is_secret(name: str) -> bool:
     return name.startswith("BOTD_") and name.endswith(_SECRET_ENDINGS)
 
 
-def _exchange(process: subprocess.Popen[bytes], data: bytes, until: float, max_output: int) -> tuple[bytes, bytes]:
-    """Both outputs up to their end. Raises TimeoutError at the deadline, OverflowError above `max_output`."""
+def _exchange(
+    process: subprocess.Popen[bytes], data: bytes, until: float, max_output: int, max_line: int
+) -> tuple[bytes, bytes]:
+    """Both outputs up to their end. Raises TimeoutError at the deadline, OverflowError above one of the limits."""
     stdin, stdout, stderr = _pipes(process)
     outputs = {stdout: bytearray(), stderr: bytearray()}
     unsent = memoryview(data)
@@ -138,9 +143,16 @@ def _exchange(process: subprocess.Popen[bytes], data: bytes, until: float, max_o
                     unsent = _feed(selector, stdin, unsent)
                 else:
                     _collect(selector, key, outputs)
-            if sum(map(len, outputs.values())) > max_output:
-                raise OverflowError
-    return bytes(outputs[stdout]), bytes(outputs[stderr])
+            _bound(list(outputs.values()), max_output, max_line)
+    return bytes(outputs.pop(stdout)), bytes(outputs.pop(stderr))
+
+
+def _bound(outputs: Sequence[bytearray], max_output: int, max_line: int) -> None:
+    """Raises OverflowError above one of the limits. A line that is over is too, but for what came with its end."""
+    if sum(map(len, outputs)) > max_output:
+        raise OverflowError(f"more than {max_output:,} bytes")
+    if max_line < max_output and max(len(output) - output.rfind(b"\n") for output in outputs) > max_line + 1:
+        raise OverflowError(f"a line of more than {max_line:,} bytes")
 
 
 class _Clock:

@@ -149,6 +149,22 @@ def test_a_flood_is_cut_off_and_its_program_killed(tmp_path: Path, redirect: str
     wait_until_gone(int(pid.read_text()))
 
 
+@pytest.mark.parametrize("redirect", ["", ">&2"])
+def test_a_line_without_end_is_cut_off_and_its_program_killed(tmp_path: Path, redirect: str) -> None:
+    pid = tmp_path / "pid"
+    line = f"echo $$ > {pid}; echo short {redirect}; exec cat /dev/zero {redirect}"
+    with pytest.raises(CommandFlooded, match="a line of more than 100,000 bytes"):
+        run_command(shell(line), timeout_s=60, max_line=100_000)
+    wait_until_gone(int(pid.read_text()))
+
+
+def test_lines_up_to_the_limit_are_kept_however_many() -> None:
+    line = "x" * 99_999
+    done = run_command(["sed", "p;p;p"], timeout_s=10, stdin=f"{line}\n{line}".encode(), max_line=100_000)
+    assert set(done.stdout.decode().split("\n")) == {line, *([""] if done.stdout.endswith(b"\n") else [])}
+    assert done.stdout.count(line.encode()) == 8
+
+
 def test_output_up_to_the_limit_is_kept() -> None:
     assert len(run_command(["head", "-c", "100000", "/dev/zero"], timeout_s=10, max_output=100_000).stdout) == 100_000
 
