@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from botd.advice import words
-from botd.advice.case import REBOOTS, Case
+from botd.advice.case import LOOKS_BACK, REBOOTS, Case
 from botd.advice.reasons import Author, Tells
 from botd.checks.df import BROKEN
 
@@ -139,6 +139,12 @@ def _is_unverifiable(case: Case) -> bool:
 
 def _memory_is_unread(case: Case) -> bool:
     return case.is_out and case.tells(Tells.MEMORY) and case.state("memory") != "ok"
+
+
+def _is_untold(case: Case) -> bool:
+    """Whether something cannot be told, and all else that is bad tells of what was."""
+    untold = {name for name in case.bad if case.state(name) == "unknown"}
+    return bool(untold) and set(case.bad) <= untold | set(LOOKS_BACK)
 
 
 def _only(*checks: str) -> Callable[[Case], bool]:
@@ -461,7 +467,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "not-told", "cannot be told", "unknown",
-        lambda case: bool(case.bad) and all(case.state(name) == "unknown" for name in case.bad),
+        _is_untold,
         words.of_bad,
         "see why these checks have no answer, then look again",
         ("all",),

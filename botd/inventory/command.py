@@ -68,11 +68,8 @@ NOT_STARTED = (126, 127)
 """How env(1), a shell and their like end that could not start, or did not find, the program that they were given."""
 
 MAX_LINE = 2**21
-"""Bytes of a line of squeue or sacct, most of which are a list of nodes: 8,000 of the longest names that do not fold.
-With no bound a line of 50 MB made the agent 190 MB larger."""
-
-LISTS = ("squeue", "sacct")
-"""The tools that print a line for each of what they list. The JSON of the others may all be one line."""
+"""Bytes of a line, most of which are a list of nodes: 8,000 of the longest names that do not fold. A document in JSON may
+all be one line. With no bound a line of 50 MB made the agent 190 MB larger."""
 
 T = TypeVar("T")
 
@@ -106,7 +103,7 @@ def _output(settings: SlurmSettings, tool: str, options: Sequence[str], until: f
     command = getattr(settings, tool)
     try:
         words = [*command_words(command), *SCOPE[tool], *options]
-        most = MAX_LINE if tool in LISTS else MAX_OUTPUT
+        most = MAX_OUTPUT if "--json" in options else MAX_LINE
         completed = run_command(words, timeout_s=until - time.monotonic(), max_line=most, hide=DEFAULTS)
     except CommandMissing as error:
         raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error

@@ -193,6 +193,8 @@ CASES: tuple[Morning, ...] = (
     Morning("lost-job", "idle", "", LOST_JOB, None, "44162"),
     Morning("log", "idle", "", {"slurmd_log": (WARN, [LOG], LOG)}, None, LOG),
     Morning("not-told", "idle", "", {"users": (UNKNOWN, None, "the running jobs are not known")}, None),
+    Morning("not-told", "idle", "",
+            {"jobs": (UNKNOWN, None, "slurmctld does not answer"), "slurmd_log": (WARN, [LOG], LOG)}, None),
     Morning("not-told", "drained", "Kill task failed", {"memory": (UNKNOWN, None, "garbage")}),
     Morning("nothing-known", "drained", "Epilog error", {"uptime": (FAIL, 3, "odd"), "load": (UNKNOWN, None, "odd")},
             says='Slurm has it as drained; "Epilog error"; Uptime: odd; Load: odd'),

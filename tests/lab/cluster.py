@@ -68,6 +68,10 @@ least_age = 0
 tmp = "/tmp"
 scratch = "{directory}/scratch"
 
+[checks.load]
+warn = 1000
+fail = 1000
+
 [checks.slurmd_log]
 path = "{directory}/log/slurmd.{{node}}.log"
 """

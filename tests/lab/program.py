@@ -17,12 +17,14 @@ CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp", "scratch": "/global
 REMOTE = tuple(name for name, check in CHECKS.items() if check.source is Source.COMMAND)
 WELL: Mapping[str, str] = {
     **dict.fromkeys(CHECKS, "ok"),
-    # The load is this machine's, and what stands in a log is for a person: these only have to be read.
-    "load": "ok warn fail",
+    # What stands in a log is for a person: these only have to be read.
     "slurmd_log": "ok warn fail",
     "last_job": "ok warn fail",
 }
 """The states that each check of a node may have when nothing is wrong."""
+
+QUIET = "- log lost-job"
+"""The diagnoses that a node may have then, `-` for none: these tell of what was."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,14 @@ class LabProgram(Program):
         """The sweep, once it has ended."""
         return wait_until(lambda: (doc := self.json(f"/api/v1/sweeps/{sweep}"))["ended_at"] and doc, 120)
 
-    def compare(self, body: Any, expected: Mapping[str, Mapping[str, str]]) -> Comparison:
-        """How an answer differs from every node being well, but for the `expected` states of some nodes' checks."""
+    def compare(
+        self, body: Any, expected: Mapping[str, Mapping[str, str]], diagnoses: Mapping[str, str] | None = None
+    ) -> Comparison:
+        """How an answer differs from every node being well, but for the `expected` states of some nodes' checks, and
+        for the `diagnoses` of some nodes.
+        """
         found = {node["node"]: node["readings"] for node in body["nodes"]}
-        wrong, lost, compared = [], [], 0
+        wrong, lost, compared = self._misjudged(body, diagnoses or {}), [], 0
         for node, check, states in self._cells(expected):
             compared += 1
             reading = found.get(node, {}).get(check)
@@ -89,6 +95,16 @@ class LabProgram(Program):
             if is_lost(reading, states):
                 lost.append(line)
         return Comparison(compared, tuple(wrong), tuple(lost))
+
+    def _misjudged(self, body: Any, expected: Mapping[str, str]) -> list[str]:
+        """The nodes with another diagnosis than one of those expected."""
+        found = {node["node"]: node["recommendation"] for node in body["nodes"]}
+        wrong = []
+        for node in self.names:
+            advice, words = found.get(node), expected.get(node, QUIET)
+            if (advice["diagnosis"] if advice else "-") not in words.split():
+                wrong.append(f"{node}: {advice}, expected {words}")
+        return wrong
 
     def _cells(self, expected: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
         for node in self.lab.nodes:

@@ -1,7 +1,7 @@
 """Faults of nodes, BMCs, Slurm and botd itself, on real parts: what each costs, and that it costs nothing else.
 
-After each fault every reading of every node is compared: those that the fault must change, and all the others, which
-it must not. `make faults` runs these alone and prints the figures.
+After each fault every reading and the diagnosis of every node are compared: those that the fault must change, and all
+the others, which it must not. `make faults` runs these alone and prints the figures.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from botd.settings import SweepSettings
 from tests.lab.cluster import make_nodes
 from tests.lab.conftest import Figures
-from tests.lab.program import REMOTE, LabProgram
+from tests.lab.program import QUIET, REMOTE, Comparison, LabProgram
 from tests.program import wait_until
 
 NODE = "n0000.savio2"
@@ -41,18 +42,29 @@ NO_JOBS = {"jobs": "unknown", "users": "skipped"}
 NO_ACCOUNTS = {"last_job": "unknown"}
 ANY = dict.fromkeys(("ping", "ssh", "jobs", *REMOTE), "ok warn fail unknown skipped")
 
+CUT_SHORT = f"{QUIET} silent ssh-timeout ssh-hung ping-dropped packets-lost not-told"
+"""The diagnoses of a node that fell silent at some moment of a sweep."""
+
 Act = Callable[[LabProgram], object]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done, how it is undone, and the states of the cells of some nodes meanwhile; all others are well."""
+    """What is done, how it is undone, and the states of the cells of some nodes and their diagnosis meanwhile.
+
+    All others are well. Where it depends on the moment there are several diagnoses; `-` is none.
+    """
 
     name: str
     begin: Act
     end: Act
     cells: Mapping[str, str]
+    diagnosis: str
     nodes: tuple[str, ...] = (NODE,)
+
+    def compare(self, program: LabProgram, body: Any, nodes: Sequence[str]) -> Comparison:
+        """How an answer differs from what it must be while these nodes have the fault."""
+        return program.compare(body, dict.fromkeys(nodes, self.cells), dict.fromkeys(nodes, self.diagnosis))
 
 
 def do(*verbs: str, nodes: tuple[str, ...] = (NODE,)) -> Act:
@@ -65,6 +77,17 @@ def do(*verbs: str, nodes: tuple[str, ...] = (NODE,)) -> Act:
 def slurm(*verbs: str) -> Act:
     """Does verbs of the lab to Slurm's daemons."""
     return lambda program: [program.lab.do(verb) for verb in verbs]
+
+
+def drain(reason: str) -> Act:
+    """Drains a node for a reason."""
+    return lambda program: program.lab.do("drain", NODE, reason)
+
+
+def drain_at_work(program: LabProgram) -> None:
+    """Drains a node on which a job runs."""
+    program.lab.do("submit_job", NODE)
+    drain("Kill task failed")(program)
 
 
 def lock_database(program: LabProgram) -> None:
@@ -80,46 +103,81 @@ def nothing(program: LabProgram) -> None:
 
 
 FAULTS = (
-    Fault("node cut off", do("cut"), do("join"), SILENT),
-    Fault("node and BMC cut off", do("cut", "cut_bmc"), do("join", "join_bmc"), SILENT | NO_BMC),
-    Fault("echo requests dropped", do("drop_icmp"), do("join"), {"ping": "fail"}),
-    Fault("port 22 dropped", do("drop_ssh"), do("join"), DEAF),
-    Fault("no route to the node", do("unreachable"), do("join"), SILENT),
-    Fault("sshd stopped", do("stop_sshd"), do("start_sshd"), {"ssh": "fail=refused"} | NO_LOGIN),
-    Fault("sshd hung", do("hang_sshd"), do("resume_sshd"), HUNG),
-    Fault("node hung after connect", do("freeze"), do("thaw"), HUNG),
-    Fault("key removed", do("remove_key"), do("restore_key"), {"ssh": "fail=auth"} | NO_LOGIN),
-    Fault("host key changed", do("wrong_host_key"), do("right_host_key"), {"ssh": "fail=host-key"} | NO_LOGIN),
-    Fault("power off", do("power_off"), do("power_on", "make_idle"), SILENT | {"ipmi_state": "fail=off"}),
-    Fault("BMC hung", do("hang_bmc"), do("resume_bmc"), NO_BMC),
-    Fault("BMC cut off", do("cut_bmc"), do("join_bmc"), NO_BMC),
-    Fault("BMC program dead", do("stop_bmc"), do("start_bmc"), NO_BMC),
-    Fault("mount hangs, can be killed", do("hang_mount"), do("resume_mount"), {"df_scratch": "fail"}),
-    Fault("mount hangs in state D", do("hang_mount hard"), do("resume_mount"), {"df_scratch": "fail"}),
-    Fault("file system full", do("fill tmp"), do("fill tmp 0"), {"df_tmp": "fail"}),
-    Fault("left-over process, no job", do("left_over_process"), do("end_processes alice"), {"users": "warn fail"}),
-    Fault("slurmd killed", do("kill_slurmd"), do("start_slurmd"), {"slurmd": "fail"}),
-    Fault("a whole rack cut off", do("cut", nodes=RACK), do("join", nodes=RACK), SILENT, RACK),
-    Fault("slurmdbd stopped", slurm("stop_slurmdbd"), slurm("start_slurmdbd"), NO_ACCOUNTS, EVERY_NODE),
-    Fault("a whole rack hung", do("freeze", nodes=RACK), do("thaw", nodes=RACK), HUNG, RACK),
+    Fault("node cut off", do("cut"), do("join"), SILENT, "silent"),
+    Fault("node and BMC cut off", do("cut", "cut_bmc"), do("join", "join_bmc"), SILENT | NO_BMC, "bmc-silent"),
+    Fault("echo requests dropped", do("drop_icmp"), do("join"), {"ping": "fail"}, "ping-dropped"),
+    Fault("port 22 dropped", do("drop_ssh"), do("join"), DEAF, "ssh-timeout"),
+    Fault("no route to the node", do("unreachable"), do("join"), SILENT, "silent"),
+    Fault("sshd stopped", do("stop_sshd"), do("start_sshd"), {"ssh": "fail=refused"} | NO_LOGIN, "ssh-refused"),
+    Fault("sshd hung", do("hang_sshd"), do("resume_sshd"), HUNG, "ssh-hung"),
+    Fault("node hung after connect", do("freeze"), do("thaw"), HUNG, "ssh-hung"),
+    Fault("key removed", do("remove_key"), do("restore_key"), {"ssh": "fail=auth"} | NO_LOGIN, "ssh-auth"),
+    Fault(
+        "host key changed",
+        do("wrong_host_key"),
+        do("right_host_key"),
+        {"ssh": "fail=host-key"} | NO_LOGIN,
+        "ssh-host-key",
+    ),
+    Fault(
+        "power off", do("power_off"), do("power_on", "make_idle"), SILENT | {"ipmi_state": "fail=off"}, "powered-off"
+    ),
+    Fault("BMC hung", do("hang_bmc"), do("resume_bmc"), NO_BMC, "bmc-only"),
+    Fault("BMC cut off", do("cut_bmc"), do("join_bmc"), NO_BMC, "bmc-only"),
+    Fault("BMC program dead", do("stop_bmc"), do("start_bmc"), NO_BMC, "bmc-only"),
+    Fault("mount hangs, can be killed", do("hang_mount"), do("resume_mount"), {"df_scratch": "fail"}, "mount-hung"),
+    Fault("mount hangs in state D", do("hang_mount hard"), do("resume_mount"), {"df_scratch": "fail"}, "mount-hung"),
+    Fault(
+        "mount gone",
+        do("unmount_scratch"),
+        do("power_off", "power_on", "make_idle"),
+        {"df_scratch": "fail"},
+        "mount-missing",
+    ),
+    Fault("drained by a person", drain("fan 3 loud, RMA open -jd"), do("undrain"), {}, "colleague"),
+    Fault("drained for what is over", drain("Prolog error"), do("undrain"), {}, "ready"),
+    Fault("drained while a job runs", drain_at_work, do("cancel_jobs", "undrain"), {}, "draining"),
+    Fault("file system full", do("fill tmp"), do("fill tmp 0"), {"df_tmp": "fail"}, "mount-full"),
+    Fault(
+        "left-over process, no job",
+        do("left_over_process"),
+        do("end_processes alice"),
+        {"users": "warn fail"},
+        "leftovers",
+    ),
+    Fault("slurmd killed", do("kill_slurmd"), do("start_slurmd"), {"slurmd": "fail"}, "slurmd"),
+    Fault("a whole rack cut off", do("cut", nodes=RACK), do("join", nodes=RACK), SILENT, "silent", RACK),
+    Fault("slurmdbd stopped", slurm("stop_slurmdbd"), slurm("start_slurmdbd"), NO_ACCOUNTS, "not-told", EVERY_NODE),
+    Fault("a whole rack hung", do("freeze", nodes=RACK), do("thaw", nodes=RACK), HUNG, "ssh-hung", RACK),
 )
 AT_WORK = dict.fromkeys(REMOTE, "ok warn fail unknown skipped") | {"df_scratch": "fail unknown"}
 """The cells of a node that took the login, and then fell silent: what it had said before stays."""
 
 SLURM_FAULTS = (
-    Fault("slurmctld stopped", slurm("stop_slurmctld"), slurm("start_slurmctld"), NO_JOBS),
-    Fault("slurmctld hung", slurm("hang_slurmctld"), slurm("resume_slurmctld"), NO_JOBS),
-    Fault("slurmctld cut off", slurm("cut_slurmctld"), slurm("join_slurmctld"), NO_JOBS | NO_ACCOUNTS),
-    Fault("munge stopped", slurm("stop_munged"), slurm("start_munged"), NO_JOBS | NO_ACCOUNTS),
+    Fault("slurmctld stopped", slurm("stop_slurmctld"), slurm("start_slurmctld"), NO_JOBS, "not-told"),
+    Fault("slurmctld hung", slurm("hang_slurmctld"), slurm("resume_slurmctld"), NO_JOBS, "not-told"),
+    Fault("slurmctld cut off", slurm("cut_slurmctld"), slurm("join_slurmctld"), NO_JOBS | NO_ACCOUNTS, "not-told"),
+    # slurmctld finds out only later whom it has not heard for so long; one that starts asks all of them.
+    Fault(
+        "munge stopped",
+        slurm("stop_munged"),
+        slurm("start_munged", "stop_slurmctld", "start_slurmctld"),
+        NO_JOBS | NO_ACCOUNTS,
+        "not-told",
+    ),
 )
 MID_SWEEP_FAULTS = (
-    Fault("node cut off in mid-sweep", do("cut"), do("join"), ANY),
+    Fault("node cut off in mid-sweep", do("cut"), do("join"), ANY, CUT_SHORT),
     Fault(
-        "node power cycled in mid-sweep", do("power_off", "power_on"), do("make_idle"), ANY | {"ipmi_state": "ok fail"}
+        "node power cycled in mid-sweep",
+        do("power_off", "power_on"),
+        do("make_idle"),
+        ANY | {"ipmi_state": "ok fail"},
+        f"{CUT_SHORT} powered-off",
     ),
-    Fault("rack cut off in mid-sweep", do("cut", nodes=RACK), do("join", nodes=RACK), ANY, RACK),
-    Fault("slurmctld killed and back in mid-sweep", slurm("kill_slurmctld", "start_slurmctld"), nothing, {}),
-    Fault("database locked in mid-sweep", lock_database, nothing, {}),
+    Fault("rack cut off in mid-sweep", do("cut", nodes=RACK), do("join", nodes=RACK), ANY, CUT_SHORT, RACK),
+    Fault("slurmctld killed and back in mid-sweep", slurm("kill_slurmctld", "start_slurmctld"), nothing, {}, QUIET),
+    Fault("database locked in mid-sweep", lock_database, nothing, {}, QUIET),
 )
 
 
@@ -132,7 +190,7 @@ def test_a_fault_costs_its_own_cells_and_no_other(program: LabProgram, figures: 
         body = program.sweep_all()
     finally:
         fault.end(program)
-    result = figures.end(fault.name, program.compare(body, dict.fromkeys(fault.nodes, fault.cells)))
+    result = figures.end(fault.name, fault.compare(program, body, fault.nodes))
     assert result.wrong == ()
     assert (body["count"], body["complete"], body["problems"]) == (len(program.lab.nodes), True, [])
     sweep = program.json(f"/api/v1/sweeps/{body['sweep']}")
@@ -151,7 +209,7 @@ def test_a_fault_of_slurm_costs_the_jobs_and_no_node(program: LabProgram, figure
         status, text = program.get("/api/v1/sinfo?max_age=0")
     finally:
         fault.end(program)
-    result = figures.end(fault.name, program.compare(body, dict.fromkeys(program.names, fault.cells)))
+    result = figures.end(fault.name, fault.compare(program, body, program.names))
     assert result.wrong == ()
     assert (status in (502, 504), "the last good list is kept" in text) == (True, True), text
     wait_until(lambda: program.get("/api/v1/sinfo?max_age=0")[0] == 200, 60)
@@ -170,7 +228,9 @@ def test_a_fault_in_mid_sweep_costs_no_other_node(program: LabProgram, figures: 
         fault.end(program)
         program.lab.do("join", ANCHOR)
     body = program.json(f"/api/v1/status?groups=all&max_age={LAST_KNOWN_S}")
-    result = figures.end(fault.name, program.compare(body, {ANCHOR: DEAF, **dict.fromkeys(fault.nodes, fault.cells)}))
+    cells = {ANCHOR: DEAF, **dict.fromkeys(fault.nodes, fault.cells)}
+    diagnoses = {ANCHOR: "ssh-timeout", **dict.fromkeys(fault.nodes, fault.diagnosis)}
+    result = figures.end(fault.name, program.compare(body, cells, diagnoses))
     assert result.wrong == ()
     assert (ended["state"], ended["errors"]) == ("done", [])
 
@@ -189,7 +249,9 @@ def test_a_node_that_hangs_while_it_answers_costs_no_other_node(program: LabProg
         program.lab.do("thaw", NODE)
         program.lab.do("resume_mount", NODE)
     body = program.json(f"/api/v1/status?groups=all&max_age={LAST_KNOWN_S}")
-    result = figures.end("node hung while it answers", program.compare(body, {NODE: AT_WORK}))
+    result = figures.end(
+        "node hung while it answers", program.compare(body, {NODE: AT_WORK}, {NODE: f"{CUT_SHORT} mount-hung"})
+    )
     assert result.wrong == ()
 
 
