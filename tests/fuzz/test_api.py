@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance, response_schema_conformance
 
@@ -26,9 +24,7 @@ def test_the_program_does_as_it_describes_itself(case: schemathesis.Case, progra
     """No server error; status, media type, headers and shape as described; bad data and methods are refused."""
     if takes_wait(case.operation) and "wait" not in (case.query or {}):
         case.query = {**(case.query or {}), "wait": 0.1}
-    begun_s = time.monotonic()
     response = case.call(base_url=program.base, timeout=ANSWERS_WITHIN_S)
-    assert time.monotonic() - begun_s < ANSWERS_WITHIN_S
     # A text can be a fine parameter and still name no node.
     excluded = [positive_data_acceptance]
     if "text/event-stream" in response.headers.get("content-type", [""])[0]:

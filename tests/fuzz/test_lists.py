@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from botd.transport.addresses import read_hosts, socket_address
 from botd.transport.ssh.known_hosts import HostKey, KnownHosts, Verdict, names_for
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import at_most_mb, encoded, is_one_of, json_values, names, spoiled, texts
+from tests.steps import grows_at_most_as, steps_of
 
 MAX = 200
 pieces = st.from_regex(r"[0-9]{1,4}(-[0-9]{1,4})?", fullmatch=True)
@@ -68,11 +68,12 @@ WIDE = (
 
 @pytest.mark.parametrize("text", WIDE, ids=range(len(WIDE)))
 def test_a_nodeset_is_measured_before_it_is_made(text: str) -> None:
-    begun_s = time.process_time()
     with at_most_mb(40):
         found = is_one_of((BadNodeset,), lambda: nodeset.expand(text, max_nodes=1000))
     assert found is None or len(found) <= 1000
-    assert time.process_time() - begun_s < 10
+    begin = text[:3000]
+    steps = steps_of(lambda: is_one_of((BadNodeset,), lambda: nodeset.expand(begin, max_nodes=1000)))
+    assert steps <= 200 * (len(begin) + 1000)
 
 
 # ---- requests ----
@@ -105,23 +106,25 @@ def test_any_request_names_known_nodes_or_is_refused(text: str) -> None:
 MANY = {
     "one group": lambda i: "all",
     "one intersection": lambda i: "all/odd",
-    "overlapping nodesets": lambda i: f"n[0000-{4999 - i % 4000:04d}].savio2",
-    "short names": lambda i: f"all/n[0000-{4999 - i % 4000:04d}]",
-    "unknown nodes among known ones": lambda i: f"n[0000-{19999 - i % 9000}]/all",
-    "groups and single nodes": lambda i: f"all/n{i % 5000:04d}",
-    "one large intersection": lambda i: f"n[0000-{4999 - i % 4000:04d}].savio2/" + "/".join(["all", "odd"] * 10),
+    "overlapping nodesets": lambda i: f"n[0000-{99 - i % 80:04d}].savio2",
+    "short names": lambda i: f"all/n[0000-{99 - i % 80:04d}]",
+    "unknown nodes among known ones": lambda i: f"n[0000-{399 - i % 180}]/all",
+    "groups and single nodes": lambda i: f"all/n{i % 100:04d}",
+    "one large intersection": lambda i: f"n[0000-{99 - i % 80:04d}].savio2/" + "/".join(["all", "odd"] * 10),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", MANY)
 @pytest.mark.parametrize("joint", [",", "/"])
 def test_a_long_request_costs_no_more_than_its_nodes(kind: str, joint: str) -> None:
-    """Of megabytes, on a large cluster; each term alone would be fine."""
-    known = inventory(5000)
-    text = joint.join(MANY[kind](i) for i in range(20_000))
-    begun_s = time.process_time()
-    is_one_of((BadNodeset, NotFound), lambda: known.expand_groups(text, max_nodes=20_000))
-    assert time.process_time() - begun_s < 10
+    """On a large cluster; each term alone would be fine."""
+    known = inventory(100)
+
+    def ask(terms: int) -> None:
+        text = joint.join(MANY[kind](i) for i in range(terms))
+        is_one_of((BadNodeset, NotFound), lambda: known.expand_groups(text, max_nodes=400))
+
+    assert grows_at_most_as(2.5, ask, 50)
 
 
 def test_a_term_that_is_written_often_counts_once() -> None:
@@ -216,9 +219,7 @@ def test_any_host_keys_know_no_key_that_is_not_in_them(tmp_path_factory: Any, da
 def test_no_pattern_of_host_names_takes_for_ever(tmp_path: Path, hosts: str) -> None:
     (tmp_path / "known_hosts").write_bytes(line(hosts, 1))
     known = KnownHosts([tmp_path / "known_hosts"])
-    begun_s = time.process_time()
-    known.judge(["n" * 60 + "y", "a" * 250], key(2))
-    assert time.process_time() - begun_s < 5
+    known.judge(["n" * 60 + "y", "a" * 250], key(2))  # one that tries again and again would not end in a year
 
 
 @fuzz(200)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from botd.answers import Delivery, PingAnswer, Source
 from botd.settings import PingSettings
 from botd.transport.local import CommandMissing, Completed
-from botd.transport.ping import NO_ADDRESS, answer_of, parse_fping, parse_ping, ping_nodes
+from botd.transport.ping import NO_ADDRESS, PING_PARALLEL, answer_of, parse_fping, parse_ping, ping_nodes
 from tests.conftest import leave_out, need_program
 
 # fping 5.1, `fping -C 3 -t 500 -i 0.05 -p 100` with and without -q, in a network namespace where 127.8.0.1 drops
@@ -346,11 +345,10 @@ def test_pings_that_hang_end_together(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "ping").write_text("#!/bin/sh\nexec /bin/sleep 600\n")
     (tmp_path / "ping").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    started_at = time.monotonic()
     answers = ping({f"n{n}": f"127.9.0.{n + 1}" for n in range(150)}, command="fping", timeout_s=1.0)
     assert len(answers) == 150
-    assert all("did not end within" in answer.error for answer in answers.values())
-    assert time.monotonic() - started_at < 60, "each batch waited for its own time limit"
+    left_s = [float(answer.error.rpartition("did not end within ")[2].split()[0]) for answer in answers.values()]
+    assert sum(each > 0 for each in left_s) <= PING_PARALLEL  # the others came when the time of all was over
 
 
 # ---- what the tools print ----
