@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def empty(path: Path) -> None:
 
 
 LOSSES = {"removed": remove, "emptied": empty}
-"""What happens to the file while it is used; bits are flipped in tests/store/test_flips.py."""
+"""What happens to the file while it is used."""
 
 
 @pytest.mark.parametrize("what", LOSSES if LONG else ["removed"])
@@ -203,4 +204,55 @@ def test_a_database_lost_while_it_runs_comes_back(site: HostileSite, scenes: Fig
         for _ in range(ROUNDS):
             LOSSES[what](database(site))
             scene.found.add(come_back(site))
+    assert scene.survived, scene.found
+
+
+ROUTES = (
+    "/",
+    "/nodes",
+    "/healthz",
+    "/metrics",
+    "/cluster",
+    "/changes",
+    "/offenders",
+    "/api/v1/status?groups=all",
+    "/api/v1/table?groups=all",
+    "/api/v1/sinfo",
+    "/api/v1/groups",
+    "/api/v1/changes",
+)
+MENDED_WITHIN_S = 60
+"""docs/deployment.rst: what is damaged is written anew within a minute."""
+
+
+def flip_bits(site: HostileSite, count: int, chance: random.Random) -> None:
+    """Some bits of what is not empty are other ones, in the file or in its log, while others have both open."""
+    files = [database(site), database(site).with_name("botd.db-wal")]
+    for _ in range(count):
+        path = chance.choices(files, [file.stat().st_size for file in files])[0]
+        with path.open("r+b", buffering=0) as file:
+            data = file.readall()
+            place = chance.choice([place for place, byte in enumerate(data) if byte])
+            file.seek(place)
+            file.write(bytes([data[place] ^ 1 << chance.randrange(8)]))
+
+
+def failing(site: HostileSite) -> dict[str, int]:
+    """The routes that are answered with a fault of botd's, and nothing where nobody listens for the moment."""
+    with suppress(OSError):
+        found = {route: site.program.get(route)[0] for route in ROUTES}
+        return {route: status for route, status in found.items() if status == 500}
+    return {}
+
+
+@pytest.mark.parametrize("count", [1, 3, 10, 30] * 10 if LONG else [10])
+def test_bits_that_flip_while_it_runs_are_mended(
+    site: HostileSite, scenes: Figures, count: int, request: pytest.FixtureRequest
+) -> None:
+    """tests/store/test_flips.py flips far more, and starts all anew after each; here all that runs goes on."""
+    with scenes.scene(site, "flips", f"{count} at once", count) as scene:
+        flip_bits(site, count, random.Random(request.node.name))
+        wait_until(lambda: not failing(site), MENDED_WITHIN_S)
+        scene.found.add(come_back(site))
+        assert failing(site) == {}
     assert scene.survived, scene.found
