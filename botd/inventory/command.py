@@ -68,8 +68,8 @@ NOT_STARTED = (126, 127)
 """How env(1), a shell and their like end that could not start, or did not find, the program that they were given."""
 
 MAX_LINE = 2**21
-"""Bytes of a line, most of which are a list of nodes: 8,000 of the longest names that do not fold. A document in JSON may
-all be one line. With no bound a line of 50 MB made the agent 190 MB larger."""
+"""Bytes of a line, most of which are a list of nodes: 8,000 of the longest names that do not fold. A document in JSON
+may all be one line. With no bound a line of 50 MB made the agent 190 MB larger."""
 
 T = TypeVar("T")
 
