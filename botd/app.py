@@ -21,7 +21,10 @@ from botd.settings import Config
 from botd.store import Store
 from botd.web.clients import wants_html
 from botd.web.coding import deliver
+from botd.web.door import Door
 from botd.web.faults import error_reply
+from botd.web.forms import check_form
+from botd.web.rates import Rates
 from botd.web.repeats import Repeats
 from botd.web.timings import ROUTE, Timings, named_routes
 from botd.web.visitors import Visitors
@@ -50,6 +53,7 @@ class Botd:
     openapi: dict[str, Any]
     streams: threading.BoundedSemaphore
     timings: Timings
+    rates: Rates
 
 
 def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
@@ -67,8 +71,10 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
         api.add_resource(route.resource, route.path, endpoint=route.name, defaults=dict(route.fixed))
     pages.register(app)
     app.add_url_rule(bundle_url(), "bundle", _bundle)
-    before = Visitors(Repeats(app.wsgi_app, board), config.server)
-    timings = Timings(before, named_routes(app.url_map.iter_rules()))
+    inside: Any = Repeats(app.wsgi_app, board)
+    if config.access.read == "known":
+        inside = Door(inside, store, clock)
+    timings = Timings(Visitors(inside, config.server), named_routes(app.url_map.iter_rules()))
     app.wsgi_app = timings  # type: ignore[method-assign]
     app.extensions["botd"] = Botd(
         config=config,
@@ -77,9 +83,11 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
         openapi=describe(ROUTES),
         streams=threading.BoundedSemaphore(config.server.max_streams),
         timings=timings,
+        rates=Rates(),
     )
     app.register_error_handler(Exception, _error)
     app.before_request(_tell_route)
+    app.before_request(check_form)
     app.after_request(_harden)
     app.after_request(deliver)
     return app

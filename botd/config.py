@@ -188,6 +188,8 @@ def _check_ranges(config: Config) -> None:
             f'[ssh] host_key_policy must be "reject", "accept-new" or "accept-any", not "{policy}"',
             "[ssh] host_key_policy",
         )
+    if config.access.read not in ("anyone", "known"):
+        raise ConfigError(f'[access] read must be "anyone" or "known", not "{config.access.read}"', "[access] read")
     try:
         listen_address(config.server.listen)
     except ConfigError as error:

@@ -4,6 +4,7 @@
 
     BotdError                 500  internal
     ├── ConfigError           500  bad-config         a setting that cannot be used; the program does not start
+    ├── LoginRequired         401  login-required     nobody is logged in who asks for what is somebody's
     ├── ProofRefused          401  proof-refused      a proof that does not vouch for the request
     ├── BadRequest            400  bad-request        a request that cannot be understood
     │   └── BadNodeset        400  bad-nodeset        a node list that is malformed, unsafe or too long
@@ -14,12 +15,14 @@
     │   └── UnknownSweep      404  unknown-sweep
     ├── MethodNotAllowed      405  method-not-allowed
     ├── NotAcceptable         406  not-acceptable     no format that the client accepts
+    ├── NotAllowed            403  not-allowed        a person without the right or role
     ├── CrossSite             403  cross-site         a page of another site wants more than to be looked at
     ├── WrongHost             421  wrong-host         a Host header with a name that is not botd's
     ├── RequestTimeout        408  request-timeout    a request that did not come to its end in time
     ├── TooLarge              413  too-large          a body over the limit
     ├── UriTooLong            414  uri-too-long       a request line over the limit
     ├── HeadTooLarge          431  head-too-large     headers over a limit
+    ├── LockedOut             423  locked-out         too many failures: no code and no password is looked at
     ├── TooMany               429  too-many           as many sweeps, requests or streams as may wait
     ├── SlurmFailed           502  slurm-failed       a Slurm command is missing, failed or printed garbage
     │   └── SlurmTimeout      504  slurm-timeout      a Slurm command did not end in time
@@ -27,6 +30,7 @@
     │   ├── StoreEmpty        503  store-unavailable  the database has no tables, or nothing in them
     │   └── StoreDamaged      503  store-damaged      the database file, or something in it, is damaged
     ├── LedgerUnavailable     503  ledger-unavailable the agent's ledger is damaged, restored or where others can write
+    ├── AgentSilent           503  agent-silent       the agent does not answer what it is asked
     └── NoNodeList            503  no-node-list       no agent has written a node list yet
 
 A sick node is never an exception: it is a Reading (see `botd.model`).
@@ -69,6 +73,34 @@ class BadNodeset(BadRequest):
     """Raised when a node list is malformed, holds an unsafe name or spans more nodes than allowed."""
 
     code = "bad-nodeset"
+
+
+class LoginRequired(BotdError):
+    """Raised when nobody is logged in who asks for what is somebody's, or no longer is."""
+
+    status = 401
+    code = "login-required"
+
+
+class NotAllowed(BotdError):
+    """Raised when a person has neither the right nor a role for what is asked."""
+
+    status = 403
+    code = "not-allowed"
+
+
+class LockedOut(BotdError):
+    """Raised when there were too many failures: no code and no password is looked at for a while."""
+
+    status = 423
+    code = "locked-out"
+
+
+class AgentSilent(BotdError):
+    """Raised when the agent does not answer what it is asked."""
+
+    status = 503
+    code = "agent-silent"
 
 
 class ProofRefused(BotdError):
@@ -143,8 +175,9 @@ class CrossSite(BotdError):
     status = 403
     code = "cross-site"
 
-    def __init__(self) -> None:
-        super().__init__("a page of another site may link to botd's pages and no more; open it in the browser itself")
+    def __init__(self, message: str = "") -> None:
+        told = "a page of another site may link to botd's pages and no more; open it in the browser itself"
+        super().__init__(message or told)
 
 
 class WrongHost(BotdError):

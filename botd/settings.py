@@ -27,6 +27,9 @@ class ServerSettings:
     names: tuple[str, ...] = _setting(
         (), "Names by which browsers reach it, beside localhost and `listen`; `*` is any. Another Host is a 421."
     )
+    proxies: tuple[str, ...] = _setting(
+        (), "Addresses of proxies before it, beside loopback: the last X-Forwarded-For from there is who asks."
+    )
     workers: int = _setting(2, "Web processes that `botd serve` starts.")
     threads: int = _setting(64, "Requests that one web process handles at once; a waiting one costs no CPU.")
     max_nodes: int = _setting(20_000, "Nodes that one request may name.")
@@ -175,6 +178,7 @@ class SiteSettings:
 class AccessSettings:
     """[access]: who may do what."""
 
+    read: str = _setting("anyone", "Who may look: `anyone`, or `known`, which is who has logged in.")
     roles_file: str = _setting("", "The roles file; empty gives nobody any right but to look.")
     allowed_signers: str = _setting("", "Keys by which people sign, as ssh-keygen(1) has them; empty takes none.")
     ssh_keygen: str = _setting("ssh-keygen", "Command that looks at signatures.")

@@ -11,6 +11,7 @@ from botd.pages.errors import error_page
 from botd.pages.history import changes, history_picture, offenders
 from botd.pages.node import node_page
 from botd.pages.nodes import nodes_page
+from botd.pages.people import login_page, login_sent, me_page, me_sent
 from botd.pages.round import round_page
 
 __all__ = ["error_page", "register"]
@@ -26,4 +27,8 @@ def register(app: Flask) -> None:
     app.add_url_rule("/api", "api_page", api_page)
     app.add_url_rule("/audit", "audit_page", audit)
     app.add_url_rule("/changes", "changes_page", changes)
+    app.add_url_rule("/login", "login_page", login_page)
+    app.add_url_rule("/login", "login_sent", login_sent, methods=["POST"])
+    app.add_url_rule("/me", "me_page", me_page)
+    app.add_url_rule("/me", "me_sent", me_sent, methods=["POST"])
     app.add_url_rule("/offenders", "offenders_page", offenders)

@@ -9,7 +9,7 @@ from flask import Response
 from markupsafe import Markup, escape
 
 from botd.pages.base import page_form, render
-from botd.web.index import description, index_reply
+from botd.web.index import content_of, description, index_reply
 from botd.web.params import FormatQuery, query
 
 Shape = Mapping[str, Any]
@@ -75,7 +75,7 @@ def _operations(paths: Mapping[str, Any], schemas: Mapping[str, Shape]) -> Itera
                 operation["summary"],
                 [_parameter(each) for each in (*operations.get("parameters", ()), *operation["parameters"])],
                 _members(schemas[_name(asked)]) if asked else [],
-                [(media, _answer(content)) for media, content in operation["responses"]["200"]["content"].items()],
+                [(media, _answer(content)) for media, content in content_of(operation).items()],
             )
 
 

@@ -11,8 +11,10 @@ from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
 from botd.resources.health import HealthResource
 from botd.resources.history import ChangesResource, HistoryResource, OffendersResource
+from botd.resources.login import LoginResource, MeResource
 from botd.resources.metrics import MetricsResource
 from botd.resources.openapi import IndexResource, OpenApiResource
+from botd.resources.policy import PolicyResource
 from botd.resources.round import RoundResource
 from botd.resources.slurm import GroupListResource, HostinfoResource, SinfoResource
 from botd.resources.status import (
@@ -23,6 +25,7 @@ from botd.resources.status import (
 )
 from botd.resources.sweeps import SweepEventsResource, SweepResource
 from botd.resources.table import TableResource
+from botd.resources.tokens import TokenResource, TokensResource
 
 
 class Route(NamedTuple):
@@ -60,6 +63,11 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/openapi.json", OpenApiResource, "openapi"),
     Route("/api/v2/audit", AuditResource, "audit"),
     Route("/api/v2/audit/head", AuditHeadResource, "audit-head"),
+    Route("/api/v2/login", LoginResource, "login"),
+    Route("/api/v2/me", MeResource, "me"),
+    Route("/api/v2/tokens", TokensResource, "tokens"),
+    Route("/api/v2/tokens/<int:token>", TokenResource, "token"),
+    Route("/api/v2/policy", PolicyResource, "policy"),
     Route("/healthz", HealthResource, "healthz"),
     Route("/metrics", MetricsResource, "metrics"),
 )

@@ -21,9 +21,11 @@ class BotdApi(Api):  # type: ignore[misc]
 class BotdResource(Resource):  # type: ignore[misc]
     """A resource. From the schema of its URL parameters and from its answer the OpenAPI document is made.
 
-    `ANSWER` is the TypedDict of its JSON, or of its events; `str` where it is nothing but text.
+    `ANSWER` is the TypedDict of its JSON, or of its events; `str` where it is nothing but text. `MADE` is that of what
+    a POST has made, which is a 201; without it a POST asks, and answers as a GET.
     """
 
     QUERY: Any = None
     FORMS: tuple[str, ...] = ("json",)
     ANSWER: type
+    MADE: type | None = None

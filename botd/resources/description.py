@@ -23,7 +23,8 @@ _MEDIA = {"sse": "text/event-stream", **{form: mime.partition(";")[0] for form, 
 
 _FAULTS = {
     "400": "The request cannot be understood.",
-    "403": "A page of another site may not ask this.",
+    "401": "Nobody is logged in, or what was shown is refused.",
+    "403": "A page of another site may not ask this, or this person may not.",
     "404": "A node, group, check or sweep is not known.",
     "405": "The route does not take this method.",
     "406": "No form of the answer is accepted.",
@@ -31,10 +32,11 @@ _FAULTS = {
     "413": "The request body is too large.",
     "414": "The request line is too long.",
     "421": "The Host is not a name of botd.",
+    "423": "There were too many failures.",
     "429": "Too many sweeps or requests are waiting, or streams are open.",
     "431": "The headers are too large.",
     "502": "Slurm failed.",
-    "503": "The database cannot be used, or botd is not well.",
+    "503": "The database or the ledger cannot be used, the agent is silent, or botd is not well.",
     "504": "Slurm did not answer in time.",
 }
 
@@ -48,7 +50,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         info={"description": "The morning round of an HPC cluster: every drained or lost node checked at once."},
         plugins=[MarshmallowPlugin()],
     )
-    answers = [_answer(route) for route in routes]
+    answers = [*map(_answer, routes), *(route.resource.MADE for route in routes if route.resource.MADE)]
     for name, shape in named_schemas([ErrorDocument, *answers]).items():
         spec.components.schema(name, shape)
     for route in routes:
@@ -59,7 +61,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
 
 def _operations(route: Route) -> dict[str, Any]:
     operations: dict[str, Any] = {}
-    for method in ("get", "post"):
+    for method in ("get", "post", "delete"):
         view = getattr(route.resource, method, None)
         if view is None:
             continue
@@ -67,7 +69,7 @@ def _operations(route: Route) -> dict[str, Any]:
             "operationId": f"{method}-{route.name}",
             "summary": _summary(view.__doc__ or "", route.fixed),
             "parameters": [{"in": "query", "schema": route.resource.QUERY}],
-            "responses": _responses(route),
+            "responses": _responses(route, method),
         }
         if method == "post":
             operation["requestBody"] = {
@@ -84,13 +86,18 @@ def _summary(told: str, fixed: Mapping[str, str]) -> str:
     return f"{first.rstrip('.')}: {', '.join(fixed.values())}." if fixed else first
 
 
-def _responses(route: Route) -> dict[str, Any]:
-    answer = _answer(route)
+def _responses(route: Route, method: str) -> dict[str, Any]:
+    made = route.resource.MADE if method == "post" else None
+    answer = made or _answer(route)
     content = _content(answer, route.resource.FORMS)
     error = {"application/json": {"schema": schema(ErrorDocument)}}
     responses = {code: {"description": text, "content": error} for code, text in _FAULTS.items()}
     if answer is HealthDocument:
         responses["503"] = {"description": _FAULTS["503"], "content": content}
+    if method == "delete":
+        return {"204": {"description": "It is over."}, **responses}
+    if made:
+        return {"201": {"description": "What was made.", "content": content}, **responses}
     return {
         "200": {"description": "The answer.", "content": content},
         "304": {"description": "Not changed."},

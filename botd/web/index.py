@@ -54,5 +54,12 @@ def _route(path: str, method: str, operation: Mapping[str, Any]) -> RouteDocumen
         "path": path,
         "summary": operation["summary"],
         "parameters": [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"],
-        "forms": list(operation["responses"]["200"]["content"]),
+        "forms": list(content_of(operation)),
     }
+
+
+def content_of(operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an operation answers when all is well, by media type; nothing where there is nothing to say."""
+    responses = operation["responses"]
+    well: Mapping[str, Any] = responses[min(responses)].get("content", {})
+    return well

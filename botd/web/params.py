@@ -204,6 +204,28 @@ class EventsQuery(Schema):
     format = _text("`sse` (the default) or `ndjson`.", validate=validate.OneOf(["sse", "ndjson"]))
 
 
+class LoginQuery(Schema):
+    """A request for the page to log in."""
+
+    to = _text("The path to go to afterwards.", validate=validate.Length(0, 2000))
+
+
+class LoginBody(Schema):
+    """Who logs in, and with what."""
+
+    login = _text("Name.", required=True, validate=validate.Length(1, 64))
+    password = _text("Password.", required=True, validate=validate.Length(1, 200))
+    code = _text("The code of the moment.", validate=validate.Length(0, 16))
+
+
+class TokenBody(Schema):
+    """A token for a script."""
+
+    name = _text("What it is for.", required=True, validate=validate.Length(1, 60))
+    hours = fields.Float(metadata={"description": "How long it is good, at most 12; 8 where nothing is said."})
+    scope = _text("`read`; or `ask`, for all that one may oneself.", validate=validate.OneOf(["read", "ask"]))
+
+
 def query(schema: type[Schema]) -> dict[str, Any]:
     """The parameters of this request's URL. Raises BadRequest naming the one at fault.
 

@@ -9,6 +9,8 @@ from botd.resources import ROUTES
 from tests.conftest import Site
 from tests.pages.elements import BROWSER, CURL, ELINKS, page
 
+METHODS = ("get", "post", "delete")
+
 
 def test_the_index_has_a_line_for_each_route_and_method(site: Site) -> None:
     body = site.get("/api/v1")
@@ -16,7 +18,7 @@ def test_the_index_has_a_line_for_each_route_and_method(site: Site) -> None:
     assert body["count"] == len(body["routes"]) == len(asked)
     assert {"/api/v1", "/api/v1/sinfo", "/healthz"} <= {path for _, path in asked}
     assert all(route["summary"].endswith(".") for route in body["routes"])
-    assert len(body["routes"]) == sum(hasattr(route.resource, name) for route in ROUTES for name in ("get", "post"))
+    assert len(body["routes"]) == sum(hasattr(route.resource, name) for route in ROUTES for name in METHODS)
 
 
 def test_the_short_forms_say_which_check_they_are(site: Site) -> None:

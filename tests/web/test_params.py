@@ -44,6 +44,11 @@ NO_FORMS = {
     "/metrics": "Prometheus reads its own form",
     "/healthz": "read by programs, by its status",
     "/api/v1/sweeps/<int:sweep>/events": "a stream has forms of its own",
+    "/api/v2/login": "somebody's alone, and JSON",
+    "/api/v2/me": "somebody's alone, and JSON",
+    "/api/v2/tokens": "somebody's alone, and JSON",
+    "/api/v2/tokens/<int:token>": "somebody's alone, and JSON",
+    "/api/v2/policy": "somebody's alone, and JSON",
     "/api/v1/table": "what the page draws, for its script alone",
 }
 """The routes that answer in one form only, each with its reason."""

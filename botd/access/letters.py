@@ -1,0 +1,88 @@
+"""What a web process writes to the agent, before it is sealed, and what the agent tells it of who is logged in.
+
+Kind, nonce and time stand inside, so that who moves sealed letters about in the shared database can make none of them
+another one. They are padded: the length of one tells nobody the length of a password.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypedDict
+
+from botd.access.tokens import is_token
+
+KINDS = ("login", "logout", "used", "token", "end")
+"""Log in; end what this token is; it is still in use; have a token for scripts; end another session or token."""
+
+PADDED_TO = 512
+
+
+class HolderDocument(TypedDict):
+    """A session or a token, as the agent tells it: whose, what for, until when. `groups` are those that roles name."""
+
+    id: int
+    kind: Literal["session", "token"]
+    login: str
+    name: str
+    scope: Literal["read", "ask"]
+    address: str
+    made_at: str
+    used_at: str
+    until: str
+    groups: list[str]
+    roles: list[str]
+
+
+class RolesDocument(TypedDict):
+    """The roles file as the agent has it. `faults` says of groups why they are not believed."""
+
+    text: str
+    digest: str
+    fault: str
+    faults: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """An ask. `token` is who asks, at a login what a new session is to be known by. `at` is seconds since the epoch."""
+
+    kind: str
+    nonce: str
+    at: float
+    token: str
+    address: str
+    says: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_letter(letter: Letter) -> bytes:
+    """The letter as bytes, a multiple of 512."""
+    text = json.dumps(asdict(letter)).encode()
+    return text + b" " * (-len(text) % PADDED_TO)
+
+
+def read_letter(data: bytes) -> Letter:
+    """The letter in these bytes. Raises ValueError, without what stands in it, for one that no botd writes."""
+    try:
+        letter = Letter(**json.loads(data))
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError("it is no letter") from None
+    if not _is_sound(letter):
+        raise ValueError("it is no letter")
+    return letter
+
+
+def _is_sound(letter: Letter) -> bool:
+    texts = (letter.kind, letter.nonce, letter.token, letter.address)
+    is_typed = all(isinstance(text, str) for text in texts) and isinstance(letter.says, dict)
+    is_timed = isinstance(letter.at, float) and 0 < letter.at < 1e11
+    return is_typed and is_timed and letter.kind in KINDS and is_token(letter.token)
+
+
+def said(letter: Letter, name: str, longest: int = 200) -> str:
+    """A text that a letter says. Raises ValueError where it says none, or one that is too long."""
+    text = letter.says.get(name, "")
+    if not isinstance(text, str) or len(text) > longest:
+        raise ValueError(f"{name} must be a text of at most {longest} characters")
+    return text

@@ -1,0 +1,178 @@
+"""The desk: the agent answers what web processes ask of it, and tells them who is logged in and which roles there are.
+
+What is asked is believed for what stands inside its seal and for nothing else. What is told lies in the shared
+database, where others can forge it: it lets somebody read, and the agent asks its own ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Protocol, cast
+
+from botd.access.judge import Person, rights_of
+from botd.access.letters import HolderDocument, Letter, RolesDocument, read_letter, said
+from botd.access.tokens import is_token
+from botd.agent.people.holders import Holder
+from botd.agent.people.roles_file import RolesState
+from botd.errors import BadRequest, BotdError, LoginRequired, NotAllowed
+from botd.model import Clock
+from botd.store import Store
+from botd.store.asks import GOOD_FOR, Ask
+from botd.text import is_number
+
+log = logging.getLogger(__name__)
+
+SKEW = timedelta(seconds=10)
+"""How far the clock of a web process may be ahead of the agent's."""
+
+MOST_HOURS = 12.0
+HOURS = 8.0
+"""How long a token is good: at most, and where nothing is said."""
+
+SCOPES = ("read", "ask")
+
+Open = Callable[[bytes, datetime], bytes]
+"""What was sealed to the agent, in clear. Raises ValueError."""
+
+
+class People(Protocol):
+    """The ledger's people, as far as the desk asks them. Each may raise LedgerUnavailable."""
+
+    def log_in(self, login: str, password: str, code: str, *, token: str, address: str) -> Holder:
+        """A new session, known by this token. Raises ProofRefused or LockedOut, and has counted that."""
+
+    def give_token(self, login: str, name: str, scope: str, hours: float, *, token: str) -> Holder:
+        """A new token for scripts."""
+
+    def find(self, token: str) -> Holder | None:
+        """The session or token that is good now and known by this token, which is in use from now on."""
+
+    def end(self, holder: Holder, by: str) -> None:
+        """Ends a session or token."""
+
+    def holders(self) -> Mapping[str, Holder]:
+        """All sessions and tokens that are good now, by the hash of their token."""
+
+    def person(self, login: str) -> Person:
+        """Who that is: the groups of this machine and the roles that the ledger gives."""
+
+
+class Desk:
+    """Answers asks, and keeps the copies in the store true."""
+
+    def __init__(self, store: Store, open_seal: Open, people: People, roles: Callable[[], RolesState], clock: Clock):
+        self._store = store
+        self._open = open_seal
+        self._people = people
+        self._roles = roles
+        self._clock = clock
+
+    def answer(self) -> int:
+        """Answers what waits; how many that were. Raises StoreUnavailable."""
+        waiting = self._store.asks.waiting(self._clock())
+        for ask in waiting:
+            self._store.asks.answer(ask, self._answer(ask), self._clock())
+        return len(waiting)
+
+    def tell(self, faults: Mapping[str, str]) -> None:
+        """Tells who is logged in and which roles there are, as the ledger has it. Raises StoreUnavailable."""
+        state = self._roles()
+        told: RolesDocument = {
+            "text": state.text,
+            "digest": state.digest,
+            "fault": state.fault,
+            "faults": dict(faults),
+        }
+        self._set("roles", {"file": told})
+        named = {group for role in state.roles.roles for group in role.unix_groups}
+        self._set("session", {key: self._told(holder, named) for key, holder in self._people.holders().items()})
+
+    def _set(self, kind: str, documents: Mapping[str, Any]) -> None:
+        """Makes these the copies of a kind: what others put there goes."""
+        there = self._store.copies.all(kind)
+        if changed := {key: document for key, document in documents.items() if there.get(key) != document}:
+            self._store.copies.put(kind, changed)
+        if gone := [key for key in there if key not in documents]:
+            self._store.copies.drop(kind, *gone)
+
+    def _told(self, holder: Holder, named: set[str]) -> HolderDocument:
+        person = self._people.person(holder.login)
+        groups, roles = sorted(person.unix_groups & named), sorted(person.roles)
+        return cast(HolderDocument, {**asdict(holder), "groups": groups, "roles": roles})
+
+    # ---- one ask ----
+
+    def _answer(self, ask: Ask) -> dict[str, Any]:
+        try:
+            letter = self._letter(ask)
+            return {"ok": True, **self._handle(letter)}
+        except ValueError as error:
+            return _refused(BadRequest(str(error)))
+        except BotdError as error:
+            return _refused(error)
+        except Exception:  # the next ask must be answered, and the fault must be seen
+            log.exception("ask failed kind=%s", ask.kind[:16])
+            return _refused(BotdError("the agent failed; its log says how"))
+
+    def _letter(self, ask: Ask) -> Letter:
+        """The letter in an ask: of this kind and nonce, written a moment ago. Raises ValueError."""
+        now = self._clock()
+        letter = read_letter(self._open(ask.sealed, now))
+        if (letter.kind, letter.nonce) != (ask.kind, ask.nonce):
+            raise ValueError("it was sealed as another request; send it again")
+        if not now - GOOD_FOR <= datetime.fromtimestamp(letter.at, now.tzinfo) <= now + SKEW:
+            raise ValueError("it was sealed too long ago, or the clocks differ; send it again")
+        return letter
+
+    def _handle(self, letter: Letter) -> dict[str, Any]:
+        if letter.kind == "login":
+            return self._log_in(letter)
+        holder = self._people.find(letter.token)
+        if holder is None:
+            raise LoginRequired("that session or token is over; log in again")
+        handle = {"logout": self._log_out, "used": self._use, "token": self._give_token, "end": self._end}[letter.kind]
+        return handle(letter, holder)
+
+    def _log_in(self, letter: Letter) -> dict[str, Any]:
+        login, password, code = (said(letter, name) for name in ("login", "password", "code"))
+        holder = self._people.log_in(login, password, code, token=letter.token, address=letter.address)
+        return {"id": holder.id, "until": holder.until}
+
+    def _log_out(self, letter: Letter, holder: Holder) -> dict[str, Any]:
+        self._people.end(holder, holder.login)
+        return {}
+
+    def _use(self, letter: Letter, holder: Holder) -> dict[str, Any]:
+        return {}
+
+    def _give_token(self, letter: Letter, holder: Holder) -> dict[str, Any]:
+        if holder.kind != "session":
+            raise NotAllowed("a token makes no tokens: log in")
+        name, scope, token = (said(letter, part) for part in ("name", "scope", "token"))
+        hours = letter.says.get("hours", HOURS)
+        if not is_number(hours) or not 0 < hours <= MOST_HOURS:
+            raise ValueError(f"hours must be above 0 and at most {MOST_HOURS:g}")
+        if scope not in SCOPES or not is_token(token) or not name.strip():
+            raise ValueError("a token needs a name, and the scope read or ask")
+        given = self._people.give_token(holder.login, name.strip(), scope, hours, token=token)
+        return {"id": given.id, "until": given.until}
+
+    def _end(self, letter: Letter, holder: Holder) -> dict[str, Any]:
+        """Ends one of one's own, or with the right `people` anybody's."""
+        if holder.scope != "ask":
+            raise NotAllowed("this token is for reading only")
+        wanted = said(letter, "kind"), letter.says.get("id")
+        found = next((each for each in self._people.holders().values() if (each.kind, each.id) == wanted), None)
+        is_own = found is not None and found.login == holder.login
+        if not is_own and "people" not in rights_of(self._roles().roles, self._people.person(holder.login)):
+            raise NotAllowed("that is none of your sessions and tokens; ending others' takes the right `people`")
+        if found is not None:
+            self._people.end(found, holder.login)
+        return {}
+
+
+def _refused(error: BotdError) -> dict[str, Any]:
+    return {"ok": False, "code": error.code, "words": str(error)}

@@ -1,0 +1,52 @@
+"""Logging in and out, for the page and for the interface alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Response, current_app, request
+
+from botd.access.tokens import new_token
+from botd.errors import BadRequest
+from botd.web.mail import ask
+from botd.web.who import Who, address_of, cookie_name, is_loopback
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that has begun: what it is known by, and until when it is good if it is used."""
+
+    token: str
+    until: str
+
+
+def log_in(login: str, password: str, code: str) -> Session:
+    """A new session. Raises BadRequest where others can listen, TooMany, and what the agent refuses with."""
+    peer = str(request.environ.get("REMOTE_ADDR", ""))
+    if not request.is_secure and peer and not is_loopback(peer):
+        raise BadRequest("a password is not taken over a connection that others can listen to: use https")
+    address = address_of(request.environ)
+    # Whoever shares a loopback address with others must not be able to use up their attempts.
+    is_shared = not address or is_loopback(address)
+    current_app.extensions["botd"].rates.take(f"login {login[:64]}" if is_shared else address)
+    token = new_token()
+    answer = ask("login", token, address, {"login": login, "password": password, "code": code})
+    return Session(token, str(answer.get("until", "")))
+
+
+def log_out(who: Who) -> None:
+    """Ends the session or token that was shown."""
+    ask("logout", who.token, address_of(request.environ))
+
+
+def with_session(response: Response, session: Session) -> Response:
+    """The response with the cookie of a session, which ends with the browser."""
+    name = cookie_name(request)
+    response.set_cookie(name, session.token, httponly=True, samesite="Lax", secure=request.is_secure, path="/")
+    return response
+
+
+def without_session(response: Response) -> Response:
+    """The response that takes the cookie away."""
+    response.delete_cookie(cookie_name(request), httponly=True, samesite="Lax", secure=request.is_secure, path="/")
+    return response

@@ -1,0 +1,130 @@
+"""Who asks: the session or token that a request shows, as the agent has told it.
+
+This decides what somebody gets to see. What somebody may have done the agent decides, by its own record.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from flask import request
+from werkzeug.wrappers import Request
+
+from botd.access.judge import Person
+from botd.access.letters import HolderDocument
+from botd.access.tokens import is_token, token_hash
+from botd.documents import iso
+from botd.errors import BotdError, LoginRequired
+from botd.settings import ServerSettings
+from botd.store import Store
+from botd.web.here import board, config, store
+from botd.web.mail import send
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+COOKIE = "botd"
+SECURE_COOKIE = "__Host-botd"
+"""Behind TLS: a browser takes it from nobody but this host (RFC 6265bis, 4.1.3.2)."""
+
+USED_EVERY = timedelta(seconds=60)
+"""How often the agent is told that a session is in use."""
+
+_FOUND = "botd.who"
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody who is logged in. `token` is what they showed, in a cookie or in a header."""
+
+    token: str
+    shown: Literal["cookie", "header"]
+    holder: HolderDocument
+
+    @property
+    def login(self) -> str:
+        """The name that they are known by."""
+        return self.holder["login"]
+
+    @property
+    def person(self) -> Person:
+        """The person, as roles are tried on."""
+        return Person(self.login, frozenset(self.holder["groups"]), frozenset(self.holder["roles"]))
+
+
+def find_who(asked: Request, here: Store, now: datetime) -> Who | None:
+    """Who sent a request, None where nobody is logged in. Looked up once for each request. Raises StoreUnavailable."""
+    if _FOUND not in asked.environ:
+        asked.environ[_FOUND] = _look_up(asked, here, now)
+    found: Who | None = asked.environ[_FOUND]
+    return found
+
+
+def who() -> Who | None:
+    """Who sent this request. Raises StoreUnavailable."""
+    found = find_who(request, store(), board().now())
+    if found and found.holder["used_at"] < iso(board().now() - USED_EVERY):
+        minute = int(board().now().timestamp() // 60)
+        with suppress(BotdError):  # it is told the next time
+            send("used", f"used {token_hash(found.token)[:40]} {minute}", found.token, address_of(request.environ))
+    return found
+
+
+def known() -> Who:
+    """Who sent this request. Raises LoginRequired."""
+    found = who()
+    if found is None:
+        raise LoginRequired("log in: POST /api/v2/login, or the page /login")
+    return found
+
+
+def shown_token(asked: Request) -> tuple[str, Literal["cookie", "header"]] | None:
+    """The token that a request shows. A header counts before a cookie: no other site can send one."""
+    kind, _, token = asked.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer" and is_token(token.strip()):
+        return token.strip(), "header"
+    # By name: lynx 2.9 sends `$Path` and the like along as if they were cookies.
+    cookie = asked.cookies.get(cookie_name(asked), "")
+    return (cookie, "cookie") if is_token(cookie) else None
+
+
+def cookie_name(asked: Request) -> str:
+    """The name of the cookie here."""
+    return SECURE_COOKIE if asked.is_secure else COOKIE
+
+
+def address_of(environ: WSGIEnvironment, settings: ServerSettings | None = None) -> str:
+    """The address of who asks: of a proxy of ours the last that it names. Empty behind a unix socket without one."""
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    proxies = (settings or config().server).proxies
+    if peer and not is_loopback(peer) and peer not in proxies:
+        return peer
+    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    return forwarded if _is_address(forwarded) else peer
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is one of this machine's own to itself."""
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _look_up(asked: Request, here: Store, now: datetime) -> Who | None:
+    shown = shown_token(asked)
+    if shown is None:
+        return None
+    holder: HolderDocument | None = here.copies.get("session", token_hash(shown[0]))
+    if holder is None or holder["until"] <= iso(now):
+        return None
+    return Who(*shown, holder)
