@@ -112,7 +112,7 @@ def _kind(shape: Shape) -> Markup:
     if "anyOf" in shape:
         return Markup(" or ").join(map(kind, shape["anyOf"]))
     if "enum" in shape:
-        return escape(", ".join(shape["enum"]))
+        return escape(", ".join(word for word in shape["enum"] if word is not None))
     if shape.get("type") == "array":
         return Markup("list of {}").format(kind(shape["items"]) if shape.get("items") else "anything")
     if "properties" in shape:
