@@ -8,7 +8,7 @@ from datetime import datetime
 from botd.advice.morning import NIGHT, Morning, next_morning
 from botd.checks import Checks
 from botd.documents import NodeReadings, RecommendationDocument
-from botd.history.past import pasts_from
+from botd.history.past import Pasts
 from botd.inventory import Inventory
 from botd.model import DIAGNOSIS, Change, Clock
 from botd.store import Store
@@ -27,6 +27,7 @@ class Diagnoses:
         self._checks = checks
         self._store = store
         self._clock = clock
+        self._pasts = Pasts(store.changes, checks, clock)
         self._morning: Morning = NIGHT
         self._recorded: dict[str, str] = {}
 
@@ -40,8 +41,7 @@ class Diagnoses:
         Raises StoreUnavailable, and then all of it is still to record.
         """
         now = self._clock()
-        pasts = pasts_from(self._store.changes.about, self._checks, now)
-        morning = next_morning(self._morning, inventory, readings, changed, self._checks, pasts)
+        morning = next_morning(self._morning, inventory, readings, changed, self._checks, self._pasts.of)
         found = list(self._changes(morning, now))
         if found:
             self._store.changes.record(found)

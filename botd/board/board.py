@@ -25,7 +25,7 @@ from botd.board.waiting import Places, wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, stale_nodes
 from botd.errors import BadNodeset, NoNodeList, StoreEmpty
-from botd.history.past import pasts_from
+from botd.history.past import Pasts
 from botd.model import Clock, Sweep
 from botd.settings import Config
 from botd.store import ALIVE_S, Store
@@ -46,6 +46,7 @@ class Board:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
+        self._pasts = Pasts(store.changes, checks, clock)
         self._view: View | None = None
         self._looked_s = 0.0
         self.bodies = Bodies(checks)
@@ -69,8 +70,7 @@ class Board:
             return view
         with self._lock:
             if self._view is None or fresh or time.monotonic() - self._looked_s > RECHECK_S:
-                pasts = pasts_from(self._store.changes.about, self._checks, self._clock())
-                self._view = next_view(self._store, self._view, self._checks, pasts)
+                self._view = next_view(self._store, self._view, self._checks, self._pasts.of)
                 self._looked_s = time.monotonic()
             return self._view
 

@@ -1,17 +1,21 @@
-"""What the history says of a node that a diagnosis needs: its incidents, and since when a check is as it is. Pure."""
+"""What the history says of a node that a diagnosis needs: its incidents, and since when a check is as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from botd.checks import Checks
 from botd.history.incidents import incident_subjects, offenders
-from botd.model import Change
+from botd.model import Change, Clock
 
 LOOK_BACK = timedelta(days=30)
 """How far back incidents count."""
+
+KEPT = timedelta(hours=1)
+"""How long what was read of a node counts while it has no new change: an incident is forgotten so much too late."""
 
 TOLD = ("ipmi_state", "memory", "slurmd", "ping")
 """The checks besides those that open incidents, and every mount, of which a diagnosis tells since when."""
@@ -38,13 +42,44 @@ def past_subjects(checks: Checks) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*incident_subjects(checks), *told]))
 
 
-About = Callable[[Collection[str], Sequence[str], datetime], Iterable[Change]]
-"""What gives the changes of nodes and subjects since a time, oldest first."""
+class Record(Protocol):
+    """Where the changes stand."""
+
+    def about(self, nodes: Collection[str], subjects: Sequence[str], since: datetime) -> Iterable[Change]:
+        """The changes of these subjects of these nodes since a time, oldest first."""
+
+    def touched(self, subjects: Sequence[str], after: int | None) -> tuple[int, Collection[str]]:
+        """The id of the newest change of all, and the nodes with one of these subjects above the id `after`."""
 
 
-def pasts_from(about: About, checks: Checks, now: datetime) -> Callable[[Collection[str]], Mapping[str, NodePast]]:
-    """What gives the history of nodes as it is on record now. It raises what `about` raises."""
-    return lambda nodes: node_pasts(about(nodes, past_subjects(checks), now - LOOK_BACK), checks, now)
+class Pasts:
+    """The history of nodes as it is on record. A node is read again when it has a new change, and after KEPT.
+
+    Of 500 sick nodes of 10,000 it takes 0.4 s to read, which no sweep should cost. One belongs to one thread.
+    """
+
+    def __init__(self, record: Record, checks: Checks, clock: Clock) -> None:
+        self._record = record
+        self._checks = checks
+        self._clock = clock
+        self._kept: dict[str, NodePast] = {}
+        self._last: int | None = None
+        self._read_at: datetime | None = None
+
+    def of(self, nodes: Collection[str]) -> Mapping[str, NodePast]:
+        """The history of these nodes. It raises what the record raises."""
+        subjects, now = past_subjects(self._checks), self._clock()
+        last, touched = self._record.touched(subjects, self._last)
+        is_another = self._last is None or last < self._last  # the database before was lost
+        if is_another or self._read_at is None or not timedelta(0) <= now - self._read_at < KEPT:
+            self._kept, self._read_at = {}, now
+        for node in touched:
+            self._kept.pop(node, None)
+        self._last = last
+        if missing := [node for node in nodes if node not in self._kept]:
+            found = node_pasts(self._record.about(missing, subjects, now - LOOK_BACK), self._checks, now)
+            self._kept |= {node: found.get(node, NOTHING) for node in missing}
+        return {node: self._kept[node] for node in nodes}
 
 
 def node_pasts(changes: Iterable[Change], checks: Checks, now: datetime) -> dict[str, NodePast]:

@@ -85,6 +85,20 @@ class Changes:
                 found += map(_change, db.execute(query.where(some).order_by(changes.c.id)))
         return found
 
+    def touched(self, subjects: Sequence[str], after: int | None) -> tuple[int, frozenset[str]]:
+        """The id of the newest change of all, and the nodes with one of these subjects above the id `after`.
+
+        With None for `after` no node is named.
+        """
+        newest = sa.select(sa.func.max(changes.c.id))
+        with self._db.read() as db:
+            last = db.scalar(newest) or 0
+            if after is None:
+                return last, frozenset()
+            wanted = (changes.c.id > after) & changes.c.subject.in_(subjects)
+            # Not `distinct`: SQLite (3.40) then walks the index of nodes, all of it.
+            return last, frozenset(map(str, db.scalars(sa.select(changes.c.node).where(wanted))))
+
     def last_words(self, subject: str | None = None) -> dict[tuple[str, str], str]:
         """The newest `new` of each node and subject, or of each node and this subject."""
         newest = sa.select(sa.func.max(changes.c.id)).group_by(changes.c.node, changes.c.subject)
@@ -97,7 +111,8 @@ class Changes:
     def newest(self, subject: str, after: int) -> list[Change]:
         """The newest change of this subject of each node that has one with an id above `after`, by id."""
         wanted = (changes.c.id > after) & (changes.c.subject == subject)
-        newest = sa.select(sa.func.max(changes.c.id)).where(wanted).group_by(changes.c.node)
+        # Grouped by no column: SQLite (3.40) would walk the index of nodes, all of it, and not the few newest rows.
+        newest = sa.select(sa.func.max(changes.c.id)).where(wanted).group_by(changes.c.node.concat(""))
         query = sa.select(changes).where(changes.c.id.in_(newest)).order_by(changes.c.id)
         with self._db.read() as db:
             return list(map(_change, db.execute(query)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.history.past import LOOK_BACK, node_pasts, past_subjects, pasts_from
+from botd.history.past import NOTHING, NodePast, Pasts, node_pasts, past_subjects
 from botd.model import Change
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
@@ -46,12 +47,39 @@ def test_no_subject_that_changes_at_every_sweep_is_asked_for() -> None:
     assert {"load", "users", "slurmd_log", "diagnosis"}.isdisjoint(subjects)
 
 
-def test_the_changes_are_asked_for_by_node_subject_and_time() -> None:
-    asked: list[object] = []
+class Kept:
+    """A record of changes that notes who was asked for."""
 
-    def about(nodes: Collection[str], subjects: Sequence[str], since: datetime) -> Iterable[Change]:
-        asked.append((nodes, tuple(subjects), since))
-        return []
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.asked: list[tuple[str, ...]] = []
 
-    assert pasts_from(about, CHECKS, NOW)(["n1"]) == {}
-    assert asked == [(["n1"], past_subjects(CHECKS), NOW - LOOK_BACK)]
+    def about(self, nodes: Collection[str], subjects: Sequence[str], since: datetime) -> Iterable[Change]:
+        self.asked.append(tuple(nodes))
+        return [each for each in self.changes if each.node in nodes and each.subject in subjects and each.at >= since]
+
+    def touched(self, subjects: Sequence[str], after: int | None) -> tuple[int, Collection[str]]:
+        new = self.changes[after:] if after is not None else []
+        return len(self.changes), {each.node for each in new if each.subject in subjects}
+
+
+def test_a_node_is_read_once_and_again_when_it_has_a_change() -> None:
+    record, times = Kept(), [NOW]
+    pasts = Pasts(record, CHECKS, lambda: times[-1])
+    record.changes = [change("ssh", "fail: timeout", 29.99)]
+    assert pasts.of(["n1", "n2"]) == {"n1": NodePast(1, {"ssh": record.changes[0].at}), "n2": NOTHING}
+    pasts.of(["n1", "n2"])
+    record.changes += [replace(change("ssh", "fail: hung", 0), node="n2"), change("load", "warn", 0)]
+    assert pasts.of(["n1", "n2", "n3"])["n2"].incidents == 1
+    assert record.asked == [("n1", "n2"), ("n2", "n3")]
+    times.append(NOW + timedelta(hours=2))
+    assert pasts.of(["n1"]) == {"n1": NOTHING}, "its incident is 30 days old"
+
+
+def test_another_database_is_read_anew() -> None:
+    record = Kept()
+    pasts = Pasts(record, CHECKS, lambda: NOW)
+    record.changes = [change("ssh", "fail: timeout", 3), change("load", "warn", 2)]
+    assert pasts.of(["n1"])["n1"].incidents == 1
+    record.changes = []
+    assert pasts.of(["n1"]) == {"n1": NOTHING}

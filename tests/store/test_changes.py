@@ -75,6 +75,16 @@ def test_the_last_word_of_each_subject_is_known(store: Store) -> None:
     assert store.changes.last_words() == {("n1", "ssh"): "ok", ("n1", "load"): "warn", ("n2", "ssh"): "fail: timeout"}
 
 
+def test_what_is_new_since_an_id_is_told_by_node(store: Store) -> None:
+    assert store.changes.touched(["ssh"], None) == (0, frozenset())
+    record(store, change("n1"), change("n2"))
+    assert store.changes.touched(["ssh"], None) == (2, frozenset())
+    record(store, change("n2", new="ok"), change("n3", subject="ping"), change("n2"), change("n4"))
+    assert store.changes.touched(["ssh"], 2) == (6, {"n2", "n4"})
+    assert store.changes.touched(["ssh"], 6) == (6, frozenset())
+    assert [(each.node, each.id) for each in store.changes.newest("ssh", 2)] == [("n2", 5), ("n4", 6)]
+
+
 def test_changes_for_the_worse_are_kept_longer(store: Store) -> None:
     ages = (400 * DAY, 100 * DAY, DAY)
     record(store, *(change(f"bad{age.days}", age=age, is_bad=True) for age in ages))
