@@ -38,7 +38,7 @@ from botd.commands.serve import ONE_ARENA
 from botd.config import load_config, parse_config
 from botd.display.formats import MIME
 from botd.model import Change, Check, Facts, Option, Reading, State, SweepState
-from botd.settings import SECTIONS, SETTINGS
+from botd.settings import SETTINGS
 from botd.text import one_line
 from botd.web.params import (
     ChangesQuery,
@@ -294,6 +294,23 @@ def test_the_environment_variables_are_those_of_the_program() -> None:
     assert set(first_column("docs/settings.rst", "Variable", "Meaning")) == used
 
 
+# ---- the README ----
+
+
+def test_the_readme_is_a_few_pages_and_begins_with_what_to_type() -> None:
+    lines = (ROOT / "README.rst").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 200
+    first = "\n".join(lines[:19])
+    assert "make demo" in first
+    assert "make test" in first
+
+
+def test_every_page_of_the_docs_is_reached_from_the_readme() -> None:
+    linked = {reference.get("refuri") for name in PAGES for reference in found(name, docutils.nodes.reference)}
+    names = {Path(target).name for target in linked if target}
+    assert {Path(name).name for name in PAGES} - {"README.rst"} <= names
+
+
 # ---- settings ----
 
 
@@ -311,12 +328,6 @@ def test_every_setting_stands_in_the_settings_with_its_type_and_default() -> Non
         )
         for s in SETTINGS
     }
-
-
-def test_every_section_stands_in_the_readme() -> None:
-    assert {f"[{name}]" for name in SECTIONS} | {"[mounts]", "[checks.<check>]", "[[check]]"} <= set(
-        literals("README.rst")
-    )
 
 
 # ---- the roles file ----
@@ -376,7 +387,7 @@ def check_sections() -> dict[str, Any]:
 
 def test_every_check_has_its_section_and_no_other_has_one() -> None:
     assert set(check_sections()) == {check.name for check in CHECKS}
-    assert set(first_column("README.rst", "Check", "Question")) == set(check_sections())
+    assert set(first_column("docs/checks.rst", "Check", "Question")) == set(check_sections())
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
@@ -447,7 +458,7 @@ def test_every_guard_stands_in_the_diagnoses() -> None:
 # ---- the interface ----
 
 
-def test_every_route_is_asked_with_curl_in_the_readme(documented: Site) -> None:
+def test_every_route_is_asked_with_curl(documented: Site) -> None:
     adapter = documented.app.url_map.bind("localhost")
     asked = {
         (request.method, adapter.match(urlsplit(request.url).path, request.method)[0]) for request in curl_requests()
@@ -489,8 +500,8 @@ def test_the_body_of_a_post_has_the_members_that_are_named(route: str, body: typ
     assert set(re.findall(r"\w+", named)) == set(body().fields)
 
 
-def test_every_form_of_an_answer_stands_in_the_interface_and_the_readme() -> None:
-    assert set(MIME) <= set(literals("README.rst"))
+def test_every_form_of_an_answer_stands_in_the_interface_and_the_routes() -> None:
+    assert set(MIME) <= set(literals("docs/routes.rst"))
     assert set(MIME) <= set(literals("docs/api.rst"))
 
 
@@ -517,7 +528,7 @@ def test_every_name_that_stands_for_several_checks_is_explained() -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """A curl line of the README and what stands below it."""
+    """A curl line of the README or the routes and what stands below it."""
 
     url: str
     data: str
@@ -531,7 +542,7 @@ class Request:
 
 
 def curl_requests() -> list[Request]:
-    text = "\n".join(blocks("README.rst", "console"))
+    text = "\n".join(blocks("README.rst", "console") + blocks("docs/routes.rst", "console"))
     parts = re.findall(r"^\$ curl (.*)\n((?:(?!\$ ).*\n?)*)", text, re.MULTILINE)
     return [_request(shlex.split(line), shown) for line, shown in parts]
 
@@ -577,11 +588,11 @@ def option_names(parser: Any) -> set[str]:
     return {name for action in parser._actions for name in action.option_strings} - {"-h", "--help"}
 
 
-def test_every_command_and_option_stands_in_the_readme_and_no_other() -> None:
+def test_every_command_and_option_is_documented_and_no_other() -> None:
     parser = cli._parser()
     commands = parser.commands()
     expected = {"botd": option_names(parser)} | {f"botd {name}": option_names(p) for name, p in commands.items()}
-    listed = table("README.rst", "Command", "Options")
+    listed = table("docs/commands.rst", "Command", "Options")
     documented = {
         cells[0].astext(): {text for literal in cells[1].findall(docutils.nodes.literal) if (text := literal.astext())}
         for cells in listed.cells
@@ -590,10 +601,12 @@ def test_every_command_and_option_stands_in_the_readme_and_no_other() -> None:
     assert {command: names - {"--help"} for command, names in named.items()} == expected
 
 
-def test_the_readme_names_every_package_that_the_tests_install() -> None:
+def test_every_package_is_named_that_the_tests_install() -> None:
     script = (ROOT / "tests" / "install-packages.sh").read_text(encoding="utf-8")
     (packages,) = re.findall(r'^packages="(.*)"$', script, re.MULTILINE)
-    (item,) = [i for i in found("README.rst", docutils.nodes.definition_list_item) if "make test" in i[0].astext()]
+    (item,) = [
+        i for i in found("docs/testing.rst", docutils.nodes.definition_list_item) if "make test" in i[0].astext()
+    ]
     assert set(packages.split()) <= set(re.findall(r"[\w-]+", item.astext()))
 
 

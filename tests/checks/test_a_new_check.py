@@ -100,8 +100,10 @@ SECTION = """swap
 
 LINES = {
     "botd/checks/__init__.py": [("    uptime,\n", "    swap,\n"), ("    slurmd.CHECK,\n", "    swap.CHECK,\n")],
-    "docs/checks.rst": [("slurmd\n~~~~~~\n", SECTION)],
-    "README.rst": [("   * - ``slurmd``\n     - Does", "   * - ``swap``\n     - How full is its swap space?\n")],
+    "docs/checks.rst": [
+        ("slurmd\n~~~~~~\n", SECTION),
+        ("   * - ``slurmd``\n     - Does", "   * - ``swap``\n     - How full is its swap space?\n"),
+    ],
 }
 """What is added to which file, each before the text that stands there."""
 
