@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, current_app, render_template, request, url_for
@@ -12,11 +13,13 @@ from markupsafe import Markup, escape
 from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, with_ages
 from botd.display.formats import Form
+from botd.errors import StoreUnavailable
 from botd.text import plain
 from botd.web.clients import wants_html
 from botd.web.here import board
 from botd.web.params import chosen_format
 from botd.web.replies import survey_of
+from botd.web.who import who
 
 LONG_WORD = 16
 """Characters from which on a word in a cell may break."""
@@ -56,11 +59,19 @@ def figures(answer: StatusAnswer) -> dict[str, object]:
 
 def render(template: str, **values: object) -> Response:
     """A page of this template, with what every template may call."""
-    html = render_template(template, age=age, breakable=breakable, cell=cell, plain=plain, **values)
+    html = render_template(template, login=login_name(), age=age, breakable=breakable, cell=cell, plain=plain, **values)
     response = current_app.make_response(html)
     response.headers["Cache-Control"] = "no-cache"
-    response.vary.update(("Accept", "User-Agent"))
+    response.vary.update(("Accept", "Cookie", "User-Agent"))
     return response
+
+
+def login_name() -> str:
+    """Who is logged in; empty for nobody, and where that cannot be looked up: a page must not fail over it."""
+    with suppress(StoreUnavailable):
+        found = who()
+        return found.login if found else ""
+    return ""
 
 
 def breakable(text: str) -> Markup:

@@ -77,7 +77,7 @@ def _end(found: Who, what: str) -> None:
 def _form(error: BotdError | None = None) -> Response:
     cookie, form = new_form()
     to = local_path(request.values.get("to", ""))
-    page = render("login.html", form=form, to=to, login=request.form.get("login", "")[:64], error=error)
+    page = render("login.html", form=form, to=to, tried=request.form.get("login", "")[:64], error=error)
     page.status_code = error.status if error else 200
     return with_form_cookie(personal(page), cookie)
 

@@ -1,0 +1,76 @@
+"""The desk as it is kept open: in a thread of its own, because a login takes a moment and nothing may wait for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from functools import partial
+
+from botd.agent.life import Due
+from botd.agent.node_list import NodeList
+from botd.agent.people.desk import Desk, People
+from botd.agent.people.roles_file import RolesFile, places_of
+from botd.config import resolve_path
+from botd.errors import LedgerUnavailable, StoreUnavailable
+from botd.ledger import Ledger
+from botd.logs import Faults
+from botd.model import Clock
+from botd.settings import Config
+from botd.store import Store
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.1
+TELL_S = 5.0
+"""How often the copies are held against the ledger and the roles file."""
+
+ROLES_FAULT = "nothing may act by the roles file"
+DESK_FAULT = "nobody can log in"
+
+
+class Service:
+    """The desk, with the roles file and the keys of this agent."""
+
+    def __init__(
+        self, config: Config, store: Store, ledger: Ledger, people: People, nodes: NodeList, clock: Clock
+    ) -> None:
+        self._config = config
+        self._nodes = nodes
+        self._file = RolesFile(resolve_path(config, config.access.roles_file) if config.access.roles_file else None)
+        self.roles = self._file.look()
+        self._desk = Desk(store, lambda sealed, now: ledger.keys().open(sealed, now), people, lambda: self.roles, clock)
+        self._tell_due = Due(TELL_S)
+        self._faults = Faults(log)
+
+    def run(self, stop: threading.Event) -> None:
+        """Answers until `stop` is set."""
+        while not stop.wait(POLL_S):
+            try:
+                self.step()
+            except (LedgerUnavailable, StoreUnavailable) as error:
+                self._faults.tell(DESK_FAULT, [str(error)], level=logging.ERROR)
+            except Exception:  # the thread must outlive a fault of ours, and the fault must be seen
+                log.exception("the desk failed")
+            else:
+                self._faults.tell(DESK_FAULT)
+
+    def step(self) -> None:
+        """Answers what waits, and tells what is new. Raises LedgerUnavailable or StoreUnavailable."""
+        if self._desk.answer() or self._tell_due.now():
+            self.roles = self._file.look()
+            configured = bool(self._config.access.roles_file)
+            self._faults.tell(ROLES_FAULT, [self.roles.fault] if configured and self.roles.fault else ())
+            self._desk.tell(self._doubts())
+
+    def _doubts(self) -> Mapping[str, str]:
+        """The groups that the roles name and that are not to be believed."""
+        resolve = partial(resolve_path, self._config)
+        return places_of(self.roles.roles, self._nodes.inventory, self._config.groups, resolve).faults
+
+
+def start(service: Service, stop: threading.Event) -> threading.Thread:
+    """The thread in which a service runs."""
+    thread = threading.Thread(target=service.run, args=(stop,), name="desk", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,57 @@
+"""The desk as the agent keeps it open: the roles file as it is now, and copies that nobody forges for long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from botd.agent.node_list import NodeList
+from botd.agent.people.service import Service
+from botd.errors import LedgerUnavailable
+from botd.ledger import Ledger
+from tests.conftest import Site
+from tests.office import ROLES, Crew
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site], tmp_path: Path) -> Site:
+    (tmp_path / "roles.toml").write_text(ROLES)
+    (tmp_path / "roles.toml").chmod(0o644)
+    return make_site({"access": {"roles_file": "roles.toml"}})
+
+
+def service_of(site: Site) -> Service:
+    ledger = Ledger(site.config)
+    nodes = NodeList(site.config, site.store, lambda: site.now)
+    return Service(site.config, site.store, ledger, Crew(site.now), nodes, lambda: site.now)
+
+
+def test_the_roles_are_told_and_told_anew_when_the_file_is_another(site: Site) -> None:
+    service = service_of(site)
+    service.step()
+    assert site.store.copies.get("roles", "file")["text"] == ROLES
+    (site.folder / "roles.toml").write_text(ROLES.replace("student", "pupil"))
+    site.store.asks.put("n", "login", b"junk", site.now)
+    service.step()
+    assert "pupil" in site.store.copies.get("roles", "file")["text"]
+    (site.folder / "roles.toml").write_text("[")
+    site.store.asks.put("m", "login", b"junk", site.now)
+    service.step()
+    told = site.store.copies.get("roles", "file")
+    assert ("pupil" in told["text"], "it is not TOML" in told["fault"]) == (True, True)
+
+
+def test_without_a_ledger_an_ask_is_refused_in_words_and_not_left_lying(site: Site) -> None:
+    service = service_of(site)
+    site.store.asks.put("n", "login", b"junk", site.now)
+    service.step()
+    assert site.store.asks.answer_to("n")["code"] == LedgerUnavailable.code
+
+
+def test_what_others_put_among_the_copies_goes(site: Site) -> None:
+    service = service_of(site)
+    site.store.copies.put("session", {"f" * 64: {"login": "kmf"}})
+    service.step()
+    assert site.store.copies.all("session") == {}
