@@ -50,7 +50,7 @@ examples:
   botd sweep                                     the morning round of what [sweep] groups names
   botd sweep -g sinfo/savio2 --matrix            the drained and down nodes of a partition, by all checks
   botd sweep -g sinfo -c ping,ssh,df             by some checks
-  botd sweep -g 'n[0000-0099].savio2' --fold     nodes with the same answers on one line
+  botd sweep -g 'n[0000-0099].savio2' --fold     nodes with the same diagnosis on one line
   botd sweep -f csv >morning.csv                 also json, and ndjson as nodes finish
   botd sweep --exit-code >/dev/null || echo "something is wrong"
 
@@ -167,7 +167,7 @@ def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
     sweep.add_argument("--format", "-f", choices=("table", "json", "ndjson", "csv"), default="table")
     sweep.add_argument("--matrix", action="store_true", help="nodes and checks in place of the morning round")
     sweep.add_argument("--width", type=whole(20), help="columns; default: the terminal's, else 80 for the round")
-    sweep.add_argument("--fold", action="store_true", help="the matrix, one line for all nodes with the same answers")
+    sweep.add_argument("--fold", action="store_true", help="the matrix, one line for all nodes with the same diagnosis")
     sweep.add_argument("--exit-code", action="store_true", help="an exit status that says how the nodes are")
 
 

@@ -11,11 +11,13 @@ import { Prefs } from "./prefs.js";
 import { Status } from "./status.js";
 import { makeTakeaway } from "./takeaway.js";
 import { Table } from "./table.js";
+import { el } from "./words.js";
 
 const AGES_MS = 5000;
 
 async function start(live) {
   const { table: tableUrl, status, sweeps, node, bundle } = live.dataset;
+  const since = Number(live.dataset.since);
   const api = new Api({ table: tableUrl, status, sweeps: sweeps.replace(/\/0$/, "") });
   const [{ default: DataTable }, answer] = await Promise.all([import(bundle), api.whole()]);
   const prefs = new Prefs(storage());
@@ -24,8 +26,9 @@ async function start(live) {
     nodeUrl: node,
     prefs,
     rows: answer.rows,
+    families: [...live.querySelector("#live-family").options].map((option) => option.value),
   });
-  const filters = new Filters(live, table, answer.checks.map((check) => check.name));
+  const filters = new Filters(live, table, answer.checks.map((check) => check.name), since);
   const detail = new Detail(live, api, node);
   const line = new Status(live, table);
   const follower = new Follower(live, api, table, filters, line);
@@ -38,7 +41,7 @@ async function start(live) {
   follower.start(answer);
   line.writeAges(api.now());
   await parsed();
-  takeOver(live);
+  takeOver(live, filters);
 }
 
 /** Ends when all of the page is there: the script runs before, to have the rows on their way meanwhile. */
@@ -48,19 +51,23 @@ function parsed() {
 }
 
 /** Puts the table in the place of the server's own, and keeps the filters where a link leads to the same page. */
-function takeOver(live) {
+function takeOver(live, filters) {
   live.hidden = false;
   performance.mark("botd-table");
   document.getElementById("plain").hidden = true;
   for (const note of document.querySelectorAll("main .problem")) if (!live.contains(note)) note.remove();
   for (const choice of document.querySelectorAll("#ask .now")) choice.hidden = true;
   document.getElementById("ask")?.addEventListener("submit", (event) => {
-    event.target.action = location.pathname + location.hash;
+    event.target.action = live.dataset.page + location.hash;
+    for (const field of event.target.querySelectorAll("[type=hidden]")) field.remove();
+    for (const [name, value] of filters.inQuery) event.target.append(el("input", { type: "hidden", name, value }));
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("main a[href]");
-    if (link && link.origin === location.origin && link.pathname === location.pathname && !link.hash) {
-      link.hash = location.hash;
+    if (link && link.origin === location.origin && link.pathname === live.dataset.page && !link.hash) {
+      const search = new URLSearchParams(link.search);
+      for (const [name, value] of filters.inQuery) search.set(name, value);
+      [link.search, link.hash] = [search, location.hash];
     }
   });
 }

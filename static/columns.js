@@ -3,22 +3,32 @@
 import { age, el } from "./words.js";
 import { stateOf } from "./view.js";
 
+const BAD = new Set(["fail", "warn", "unknown"]);
+
 const WORSE = ["ok", "warn", "unknown", "fail"];
 
 const collator = new Intl.Collator("en", { numeric: true });
 
-/** All columns in their first order. `nodeUrl` is what a node's name is put behind. */
-export function makeColumns(checks, nodeUrl) {
+/**
+ * All columns in their first order: checks with something wrong in these rows stand first, the others last. `nodeUrl` is
+ * what a node's name is put behind, `families` are in the order in which they sort.
+ */
+export function makeColumns(checks, nodeUrl, rows, families) {
+  const columns = checks.map(checkColumn);
+  const familyKey = (row) => (row.family ? families.indexOf(row.family) : null);
+  const isBad = ({ index }) => rows.some((row) => BAD.has(row.cells[index][0]));
   return [
     { name: "node", title: "Node", key: (row) => row.rank, show: (row) => nodeLink(row, nodeUrl), fixed: true },
     { name: "state", title: "State", help: "Slurm's state", key: stateOf, show: slurmState },
-    { name: "reason", title: "Reason", help: "Slurm's reason", key: (row) => row.reason || null, show: reason },
     { name: "diagnosis", title: "Diagnosis", help: "What botd makes of it", key: diagnosisKey, show: diagnosis },
-    ...checks.map(checkColumn),
-    { name: "read", title: "Read", help: "Age of the oldest reading", key: (row) => -row.oldest, show: readAge },
+    { name: "since", title: "Since", help: "How long it has been so", key: since, show: sinceAge },
+    { name: "by", title: "By", help: "Who set the reason", key: (row) => row.reason_by || null, show: by },
+    { name: "reason", title: "Reason", help: "Slurm's reason", key: (row) => row.reason || null, show: reason },
+    ...columns.filter(isBad),
+    ...columns.filter((column) => !isBad(column)),
+    { name: "read", title: "Read", help: "Age of the oldest reading", key: (row) => (row.oldest > 0 ? -row.oldest : null), show: readAge },
     { name: "groups", title: "Groups", key: (row) => row.groups.join(" "), show: groups, hidden: true },
-    { name: "by", title: "By", help: "Who set the reason", key: (row) => row.reason_by || null, show: by, hidden: true },
-    { name: "since", title: "Since", help: "Age of the reason", key: since, show: sinceAge, hidden: true },
+    { name: "family", title: "Family", help: "What kind of cause it is", key: familyKey, show: family, hidden: true },
   ];
 }
 
@@ -88,6 +98,10 @@ function diagnosisKey(row) {
   return row.diagnosis || null;
 }
 
+function family(row) {
+  return document.createTextNode(row.family);
+}
+
 function by(row) {
   return el("bdi", {}, row.reason_by);
 }
@@ -101,9 +115,9 @@ function readAge(row) {
 }
 
 function since(row) {
-  return row.reason_at === null ? null : -row.reason_at;
+  return row.since === null ? null : -row.since;
 }
 
 function sinceAge(row) {
-  return row.reason_at === null ? document.createTextNode("") : ageCell(row.reason_at);
+  return row.since === null ? document.createTextNode("") : ageCell(row.since);
 }

@@ -1,6 +1,18 @@
 // The controls over the table and the view in the address: each follows the other.
 
-import { EVERYTHING, RESULTS, anyIs, formatView, isFiltered, matcher, parseView, stateOf } from "./view.js";
+import {
+  EVERYTHING,
+  RESULTS,
+  anyIs,
+  bareState,
+  formatHash,
+  formatQuery,
+  inQuery,
+  isFiltered,
+  matcher,
+  parseView,
+  wordsOf,
+} from "./view.js";
 import { el } from "./words.js";
 
 const TYPING_MS = 150;
@@ -9,13 +21,19 @@ const TYPING_MS = 150;
 export class Filters {
   #table;
   #checks;
+  #since;
   #view = EVERYTHING;
   #applying = false;
 
-  constructor(live, table, checks) {
+  /** `since` is from when on a node is new. */
+  constructor(live, table, checks, since) {
     this.#table = table;
     this.#checks = checks;
-    this.controls = Object.fromEntries(["q", "state", "group", "any"].map((name) => [name, live.querySelector(`#live-${name}`)]));
+    this.#since = since;
+    const named = (name) => [name, live.querySelector(`#live-${name}`)];
+    this.controls = Object.fromEntries(["q", "family", "state", "group", "any"].map(named));
+    this.only = live.querySelector("#live-only");
+    this.families = Object.fromEntries([...this.controls.family.options].map((option) => [option.value, option.text]));
     this.heads = new Map(checks.map((check) => [check, headSelect(table, check)]));
     this.clear = live.querySelector("#live-clear");
     this.#listen();
@@ -24,10 +42,10 @@ export class Filters {
   /** Takes the view of the address over into the controls and the table. */
   apply() {
     this.#applying = true;
-    this.#view = parseView(location.hash, this.#checks);
+    this.#view = parseView(location, this.#checks);
     this.refresh();
     this.#table.sort = this.#view.sort;
-    this.#table.filter(matcher(this.#view, this.#checks));
+    this.#filter();
     this.#table.page = this.#view.page;
     this.#applying = false;
     this.#show();
@@ -36,12 +54,17 @@ export class Filters {
   /** Offers what the rows have now, with how many of them have it. */
   refresh() {
     const rows = this.#table.all();
-    fill(this.controls.state, "any", count(rows, (row) => [stateOf(row)]), this.#view.state);
+    const families = count(rows, (row) => (row.family ? [row.family] : []));
+    const order = Object.keys(this.families);
+    families.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
+    fill(this.controls.family, "any", families, this.#view.family, this.families);
+    fill(this.controls.state, "any", count(rows, (row) => [bareState(row)]), this.#view.state);
     fill(this.controls.group, "any", count(rows, (row) => row.groups), this.#view.group);
     const results = Object.keys(RESULTS).filter((result) => result !== "skipped");
     const counts = results.map((result) => [result, rows.filter((row) => anyIs(row, result)).length]);
     fill(this.controls.any, "any", counts, this.#view.any, { ...RESULTS, ok: "all ok" });
     this.controls.q.value = this.#view.q;
+    this.only.checked = Boolean(this.#view.only);
     for (const [check, select] of this.heads) select.value = this.#view.checks[check] ?? "";
     this.#show();
   }
@@ -52,7 +75,8 @@ export class Filters {
       clearTimeout(typing);
       typing = setTimeout(() => this.#change(), TYPING_MS);
     });
-    const selects = [this.controls.state, this.controls.group, this.controls.any, ...this.heads.values()];
+    const { q: _search, ...filters } = this.controls;
+    const selects = [...Object.values(filters), this.only, ...this.heads.values()];
     for (const select of selects) select.addEventListener("change", () => this.#change());
     this.clear.addEventListener("click", () => {
       this.#view = { ...EVERYTHING, sort: this.#view.sort };
@@ -68,16 +92,28 @@ export class Filters {
   #change() {
     const checks = [...this.heads].filter(([, select]) => select.value).map(([check, select]) => [check, select.value]);
     const simple = Object.fromEntries(Object.entries(this.controls).map(([name, control]) => [name, control.value]));
-    this.#view = { ...this.#view, ...simple, checks: Object.fromEntries(checks), page: 1 };
-    this.#table.filter(matcher(this.#view, this.#checks));
+    const only = this.only.checked ? "new" : "";
+    this.#view = { ...this.#view, ...simple, only, checks: Object.fromEntries(checks), page: 1 };
+    this.#filter();
     this.#save();
     this.#show();
+  }
+
+  /** The parameters of the query that the view has: a form or a link to the same page takes them along. */
+  get inQuery() {
+    return inQuery(this.#view);
+  }
+
+  #filter() {
+    this.#table.chosen = wordsOf(this.#view);
+    this.#table.filter(matcher(this.#view, this.#checks, this.#since));
   }
 
   /** Writes the view into the address, in place: going back leads to the page before, not to the filter before. */
   #save() {
     this.#view = { ...this.#view, sort: this.#table.sort, page: this.#table.page };
-    history.replaceState(null, "", location.pathname + location.search + formatView(this.#view));
+    const { pathname, search } = location;
+    history.replaceState(null, "", pathname + formatQuery(this.#view, search) + formatHash(this.#view));
   }
 
   #show() {

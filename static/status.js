@@ -22,7 +22,8 @@ export class Status {
   writeCounts() {
     const [all, shown, selected] = [this.#table.all(), this.#table.shown(), this.#table.selected()].map((rows) => rows.length);
     const words = [nodes(all)];
-    if (shown < all) words.push(`${shown} shown`);
+    const { chosen } = this.#table;
+    if (shown < all || chosen) words.push(chosen ? `${shown} shown: ${chosen}` : `${shown} shown`);
     if (selected) words.push(`${selected} selected`);
     this.#say(this.counts, words.join(", "));
     this.#say(this.check, selected ? `Check ${nodes(selected)} now` : "Check now");

@@ -18,12 +18,14 @@ const WORDS = {
 
 /** The table of one page. `columns` are those of makeColumns, in their first order. */
 export class Table {
+  /** The filters in words, as the line above tells them. */
+  chosen = "";
   #table;
   #rows = new Map();
 
-  constructor(DataTable, element, { checks, nodeUrl, prefs, rows }) {
+  constructor(DataTable, element, { checks, nodeUrl, prefs, rows, families }) {
     DataTable.type("botd", { order: { asc: (a, b) => compare(a, b, 1), desc: (a, b) => compare(a, b, -1) } });
-    this.columns = makeColumns(checks, nodeUrl);
+    this.columns = makeColumns(checks, nodeUrl, rows, families);
     this.element = element;
     element.append(header(this.columns));
     const lengths = [50, 100, 500, rows.length > MANY ? MANY : -1];

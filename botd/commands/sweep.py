@@ -189,7 +189,7 @@ def _answer(
     head = status_head(groups, names, as_of=utc_now(), count=count, complete=complete, problems=problems)
     if form.name == "table" and not matrix:
         return _round(inventory, checks, head, documents, form.look)
-    return status_body(form, head, lambda: list(documents), lambda: list(map(encode, documents)), checks)
+    return status_body(form, head, lambda: list(documents), lambda: list(map(encode, documents)), checks, utc_now())
 
 
 def _round(

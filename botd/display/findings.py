@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,6 +87,13 @@ def worst(readings: NodeReadings, names: Iterable[str]) -> str:
     """One of WORST for these checks of a node. A skipped reading says nothing: what it needs does."""
     states = {reading["state"] for name in names if (reading := readings.get(name)) and reading["at"]}
     return next((state for state in WORST if state in states), UNREAD)
+
+
+def bad_first(names: Iterable[str], readings: Sequence[NodeReadings]) -> list[str]:
+    """These checks, those with a reading that is not well first, else in their order."""
+    wanted = list(names)
+    bad = {name for name in wanted if any(found[name]["state"] not in ("ok", "skipped") for found in readings)}
+    return sorted(wanted, key=lambda name: name not in bad)
 
 
 def survey(readings: Iterable[NodeReadings], names: Iterable[str], checks: Checks) -> Survey:

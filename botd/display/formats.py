@@ -6,11 +6,12 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from botd.checks import Checks, flat
-from botd.display.cells import cell
-from botd.display.fold import FoldDocument, fold_nodes
-from botd.display.terminal import WIDE, Column, Drawn, Look, draw, notes
+from botd.display.fold import Shown, fold_nodes, names_of
+from botd.display.matrix import status_table
+from botd.display.terminal import WIDE, Column, Look, draw, left_out, notes
 from botd.documents import NodeDocument, StatusHead, encode
 from botd.model import Check
 from botd.text import is_number, unformulated
@@ -29,9 +30,6 @@ ADVICE = ("diagnosis", "family", "action")
 Fields = Mapping[str, object]
 """A document of any kind, for what only writes it out."""
 
-Shown = NodeDocument | FoldDocument
-"""A row of a status answer."""
-
 
 class StatusDocument(StatusHead):
     """A status answer."""
@@ -41,7 +39,7 @@ class StatusDocument(StatusHead):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What an answer is to look like: one of MIME, how a table is drawn, and whether nodes that are the same fold."""
+    """What an answer is to look like: one of MIME, how a table is drawn, and whether nodes fold."""
 
     name: str
     look: Look = WIDE
@@ -71,7 +69,7 @@ def status_csv(nodes: Sequence[Shown], checks: Sequence[Check]) -> bytes:
     """A row per node, or per fold; for each check its state and its value in one column or more."""
     names = [column for check in checks for column in (f"{check.name}_state", *flat.columns(check))]
     header = [
-        *_name_columns(nodes),
+        *(names_of(nodes[0]) if nodes else ("node",)),
         "groups",
         "slurm_state",
         "reason",
@@ -84,38 +82,25 @@ def status_csv(nodes: Sequence[Shown], checks: Sequence[Check]) -> bytes:
     return to_csv(header, (_csv_row(node, checks) for node in nodes))
 
 
-def status_table(head: StatusHead, nodes: Sequence[Shown], checks: Checks, look: Look = WIDE) -> bytes:
-    """The table for a terminal: node, Slurm's state, diagnosis, a column per check, the reason; then what is wrong."""
-    names, slurm = _name_columns(nodes), [node["slurm"] for node in nodes]
-    drawn = draw(
-        [
-            *(Column(name.upper(), [str(_names(node)[name]) for node in nodes], kept=True) for name in names),
-            Column("STATE", [found["state"] if found else "-" for found in slurm], kept=True),
-            *_diagnosis_column(nodes),
-            *(_check_column(checks[name], nodes) for name in head["checks"]),
-            Column("REASON", [found["reason"] if found else "" for found in slurm]),
-        ],
-        look,
-    )
-    legend = f"{_count(head)}, as of {head['as_of'] or 'never'}; !! fail, ! warn, ? unknown, - skipped"
-    return (drawn.text() + notes([legend, *_left_out(drawn), *head["problems"]], look)).encode()
-
-
 def status_body(
     form: Form,
     head: StatusHead,
     documents: Callable[[], list[NodeDocument]],
     fragments: Callable[[], list[bytes]],
     checks: Checks,
+    now: datetime,
 ) -> bytes:
-    """A status answer in one of the forms. Nodes come as documents or as JSON, whichever the form needs."""
+    """A status answer in one of the forms; a table tells ages by `now`.
+
+    Nodes come as documents or as JSON, whichever the form needs.
+    """
     if form.name in ("json", "ndjson"):
         items = list(map(encode, fold_nodes(documents(), checks))) if form.fold else fragments()
         return to_json(head, "nodes", items) if form.name == "json" else to_ndjson(items)
     nodes = fold_nodes(documents(), checks) if form.fold else documents()
     if form.name == "csv":
         return status_csv(nodes, [checks[name] for name in head["checks"]])
-    return status_table(head, nodes, checks, form.look)
+    return status_table(head, nodes, checks, now, form.look)
 
 
 def records_body(form: Form, head: Fields, key: str, records: Sequence[Fields], columns: Sequence[str]) -> bytes:
@@ -133,50 +118,12 @@ def records_body(form: Form, head: Fields, key: str, records: Sequence[Fields], 
 def table_text(columns: Sequence[Column], look: Look) -> bytes:
     """A table and, where columns had no room, which they are."""
     drawn = draw(columns, look)
-    return (drawn.text() + notes(_left_out(drawn), look)).encode()
-
-
-def _name_columns(nodes: Sequence[Shown]) -> tuple[str, ...]:
-    return tuple(_names(nodes[0])) if nodes else ("node",)
-
-
-def _names(node: Shown) -> dict[str, object]:
-    """What a row is of, by column: a node, or how many nodes and which."""
-    return {"count": node["count"], "nodeset": node["nodeset"]} if "nodeset" in node else {"node": node["node"]}
-
-
-def _check_column(check: Check, nodes: Sequence[Shown]) -> Column:
-    readings = [node["readings"][check.name] for node in nodes]
-    states = [reading["state"] for reading in readings]
-    texts = [cell(reading, check) for reading in readings]
-    return Column(check.title.upper(), texts, states, quiet=set(states) <= {"ok", "skipped"})
-
-
-def _diagnosis_column(nodes: Sequence[Shown]) -> list[Column]:
-    """The cause of each node, where any has one."""
-    titles = [advice["title"] if (advice := node["recommendation"]) else "" for node in nodes]
-    return [Column("DIAGNOSIS", titles, kept=True)] if any(titles) else []
-
-
-def _count(head: StatusHead) -> str:
-    """How many nodes there are: `28 nodes`, `12 of 28 nodes shown: family=ssh`."""
-    if head["chosen"]:
-        return f"{head['count']} of {head['of']} nodes shown: {head['chosen']}"
-    return "1 node" if head["count"] == 1 else f"{head['count']} nodes"
-
-
-def _left_out(drawn: Drawn) -> list[str]:
-    """Which columns had no room, and how to see them."""
-    quiet = [column.title for column in drawn.left_out if column.quiet]
-    others = [column.title for column in drawn.left_out if not column.quiet]
-    told = [f"nothing wrong in, and left out: {', '.join(quiet)}"] if quiet else []
-    told += [f"no room for: {', '.join(others)}"] if others else []
-    return [*told, "ask with a larger width, or without one, to see all columns"] if told else []
+    return (drawn.text() + notes(left_out(drawn), look)).encode()
 
 
 def _csv_row(node: Shown, checks: Iterable[Check]) -> list[object]:
     slurm = node["slurm"]
-    row: list[object] = [*_names(node).values(), " ".join(node["groups"])]
+    row: list[object] = [*names_of(node).values(), " ".join(node["groups"])]
     row += [slurm["state"], slurm["reason"], slurm["reason_by"], slurm["reason_at"]] if slurm else [None] * 4
     advice = node["recommendation"]
     row += [advice["diagnosis"], advice["family"], advice["action"]] if advice else [None] * len(ADVICE)

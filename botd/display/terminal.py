@@ -48,6 +48,11 @@ class Column:
     quiet: bool = False
     kept: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands in it."""
+        return not any(self.texts)
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -65,7 +70,8 @@ def draw(columns: Sequence[Column], look: Look) -> Drawn:
     """The table, two blanks between columns. The last column is as long as it needs to be, or as there is room.
 
     Where it has to be narrower, columns are left out until the last one has what it needs or a third of the width:
-    the quiet ones first, each time the rightmost, and never the first, the last or one that is `kept`.
+    the empty ones first, then the quiet ones, each time the rightmost, and never the first, the last or one that is
+    `kept`.
     """
     sizes = {column: _size(column, columns) for column in columns}
     shown = list(columns)
@@ -103,6 +109,15 @@ def colored(text: str, state: str) -> str:
     return f"\x1b[{code}m{bare}\x1b[0m{text[len(bare) :]}" if code and bare else text
 
 
+def left_out(drawn: Drawn) -> list[str]:
+    """Which columns had no room, and how to see them."""
+    quiet = [column.title for column in drawn.left_out if column.quiet]
+    others = [column.title for column in drawn.left_out if not column.quiet and not column.is_empty]
+    told = [f"nothing wrong in, and left out: {', '.join(quiet)}"] if quiet else []
+    told += [f"no room for: {', '.join(others)}"] if others else []
+    return [*told, "ask with a larger width, or without one, to see all columns"] if told else []
+
+
 def _size(column: Column, columns: Sequence[Column]) -> int:
     """The columns of the terminal that it needs."""
     widest = max(map(width, (column.title, *map(plain, column.texts))))
@@ -116,8 +131,9 @@ def _next_to_go(shown: Sequence[Column], sizes: Mapping[Column, int], limit: int
     if needed <= limit:
         return None
     may_go = [column for column in others[1:] if not column.kept]
+    empty = [column for column in may_go if column.is_empty]
     quiet = [column for column in may_go if column.quiet]
-    chosen = quiet or may_go
+    chosen = empty or quiet or may_go
     return chosen[-1] if chosen else None
 
 

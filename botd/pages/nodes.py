@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from flask import Response, url_for
+from flask import Response, request, url_for
 
-from botd.display.cells import cell, fit, width
-from botd.display.findings import verdict
-from botd.display.fold import fold_nodes
-from botd.display.formats import Shown
+from botd.advice.rules import FAMILIES
+from botd.board.answer import Question
+from botd.board.choosing import RESULTS, UNLISTED, bare_state
+from botd.display.cells import age, cell, fit, width
+from botd.display.findings import bad_first, verdict
+from botd.display.fold import Shown, fold_nodes
 from botd.documents import ReadingDocument
 from botd.inventory import listed_groups
 from botd.model import Check
@@ -20,7 +22,7 @@ from botd.text import plain
 from botd.web.clients import is_text_browser
 from botd.web.here import board, may_ask
 from botd.web.params import MatrixQuery, query
-from botd.web.questions import patience, status_question
+from botd.web.questions import new_since, patience, status_question
 from botd.web.replies import status_reply
 
 PLACE = "nodes"
@@ -28,6 +30,18 @@ PLACE = "nodes"
 
 PAGE_NODES = 200
 """Nodes in the tables of one page: text browsers and phones choke on more."""
+
+FILTERS = ("family", "diagnosis", "any", "only", "state")
+"""Parameters that leave nodes out."""
+
+SORTS = {
+    "": "name",
+    "-since": "longest first",
+    "since": "newest first",
+    "family,-since": "what can be done",
+    "state": "state",
+}
+"""What the form offers to sort by: `sort=` and its words."""
 
 MAX_LINK = 1000
 """Characters of a nodeset in a link: escaped they are three times as many, and gunicorn takes lines of 4,094 bytes."""
@@ -43,6 +57,8 @@ class ShownRow(TypedDict):
     count: int
     url: str
     state: str
+    since: str
+    by: str
     reason: str
     diagnosis: str
     verdict: str
@@ -62,7 +78,7 @@ def nodes_page() -> Response:
     page = min(args.get("page", 1), pages)
     part = slice((page - 1) * PAGE_NODES, page * PAGE_NODES)
     nodes = board().bodies.node_documents(replace(answer, nodes=answer.nodes[part])) if folded is None else folded[part]
-    checks = [board().checks[name] for name in answer.checks]
+    checks = [board().checks[name] for name in bad_first(answer.checks, [node["readings"] for node in nodes])]
     return render(
         "nodes.html",
         place=PLACE,
@@ -75,7 +91,22 @@ def nodes_page() -> Response:
         folded=folded is not None,
         scripted=not is_text_browser(),
         fold_url=same_page(PLACE, fold=None if args.get("fold") else 1, page=None),
+        everything_url=same_page(PLACE, page=None, **dict.fromkeys(FILTERS)),
+        **_offered(question),
     )
+
+
+def _offered(question: Question) -> dict[str, object]:
+    """What the form and the script offer to choose and to sort by, and from when on a node is new."""
+    known = board().known().inventory.nodes
+    states = {bare_state(known[node].state) if node in known else UNLISTED for node in question.nodes}
+    return {
+        "families": FAMILIES,
+        "states": {state: state for state in sorted(states)},
+        "results": {result: result for result in RESULTS},
+        "sorts": SORTS,
+        "new_since": new_since(request.args, board().now()),
+    }
 
 
 def _row(node: Shown, checks: Sequence[Check]) -> ShownRow:
@@ -87,6 +118,8 @@ def _row(node: Shown, checks: Sequence[Check]) -> ShownRow:
         "count": node["count"] if "nodeset" in node else 1,
         "url": _url(name, folded="nodeset" in node),
         "state": (slurm["state"] or "-") if slurm else "not in Slurm",
+        "since": age(node["since"], board().now()) if node["since"] else "",
+        "by": plain(slurm["reason_by"]) if slurm else "",
         "reason": plain(slurm["reason"]) if slurm else "",
         "diagnosis": plain(advice["title"]) if advice else "",
         "verdict": verdict(node["readings"], board().checks),

@@ -30,7 +30,7 @@ def _node_reply(question: Question, form: Form) -> Response:
         page = read_page(store(), [document["node"]], Span(), limit=NODE_CHANGES)
         document["history"] = list(map(change_document, page.changes))
         document["history_next"] = page.next
-        return status_body(form, answer.head(), lambda: [document], lambda: [encode(document)], here.checks)
+        return status_body(form, answer.head(), lambda: [document], lambda: [encode(document)], here.checks, here.now())
 
     return reply(form.name, *here.bodies.encoded(answer, (form, "history"), make))
 

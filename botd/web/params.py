@@ -69,7 +69,7 @@ class NodesQuery(Schema):
 class CheckQuery(ReadingsQuery, NodesQuery):
     """A request for one check of some nodes."""
 
-    fold = _yes("Whether nodes with the same answers are folded into one.")
+    fold = _yes("Whether nodes with the same diagnosis and action are folded into one.")
 
 
 class ChoosingQuery(Schema):

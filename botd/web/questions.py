@@ -115,8 +115,12 @@ def _choice_of(args: Mapping[str, Any], question: Question) -> Choice:
     """Which of the nodes that a question is about are wanted, and in which order. Raises BadRequest."""
     inventory = board().known().inventory
     states = {inventory.nodes[node].state for node in question.nodes if node in inventory.nodes}
-    since = moment("since", args.get("since") or NEWS_SINCE, board().now())
-    return read_choice(args, question.checks, states, since)
+    return read_choice(args, question.checks, states, new_since(args, board().now()))
+
+
+def new_since(args: Mapping[str, str], now: datetime) -> datetime:
+    """From when on a node is new: `since`, else a day ago. Raises BadRequest."""
+    return moment("since", args.get("since") or NEWS_SINCE, now)
 
 
 def joined_lists(args: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,8 +136,11 @@ def audit_reply(page: AuditPage, form: Form) -> Response:
 
 
 def status_reply(question: Question, form: Form) -> Response:
-    """The answer to a status question in one form. A table ends with the age of its readings, which is never kept."""
+    """The answer to a status question in one form. A table ends with the age of its readings, which is never kept;
+    the ages in its rows are those of the minute.
+    """
     here = board()
+    minute = here.now().replace(second=0, microsecond=0)
     answer = here.answer(question, sweep_allowed=may_ask())
 
     def make() -> bytes:
@@ -147,9 +150,10 @@ def status_reply(question: Question, form: Form) -> Response:
             lambda: here.bodies.node_documents(answer),
             lambda: here.bodies.node_json(answer),
             here.checks,
+            minute,
         )
 
-    body, tag = here.bodies.encoded(answer, form, make)
+    body, tag = here.bodies.encoded(answer, (form, minute) if form.name == "table" else form, make)
     if form.name != "table":
         may_repeat(answer)
         return reply(form.name, body, tag)

@@ -93,6 +93,11 @@ class Tab:
         return self.find("#live-notes")
 
     @property
+    def query(self) -> str:
+        """What stands behind the ? of the address."""
+        return urlsplit(self.page.url).query
+
+    @property
     def fragment(self) -> str:
         """What stands behind the # of the address."""
         return urlsplit(self.page.url).fragment

@@ -117,7 +117,7 @@ def test_a_fold_says_what_is_true_of_all_its_nodes() -> None:
         CHECKS,
     )
     assert (folded["count"], folded["groups"]) == (2, ["b"])
-    assert (folded["slurm"]["reason"], folded["slurm"]["reason_by"]) == ("no IB", None)
+    assert (folded["slurm"]["reason"], folded["slurm"]["reason_by"]) == ("no IB", "root | jd")
     assert folded["readings"]["ping"]["detail"] == ""
 
 
@@ -135,3 +135,60 @@ def test_the_nodes_themselves_stay_as_they_are() -> None:
     pair = [node("n1", ping=1), node("n2", ping=2)]
     fold_nodes(pair, CHECKS)
     assert pair == [node("n1", ping=1), node("n2", ping=2)]
+
+
+def ill(name: str, title: str = "ssh refused", action: str | None = "person", **more: Any) -> dict[str, Any]:
+    since = more.pop("since", None)
+    advice = {"title": title, "action": action, "explanation": f"{name} is ill", "next": "see to it"}
+    advice |= {"diagnosis": "x", "family": "ssh", "evidence": name, "refused_by": [], "confidence": None, "ranked": []}
+    return {**node(name, **more), "recommendation": advice, "since": since}
+
+
+def test_nodes_with_one_diagnosis_and_one_action_are_one_whatever_else_differs() -> None:
+    (folded,) = fold_nodes(
+        [
+            ill(
+                "n1",
+                slurm_state="drained",
+                reason="a",
+                ssh="refused",
+                state=State.FAIL,
+                since="2026-11-23T08:00:00.000Z",
+            ),
+            ill(
+                "n2", slurm_state="down*", reason="b", ssh="timeout", state=State.FAIL, since="2026-11-22T08:00:00.000Z"
+            ),
+            ill("n3", slurm_state="drained", reason="a", ssh="up"),
+        ],
+        CHECKS,
+    )
+    assert (folded["nodeset"], folded["since"]) == ("n[1-3]", "2026-11-22T08:00:00.000Z")
+    assert (folded["slurm"]["state"], folded["slurm"]["reason"]) == ("drained | down*", "a | b")
+    assert cell(folded["readings"]["ssh"], CHECKS["ssh"]) == "!! refused | timeout"
+    assert folded["readings"]["ssh"]["detail"] == "2 of 3 nodes"
+    advice = folded["recommendation"]
+    assert (advice["title"], advice["next"], advice["explanation"]) == ("ssh refused", "see to it", "")
+
+
+def test_another_diagnosis_or_action_parts_nodes_and_so_does_none() -> None:
+    nodes = [ill("n1"), ill("n2", "hung"), ill("n3", action=None), node("n4"), ill("n5")]
+    assert nodesets(*nodes) == ["n[1,5]", "n2", "n3", "n4"]
+
+
+@pytest.mark.parametrize(
+    ("check", "values", "shown"),
+    [
+        ("users", [["bob"], ["eve", "bob"]], "!! bob, eve"),
+        ("df_tmp", [DISK, {**DISK, "mounted": False}], "!! differs"),
+        ("df_tmp", [DISK, None], "!! 48% of 1.0 GiB"),
+        ("slurmd", [{"running": False, "version": "1"}, {"running": False, "version": "2"}], "!! stopped"),
+        ("load", [1.5, "odd"], "!! differs"),
+        ("ping", [None, None], "!! no answer"),
+    ],
+)
+def test_what_differs_within_a_diagnosis_is_said_or_left_out_and_never_said_of_all(
+    check: str, values: list[Any], shown: str
+) -> None:
+    nodes = [ill(f"n{i}", state=State.FAIL, **{check: value}) for i, value in enumerate(values)]
+    (folded,) = fold_nodes(nodes, CHECKS)
+    assert cell(folded["readings"][check], CHECKS[check]) == shown

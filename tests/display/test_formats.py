@@ -20,6 +20,7 @@ from botd.documents import encode, node_document, reading_document
 from botd.model import Reading, SlurmNode, State
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 HOSTILE = "a\x1b[31m\n\r\tb\x00\u202ec\u2066\x9b节点\u2028d"
 
 
@@ -42,7 +43,7 @@ def body(
     names = list(nodes[0]["readings"]) if nodes else []
     head = {"as_of": None, "checks": names, "count": len(nodes), "chosen": "", "problems": list(problems)}
     wanted = Form(form, Look(width, color), fold)
-    return status_body(wanted, head, lambda: list(nodes), lambda: [encode(item) for item in nodes], CHECKS).decode()
+    return status_body(wanted, head, lambda: list(nodes), lambda: list(map(encode, nodes)), CHECKS, NOW).decode()
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -175,7 +176,7 @@ def test_a_csv_row_is_one_line_whatever_it_holds(table: list[list[str]]) -> None
 
 def test_the_table_shows_node_state_checks_and_reason() -> None:
     header, line, legend, _ = body("table", node(ping=1.5, users=[])).split("\n")
-    assert header.split() == ["NODE", "STATE", "PING", "USERS", "REASON"]
+    assert header.split() == ["NODE", "STATE", "PING", "USERS", "SINCE", "BY", "REASON"]
     assert line.split() == ["n1.x", "drained", "1.50", "ms", "none", "no", "IB"]
     assert legend.startswith("# 1 node, as of never;")
 
@@ -194,7 +195,7 @@ def test_a_narrow_table_keeps_node_state_and_reason_and_names_what_it_leaves_out
     text = body("table", node(ping=1.5, ssh="up", users=[], uptime=7.0, load=1.5), ill, width=44)
     header, *lines = text.splitlines()
     assert max(map(len, text.splitlines())) <= 44
-    assert header.split() == ["NODE", "STATE", "PING", "SSH", "USERS", "REASON"]
+    assert header.split() == ["NODE", "STATE", "USERS", "PING", "SSH", "REASON"]
     assert "nothing wrong in, and left out: UPTIME, LOAD" in " ".join(lines).replace("# ", "").replace(" #", "")
 
 
@@ -205,6 +206,30 @@ def test_a_table_that_is_narrower_still_leaves_out_checks_with_findings_from_the
     header, *rest = body("table", ill, width=30).splitlines()
     assert header.split() == ["NODE", "STATE", "REASON"]
     assert "no room for: PING, SSH" in " ".join(rest)
+
+
+def test_what_is_wrong_and_has_no_room_stands_below_its_row() -> None:
+    well, ill = node("n1.x", ping=1.0, ssh="up", users=[]), node("n2.x", ping=None, ssh="refused", users=["bob"])
+    for check, state in (("ping", "fail"), ("ssh", "fail"), ("users", "warn")):
+        ill["readings"][check] |= {"state": state, "at": "2026-11-23T08:00:00.000Z"}
+    lines = body("table", well, ill, width=40).splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["n1.x", "n2.x"]
+    told = " ".join(line.strip() for line in lines[3:] if line.startswith("  "))
+    assert told == "SSH: refused; Users: bob (warn)"
+    assert "PING" in lines[0]
+    assert max(map(len, lines)) <= 40
+    assert not [line for line in body("table", well, ill).splitlines() if line.startswith("  ")]
+
+
+def test_what_is_wrong_stands_first_and_what_is_empty_goes_first() -> None:
+    ill = {**node(ping=1.0, ssh="up", load=9.0), "since": "2026-11-22T06:00:00.000Z"}
+    ill["readings"]["load"]["state"] = "fail"
+    header, line, *_ = body("table", ill).splitlines()
+    assert header.split() == ["NODE", "STATE", "LOAD", "PING", "SSH", "SINCE", "BY", "REASON"]
+    assert line.split() == ["n1.x", "drained", "!!", "9.00", "1.00", "ms", "up", "26", "h", "no", "IB"]
+    narrow = body("table", ill, width=52).splitlines()[0]
+    assert narrow.split() == ["NODE", "STATE", "LOAD", "PING", "SSH", "SINCE", "REASON"]
+    assert body("table", ill, width=42).splitlines()[0].split() == ["NODE", "STATE", "LOAD", "SINCE", "REASON"]
 
 
 def test_a_check_that_is_skipped_has_nothing_to_tell_either() -> None:
@@ -237,7 +262,7 @@ def folding() -> list[dict[str, Any]]:
 
 def test_a_folded_table_has_a_line_for_nodes_with_the_same_answers() -> None:
     header, first, second, legend, _ = body("table", *folding(), fold=True).split("\n")
-    assert header.split() == ["COUNT", "NODESET", "STATE", "PING", "REASON"]
+    assert header.split() == ["COUNT", "NODESET", "STATE", "PING", "SINCE", "BY", "REASON"]
     assert first.split() == ["2", "n[1-2].x", "drained", "0.11-0.30", "ms", "no", "IB"]
     assert second.split()[:2] == ["1", "n3.x"]
     assert legend.startswith("# 3 nodes")

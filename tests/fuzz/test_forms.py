@@ -18,7 +18,7 @@ from botd.display.cells import cell, fit, short_value, width
 from botd.display.formats import MIME, Form, records_body, status_body, to_csv
 from botd.display.terminal import Column, Look, draw
 from botd.documents import NodeDocument, encode, iso, node_document, reading_document
-from botd.model import Check, Reading, SlurmNode, State
+from botd.model import Check, Reading, SlurmNode, State, utc_now
 from botd.text import plain
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import encoded, names, texts
@@ -61,7 +61,7 @@ def document(name: str, reason: str, groups: list[str], found: dict[str, Reading
 
 def body(form: Form, nodes: list[NodeDocument], problems: list[str]) -> str:
     head = {"as_of": None, "checks": list(CHECKS), "count": len(nodes), "chosen": "", "problems": problems}
-    return status_body(form, head, lambda: nodes, lambda: list(map(encode, nodes)), CHECKS).decode()
+    return status_body(form, head, lambda: nodes, lambda: list(map(encode, nodes)), CHECKS, utc_now()).decode()
 
 
 @fuzz(200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -112,11 +113,12 @@ def test_a_page_that_is_no_number_is_refused(site: Site) -> None:
     assert site.client.get("/nodes?page=0", headers=BROWSER).status_code == 400
 
 
-def test_nodes_with_the_same_answers_can_be_one_row(site: Site) -> None:
+def test_nodes_with_the_same_diagnosis_can_be_one_row(site: Site) -> None:
     site.nodes(*(drained(f"n{number}") for number in range(3)), drained("n9", "other"))
     found = page(site, "/nodes?fold=1")
-    assert "/nodes?nodes=n%5B0-2%5D" in found.links
-    assert "n[0-2]" in found.text
+    assert "/nodes?nodes=n%5B0-2,9%5D" in found.links
+    assert "n[0-2,9]" in found.text
+    assert "bad GPU 3, RMA open | other" in found.text
     assert "/nodes" in found.links
     assert not found.all("script")
 
@@ -160,3 +162,25 @@ def test_the_page_names_all_modules_beforehand(site: Site) -> None:
 def imports(path: Path) -> set[str]:
     """The modules of our own that a module imports."""
     return set(re.findall(r'from "\./(\w+)\.js"', path.read_text(encoding="utf-8")))
+
+
+def test_the_page_without_a_script_chooses_and_sorts_as_curl_does_and_says_of_how_many(site: Site) -> None:
+    site.reading("n0010.savio3", ssh=Reading(State.FAIL, "refused"))
+    found = page(site, "/nodes?groups=all&any=fail,ok&state=idle&sort=-name")
+    nodes = [link for link in found.links if link.startswith("/node/")]
+    assert nodes[:2] == ["/node/n0010.savio3", "/node/n0001.savio2"]
+    assert "2 of 4 nodes shown: any=fail,ok state=idle." in found.text
+    assert "/nodes?groups=all&sort=-name" in found.links
+    form = next(form for form in found.all("form") if form.get("id") == "choose")
+    assert (form["method"], form["action"]) == ("get", "/nodes")
+    assert {field.get("name") for field in found.all("select")} >= {"family", "state", "any", "sort"}
+    assert ("groups", "all") in {(field.get("name"), field.get("value")) for field in found.all("input")}
+
+
+def test_checks_with_something_wrong_stand_first_and_the_table_says_since_when(site: Site) -> None:
+    at = site.now - timedelta(hours=26)
+    site.nodes(drained("n0000.savio2", "no IB", reason_at=at))
+    site.reading("n0000.savio2", load=Reading(State.FAIL, 9.0, "per core"))
+    text = page(site, "/nodes").text
+    assert text.rindex("Load") < text.rindex("Ping")
+    assert re.search(r"26\s*h\s+root\s+no IB", text)
