@@ -200,7 +200,7 @@ def test_it_answers_in_ndjson_one_node_a_line(site: Site) -> None:
 def test_it_answers_as_an_aligned_table(site: Site) -> None:
     site.reading("n0000.savio2", ping=Reading(State.FAIL, None, "ms", detail="no answer to 3 packets"))
     lines = site.client.get("/api/v1/status?checks=ping&format=table").text.splitlines()
-    assert lines[0].split() == ["NODE", "STATE", "DIAGNOSIS", "PING", "REASON"]
+    assert lines[0].split() == ["NODE", "STATE", "DIAGNOSIS", "PING", "SINCE", "BY", "REASON"]
     assert "!! no answer" in lines[1]
     assert lines[1].index("bad GPU") == lines[2].index("no IB") == lines[0].index("REASON")
 
