@@ -194,6 +194,10 @@ def _check_ranges(config: Config) -> None:
         listen_address(config.server.listen)
     except ConfigError as error:
         raise ConfigError(str(error), "[server] listen") from None
+    if config.notes.writers not in ("nobody", "anyone"):
+        raise ConfigError(
+            f'[notes] writers must be "nobody" or "anyone", not "{config.notes.writers}"', "[notes] writers"
+        )
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
             f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name}"'

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NotRequired, TypedDict, final, overload
 import orjson
 
 from botd.answers import Kind
-from botd.model import Change, Check, Reading, SlurmNode, State, Sweep, SweepState
+from botd.model import Change, Check, Note, NoteKind, Reading, SlurmNode, State, Sweep, SweepState
 from botd.text import in_numbers
 
 Time = Annotated[str, ("format", "date-time")]
@@ -320,6 +320,33 @@ def change_document(change: Change) -> ChangeDocument:
         "new": change.new or None,
         "why": change.why,
         "bad": change.is_bad,
+    }
+
+
+class NoteDocument(TypedDict):
+    """What somebody noted on a node. `until` is when a snooze ends."""
+
+    id: int
+    node: str
+    kind: Annotated[str, NoteKind]
+    text: str
+    by: str
+    at: Time
+    until: Time | None
+
+
+def note_document(note: Note) -> NoteDocument:
+    """A note on record. Raises ValueError for one that has no id."""
+    if note.id is None:
+        raise ValueError(f"a note of {note.node} is not on record yet")
+    return {
+        "id": note.id,
+        "node": note.node,
+        "kind": note.kind.value,
+        "text": note.text,
+        "by": note.by,
+        "at": iso(note.at),
+        "until": iso(note.until),
     }
 
 

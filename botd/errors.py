@@ -12,9 +12,11 @@
     │   ├── UnknownNode       404  unknown-node
     │   ├── UnknownGroup      404  unknown-group
     │   ├── UnknownCheck      404  unknown-check
-    │   └── UnknownSweep      404  unknown-sweep
+    │   ├── UnknownSweep      404  unknown-sweep
+    │   └── UnknownNote       404  unknown-note
     ├── MethodNotAllowed      405  method-not-allowed
     ├── NotAcceptable         406  not-acceptable     no format that the client accepts
+    ├── TooManyNotes          409  too-many-notes     as many notes as a node, or botd, may have
     ├── NotAllowed            403  not-allowed        a person without the right or role
     ├── CrossSite             403  cross-site         a page of another site wants more than to be looked at
     ├── WrongHost             421  wrong-host         a Host header with a name that is not botd's
@@ -83,7 +85,7 @@ class LoginRequired(BotdError):
 
 
 class NotAllowed(BotdError):
-    """Raised when a person has neither the right nor a role for what is asked."""
+    """Raised when somebody has neither the right nor a role for what is asked, or nobody may do it here."""
 
     status = 403
     code = "not-allowed"
@@ -143,6 +145,19 @@ class UnknownSweep(NotFound):
     """Raised when a request names a sweep that the store does not hold."""
 
     code = "unknown-sweep"
+
+
+class UnknownNote(NotFound):
+    """Raised when a request names a note that the store does not hold."""
+
+    code = "unknown-note"
+
+
+class TooManyNotes(BotdError):
+    """Raised when a node, or botd as a whole, has as many notes as there may be."""
+
+    status = 409
+    code = "too-many-notes"
 
 
 class MethodNotAllowed(BotdError):

@@ -231,9 +231,46 @@ class Sweep:
         return self.requested_at - timedelta(seconds=self.max_age_s)
 
 
-SLURM, REASON, DIAGNOSIS = "slurm", "reason", "diagnosis"
-"""The subjects of the history that are no checks, and whose names no check may have: what Slurm says, why, and the
-cause that botd makes of it."""
+SLURM, REASON, DIAGNOSIS, NOTE = "slurm", "reason", "diagnosis", "note"
+"""The subjects of the history that are no checks, and whose names no check may have: what Slurm says, why, the cause
+that botd makes of it, and what people note."""
+
+
+class NoteKind(StrEnum):
+    """What a note is: somebody knows of it, does not want to see it for a while, has something to say, has a ticket."""
+
+    ACKNOWLEDGE = "acknowledge"
+    SNOOZE = "snooze"
+    SAY = "say"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody noted on a node while it had a diagnosis (its title, empty for a node that is well).
+
+    It ends when the diagnosis is another one; one with `until`, which a snooze has, ends then at the latest. `id` is
+    None before it is on record.
+    """
+
+    node: str
+    kind: NoteKind
+    text: str
+    by: str
+    at: datetime
+    diagnosis: str
+    until: datetime | None = None
+    id: int | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its time is over, though it may still be on record: the agent ends it, and looks once a minute."""
+        return self.until is not None and self.until <= now
+
+    def words(self) -> str:
+        """What the history says of it: `anna, snooze until 2026-11-27 08:00 UTC: parts ordered`."""
+        until = f" until {self.until:%F %H:%M} UTC" if self.until else ""
+        said = f": {self.text}" if self.text else ""
+        return f"{self.by or 'somebody'}, {self.kind}{until}{said}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,15 @@ class ActionsSettings:
 
 
 @dataclass(frozen=True)
+class NoteSettings:
+    """[notes]: what people note on nodes."""
+
+    writers: str = _setting(
+        "nobody", "Who may write notes: `nobody`, or `anyone` who reaches botd, under the name that they give."
+    )
+
+
+@dataclass(frozen=True)
 class CustomCheck:
     """[[check]]: a remote check of the site's own."""
 
@@ -228,6 +237,7 @@ class Config:
     site: SiteSettings = SiteSettings()
     access: AccessSettings = AccessSettings()
     actions: ActionsSettings = ActionsSettings()
+    notes: NoteSettings = NoteSettings()
     mounts: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: tuple[CustomCheck, ...] = ()
@@ -249,6 +259,7 @@ SECTIONS: dict[str, type] = {
     "site": SiteSettings,
     "access": AccessSettings,
     "actions": ActionsSettings,
+    "notes": NoteSettings,
 }
 
 

@@ -37,7 +37,7 @@ from botd.checks import CHECKS, custom, df, flat, parents, site_checks
 from botd.commands.serve import ONE_ARENA
 from botd.config import load_config, parse_config
 from botd.display.formats import MIME
-from botd.model import Change, Check, Facts, Option, Reading, State, SweepState
+from botd.model import Change, Check, Facts, Note, NoteKind, Option, Reading, State, SweepState
 from botd.settings import SETTINGS
 from botd.text import one_line
 from botd.web.params import (
@@ -48,6 +48,7 @@ from botd.web.params import (
     HostinfoQuery,
     LoginQuery,
     MatrixQuery,
+    NotesQuery,
     StatusBody,
     StatusQuery,
     TableBody,
@@ -85,6 +86,7 @@ PARAMETERS = {
     "before": "9",
     "limit": "9",
     "to": "/nodes",
+    "node": "n0017.bigmem",
 }
 """Every parameter of the interface, with a value that each route that takes it accepts."""
 
@@ -156,7 +158,12 @@ def first_column(name: str, *header: str, section: str = "") -> list[str]:
 @pytest.fixture
 def documented(make_site: Any) -> Iterator[Site]:
     """A site that has all that the examples name, with values of the kinds that they show."""
-    site: Site = make_site({"mounts": {"scratch": "/global/scratch", "software": "/global/software", "tmp": "/tmp"}})
+    site: Site = make_site(
+        {
+            "notes": {"writers": "anyone"},
+            "mounts": {"scratch": "/global/scratch", "software": "/global/software", "tmp": "/tmp"},
+        }
+    )
     names = [f"n{number:04d}.{group}" for group in ("savio2", "savio3", "bigmem") for number in range(30)]
     site.nodes(*map(drained, names), groups={"htc": tuple(names[:3])})
     facts = Facts(names[0], settings=site.checks["df_scratch"].settings)
@@ -169,6 +176,7 @@ def documented(make_site: Any) -> Iterator[Site]:
     site.store.readings.write({"gone.bigmem": {}}, site.now, changes=[happened])
     site.store.copies.put("ledger", {"state": {"usable": True, "why": None}})
     site.audit()
+    site.store.notes.add(Note("n0017.bigmem", NoteKind.SAY, "parts ordered", "anna", site.now, "silent"))
     site.beat()
     with Office(site).open() as office:
         site.store.copies.put("session", {token_hash(TOKEN): held(office)})
@@ -264,8 +272,8 @@ def test_a_setting_that_is_named_exists(name: str) -> None:
 def test_a_route_that_is_named_exists(name: str, documented: Site) -> None:
     adapter = documented.app.url_map.bind("localhost")
     for text in literals(name):
-        if match := re.fullmatch(r"(?:(GET|POST) )?(/(?:api|node|healthz|metrics)[^ ?]*)", text):
-            path = match[2].replace("<sweep>", "1")
+        if match := re.fullmatch(r"(?:(GET|POST|DELETE) )?(/(?:api|node|healthz|metrics)[^ ?]*)", text):
+            path = match[2].replace("<sweep>", "1").replace("<note>", "1").replace("<token>", "1")
             assert path == "/api/" or path == "/api/v1" or adapter.test(path, match[1] or "GET"), text
 
 
@@ -488,7 +496,7 @@ def test_a_route_takes_the_parameters_that_are_named_and_no_other(path: str, nam
 
 def test_the_parameters_are_those_of_the_schemas() -> None:
     schemas: list[type[Schema]] = [StatusQuery, CheckQuery, HostinfoQuery, EventsQuery, MatrixQuery, ClusterQuery]
-    schemas += [ChangesQuery, LoginQuery]
+    schemas += [ChangesQuery, LoginQuery, NotesQuery]
     used = {name for schema in schemas for name in schema().fields}
     assert set(first_column("docs/api.rst", "Name", "Meaning", "Default")) == used == set(PARAMETERS)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from botd.advice.morning import NIGHT, Morning, next_morning
+from botd.agent.notes import NoteKeeper
 from botd.checks import Checks
 from botd.documents import NodeReadings, RecommendationDocument
 from botd.history.past import Pasts
@@ -28,6 +29,7 @@ class Diagnoses:
         self._store = store
         self._clock = clock
         self._pasts = Pasts(store.changes, checks, clock)
+        self._notes = NoteKeeper(store, clock)
         self._morning: Morning = NIGHT
         self._recorded: dict[str, str] = {}
 
@@ -44,6 +46,7 @@ class Diagnoses:
         morning = next_morning(self._morning, inventory, readings, changed, self._checks, self._pasts.of)
         found = list(self._changes(morning, now))
         if found:
+            self._notes.settle(found)  # before they count as told: what fails here is told again with them
             self._store.changes.record(found)
         self._morning = morning
         self._recorded |= {change.node: change.new for change in found}

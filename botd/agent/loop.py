@@ -17,6 +17,7 @@ from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
 from botd.agent.life import Due, Life
 from botd.agent.node_list import NodeList
+from botd.agent.notes import NoteKeeper
 from botd.agent.numbers import NumberCollector
 from botd.agent.record import Record
 from botd.agent.sweeps import Sweeps
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.2
 BEAT_S = 2.0
 MEND_S = 60.0
+NOTES_S = 60.0
 TOO_LONG = "regular sweep takes longer than [sweep] interval"
 STORE_FAULT = "store fault, readings are kept in memory until it can be written"
 
@@ -70,6 +72,8 @@ class Agent:
         self._wanted_at: datetime | None = None
         self._is_lost = False  # whether the database was removed or emptied
         self._mend_due = Due(MEND_S)
+        self._notes = NoteKeeper(self._store, clock)
+        self._notes_due = Due(NOTES_S)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
@@ -114,6 +118,8 @@ class Agent:
             self._sweeps.take_up(sweep)
         if sweep_due.now():
             self._begin_regular()
+        if self._notes_due.now():
+            self._notes.expire()
         self._housekeeping.step()
 
     def _write(self) -> None:

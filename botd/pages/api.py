@@ -52,7 +52,7 @@ def api_page() -> Response:
     spec = description()
     schemas = spec["components"]["schemas"]
     operations = list(_operations(spec["paths"], schemas))
-    faults = next(iter(spec["paths"].values()))["get"]["responses"]
+    faults = spec["paths"]["/api/v1"]["get"]["responses"]
     return render(
         "api.html",
         version=spec["info"]["version"],

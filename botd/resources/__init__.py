@@ -13,6 +13,7 @@ from botd.resources.health import HealthResource
 from botd.resources.history import ChangesResource, HistoryResource, OffendersResource
 from botd.resources.login import LoginResource, MeResource
 from botd.resources.metrics import MetricsResource
+from botd.resources.notes import NewNoteResource, NoteResource, NotesResource
 from botd.resources.openapi import IndexResource, OpenApiResource
 from botd.resources.policy import PolicyResource
 from botd.resources.round import RoundResource
@@ -54,6 +55,9 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/history/<string:node>", HistoryResource, "history"),
     Route("/api/v1/changes", ChangesResource, "changes"),
     Route("/api/v1/offenders", OffendersResource, "offenders"),
+    Route("/api/v1/notes", NotesResource, "notes"),
+    Route("/api/v2/notes", NewNoteResource, "new-note"),
+    Route("/api/v2/notes/<int:note>", NoteResource, "note"),
     Route("/api/v1/sinfo", SinfoResource, "sinfo"),
     Route("/api/v1/group-list", GroupListResource, "group-list"),
     Route("/api/v1/checks", ChecksResource, "checks"),

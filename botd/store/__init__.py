@@ -25,6 +25,7 @@ from botd.store.asks import Asks
 from botd.store.changes import Changes
 from botd.store.copies import Copies
 from botd.store.durations import Durations
+from botd.store.notes import Notes
 from botd.store.packing import Packing, unpacked
 from botd.store.readings import Readings
 from botd.store.samples import Samples
@@ -75,6 +76,7 @@ class Store:
         self._db = Database(config, config.store.url, SHARED)
         self.sweeps = Sweeps(self._db)
         self.changes = Changes(self._db)
+        self.notes = Notes(self._db, self.changes)
         self.samples = Samples(self._db)
         self.durations = Durations(self._db)
         self.copies = Copies(self._db)

@@ -145,3 +145,14 @@ durations = sa.Table(
     sa.Column("sweeps", sa.Integer, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
 )
+
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("node", NAME, nullable=False, index=True),
+    # Packed, with a checksum.
+    sa.Column("document", sa.LargeBinary, nullable=False),
+    # A page that was opened long ago must not end another note than it showed.
+    sqlite_autoincrement=True,
+)

@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from botd.display.formats import MIME, Form
 from botd.display.terminal import Look
 from botd.errors import BadRequest, NotAcceptable, TooLarge, did_you_mean
+from botd.model import NoteKind
 
 MAX_AGE_S = 10 * 365 * 86400
 MAX_WAIT_S = 600
@@ -198,6 +199,28 @@ class OffendersQuery(FormatQuery, NodesQuery):
     since = _text("The window: a time or an age such as `30d`; 30 days where nothing is said.")
 
 
+class NotesQuery(FormatQuery):
+    """A request for notes."""
+
+    node = _text("Only the notes of this node; several as a nodeset.")
+
+
+class NoteBody(Schema):
+    """A note, as JSON or as the form of a node's page."""
+
+    node = _text("The node.", required=True)
+    kind = _text("What it is.", required=True, validate=validate.OneOf([kind.value for kind in NoteKind]))
+    text = _text("What is said, at most 500 characters: of a ticket its number.")
+    until = _text("When a snooze ends: a time such as `2026-11-27T08:00Z`, or how far ahead, such as `12h`.")
+    by = _text("Who says it, at most 40 characters.")
+
+
+class NoteEndQuery(Schema):
+    """A request that ends a note."""
+
+    by = _text("Who ends it.")
+
+
 class EventsQuery(Schema):
     """A request for a stream of events."""
 
@@ -241,11 +264,11 @@ def body(schema: type[Schema]) -> dict[str, Any]:
     except RequestEntityTooLarge as error:
         raise TooLarge from error
     except (WerkzeugBadRequest, RecursionError) as error:
-        raise BadRequest('the request body is not JSON; send an object such as {"groups": ["sinfo"]}') from error
+        raise BadRequest("the request body is not JSON; send an object with the members that /api lists") from error
     except (ParseException, OSError) as error:  # from gunicorn, which reads the body only now
         raise BadRequest("the request body cannot be read: it breaks off or is badly chunked; send it again") from error
     if not isinstance(document, dict):
-        raise BadRequest('the request body must be a JSON object such as {"groups": ["sinfo"]}')
+        raise BadRequest("the request body must be a JSON object with the members that /api lists")
     return _load(schema, document)
 
 

@@ -51,6 +51,12 @@ def moment(name: str, text: str, now: datetime) -> datetime:
         raise BadRequest(f'parameter "{name}": "{text[:40]}" is no time; give {hint}') from error
 
 
+def moment_to_come(name: str, text: str, now: datetime) -> datetime:
+    """The time that a parameter names, where an age such as `12h` is that far ahead. Raises BadRequest."""
+    at = moment(name, text, now)
+    return now + (now - at) if _AGE.fullmatch(text.strip()) else at
+
+
 def node_history(node: str, args: Mapping[str, Any]) -> Page:
     """A page of one node's history. Raises UnknownNode for a name that neither Slurm, groups nor history have."""
     page = read_page(store(), [node], span_of(args), **_place(args))

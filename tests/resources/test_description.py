@@ -22,6 +22,7 @@ from tests.office import bearer
 
 DESCRIPTION = describe(ROUTES)
 READS = [route for route in ROUTES if hasattr(route.resource, "get")]
+ENDED_OR_READ = [route for route in ROUTES if route.resource.methods != {"POST"}]
 
 
 def test_the_openapi_document_is_valid(site: Site) -> None:
@@ -33,9 +34,11 @@ def test_the_openapi_document_names_every_route_and_no_other(site: Site) -> None
     assert paths == {re.sub(r"<\w+:(\w+)>", r"{\1}", route.path) for route in ROUTES}
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if each.resource.methods != {"POST"}], ids=lambda each: each.name
+)
 def test_every_route_refuses_a_parameter_that_it_does_not_describe(site: Site, route) -> None:
-    fills = {"sweep": "1", "mount": "tmp", "token": "1"}
+    fills = {"sweep": "1", "mount": "tmp", "token": "1", "note": "1"}
     path = re.sub(r"<\w+:(\w+)>", lambda match: fills.get(match[1], "ping"), route.path)
     method = "GET" if hasattr(route.resource, "get") else "DELETE"
     response = site.client.open(path + "?nonsense=1", method=method)

@@ -49,6 +49,8 @@ NO_FORMS = {
     "/api/v2/tokens": "somebody's alone, and JSON",
     "/api/v2/tokens/<int:token>": "somebody's alone, and JSON",
     "/api/v2/policy": "somebody's alone, and JSON",
+    "/api/v2/notes": "written and not read",
+    "/api/v2/notes/<int:note>": "ended and not read",
     "/api/v1/table": "what the page draws, for its script alone",
 }
 """The routes that answer in one form only, each with its reason."""
