@@ -19,6 +19,7 @@ from botd.settings import Config, NodeSettings
 from botd.sweep import Plan, Prober
 from botd.transport.addresses import Resolver, node_names, slurm_names
 from botd.transport.bmc.power import BmcTransport
+from botd.transport.bmc.turns import Turns
 from botd.transport.ping import ping_nodes
 from botd.transport.ssh.nodes import SshTransport
 from botd.transport.ssh.script import Fragment
@@ -41,7 +42,9 @@ class Probes:
             passphrase=read_secret(config, "", "BOTD_SSH_PASSPHRASE"),
             resolve=lambda names: self._resolver.resolve_all({name: name for name in names}),
         )
-        self._bmc = BmcTransport(config.bmc, read_secret(config, config.bmc.password_file, "BOTD_BMC_PASSWORD"))
+        self.turns = Turns()  # at the BMCs, shared with what acts on them
+        password = read_secret(config, config.bmc.password_file, "BOTD_BMC_PASSWORD")
+        self._bmc = BmcTransport(config.bmc, password, self.turns)
         self._unended: set[tuple[str, str]] = set()  # node and check of commands that did not end the last time
         self._faults = Faults(log)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")

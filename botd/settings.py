@@ -191,6 +191,8 @@ class ActionsSettings:
 
     slurm: str = _setting("", "The way to `libexec/slurm-helper`; empty changes nothing in Slurm.")
     slurm_timeout: float = _setting(60.0, "How long the helper may take.", unit="s")
+    bmc_user: str = _setting("", "BMC user with privilege OPERATOR; empty sends nothing to a BMC.")
+    bmc_password_file: str = _setting("", "File with the password of that user and nothing else.")
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
         ("agent/loop.py", "import paramiko", "Who may log in to a node"),
         ("probes.py", "import pyghmi.constants", "Who may ask a BMC"),
         ("probes.py", "import botd.transport.slurm_control", "Who may change a node"),
-        ("commands/serve.py", "import botd.transport.slurm_control", "Who may change a node"),
+        ("transport/bmc/power.py", "import botd.transport.bmc.control", "Who may change a node"),
         ("resources/status.py", "import botd.probes", "The web part cannot reach a node"),
         ("checks/load.py", "import socket", "The checks, and the nouns below them, touch nothing outside"),
         ("access/roles.py", "import socket", "What judges touches nothing outside"),

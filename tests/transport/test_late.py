@@ -12,7 +12,8 @@ from botd.answers import Delivery, LoginAnswer, PowerAnswer, PowerState, SshStat
 from botd.settings import BmcSettings
 from botd.transport.bmc.power import SESSION_LIMIT, _Active, _Sessions
 from botd.transport.bmc.power import TICK_S as BMC_TICK_S
-from botd.transport.bmc.session import Exchange
+from botd.transport.bmc.session import PowerQuery
+from botd.transport.bmc.turns import Turns
 from botd.transport.late import OwnDelay
 from botd.transport.ssh.places import Places
 from botd.transport.ssh.round import TICK_S, LoginRound
@@ -119,10 +120,10 @@ class Silent:
 
 
 def test_a_bmc_is_not_blamed_for_the_time_in_which_botd_could_not_run() -> None:
-    sessions = _Sessions(BmcSettings(timeout=3.0), "")
+    sessions = _Sessions(BmcSettings(timeout=3.0), "", Turns())
     limit_s, began_s = SESSION_LIMIT * 3.0, time.monotonic()
     told: list[PowerAnswer] = []
-    active = _Active(cast(Exchange, Silent()), began_s, told=[lambda answer, took_s: told.append(answer)])
+    active = _Active(cast(PowerQuery, Silent()), began_s, told=[lambda answer, took_s: told.append(answer)])
     sessions._active["127.0.0.1", 623] = active
     try:
         for at_s in (0.0, 60.0, *(60 + n * BMC_TICK_S for n in range(int((limit_s - 0.5) / BMC_TICK_S)))):

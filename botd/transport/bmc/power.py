@@ -21,7 +21,8 @@ from botd.answers import Deliver, Delivery, PowerAnswer, PowerState, PresenceAns
 from botd.settings import BmcSettings
 from botd.transport.addresses import SocketAddress, socket_address
 from botd.transport.bmc.presence import find_present
-from botd.transport.bmc.session import Exchange, PowerQuery
+from botd.transport.bmc.session import PowerQuery
+from botd.transport.bmc.turns import Turns
 from botd.transport.delivering import answered_for
 from botd.transport.late import OwnDelay
 
@@ -38,6 +39,9 @@ retransmission (0.5 s), so more only makes more packets. 0.6 ms of CPU per BMC t
 SESSION_LIMIT = 2
 """How often `bmc.timeout` one session may last: pyghmi has sent each packet three times by then."""
 
+HELD_LIMIT = 4
+"""How often `bmc.timeout` a request waits while an action has a session with its BMC: a login, a command, and more."""
+
 RECEIVE_BUFFER = 1 << 20
 PACKETS_AT_ONCE = 2048
 """More than so many sessions are owed: no session's time is up while its answer waits behind those of others."""
@@ -45,6 +49,7 @@ PACKETS_AT_ONCE = 2048
 TICK_S = 0.05
 
 NO_USER = "no [bmc] user is configured"
+HELD = "botd is acting on this BMC just now"
 STOPPED = "botd stopped before the BMC was asked"
 
 Told = Callable[[PowerAnswer, float], None]
@@ -54,9 +59,9 @@ Told = Callable[[PowerAnswer, float], None]
 class BmcTransport:
     """Asks BMCs, for any number of callers at once. The password stays in here."""
 
-    def __init__(self, settings: BmcSettings, password: str) -> None:
+    def __init__(self, settings: BmcSettings, password: str, turns: Turns | None = None) -> None:
         self._settings = settings
-        self._sessions = _Sessions(settings, password)
+        self._sessions = _Sessions(settings, password, turns or Turns())
 
     def run(self, targets: Mapping[str, str | None], deliver: Deliver, *, power: bool) -> None:
         """Delivers a PresenceAnswer for each node and, with `power`, a PowerAnswer for each whose BMC answers.
@@ -126,7 +131,7 @@ class _Round:
 class _Active:
     """A session that is open, and everybody who wants its answer. For `late_s` this process could not run."""
 
-    exchange: Exchange
+    exchange: PowerQuery
     started_s: float
     late_s: float = 0.0
     told: list[Told] = field(default_factory=list)
@@ -135,9 +140,11 @@ class _Active:
 class _Sessions:
     """The thread that runs all sessions, its sockets, and the queue of rounds that take turns."""
 
-    def __init__(self, settings: BmcSettings, password: str) -> None:
+    def __init__(self, settings: BmcSettings, password: str, turns: Turns) -> None:
         self._settings = settings
         self._password = password
+        self._turns = turns
+        self._held: list[tuple[_Request, float]] = []  # whose BMC somebody else has, and until when they wait
         self._parallel = min(settings.parallel, MAX_SESSIONS)
         self._lock = threading.Lock()
         self._rounds: deque[_Round] = deque()
@@ -192,7 +199,7 @@ class _Sessions:
             tick_until = 0.0
             while not self._closed:
                 self._begin_some()
-                for key, _ in self._selector.select(TICK_S if self._active else None):
+                for key, _ in self._selector.select(TICK_S if self._active or self._held else None):
                     self._read(key.fileobj)  # type: ignore[arg-type]
                 if (now_s := time.monotonic()) >= tick_until:
                     self._tick(now_s)
@@ -202,11 +209,29 @@ class _Sessions:
 
     def _begin_some(self) -> None:
         while len(self._active) < self._parallel and (request := self._next()):
-            same = self._active.get(request.peer)
-            if same:
-                same.told.append(request.told)
+            if not self._join(request):
+                self._held.append((request, time.monotonic() + HELD_LIMIT * self._settings.timeout))
+
+    def _join(self, request: _Request) -> bool:
+        """Whether the request is under way now, with that of others for the same BMC; not while an action has it."""
+        if same := self._active.get(request.peer):
+            same.told.append(request.told)
+        elif self._turns.try_take(request.peer):
+            self._begin(request)
+        else:
+            return False
+        return True
+
+    def _try_held(self, now_s: float) -> None:
+        """Another try for those whose BMC was somebody else's; who has waited too long is told so."""
+        held, self._held = self._held, []
+        for request, until in held:
+            if self._join(request):
+                continue
+            if now_s < until:
+                self._held.append((request, until))
             else:
-                self._begin(request)
+                request.told(PowerAnswer(PowerState.UNKNOWN, HELD), 0.0)
 
     def _next(self) -> _Request | None:
         """The first request of the round whose turn it is; a round with more goes to the end of the queue."""
@@ -227,6 +252,7 @@ class _Sessions:
             exchange = PowerQuery(sock, request.peer, self._settings.user, self._password, known_hash=known)
         except Exception:
             LOG.exception("cannot begin a session with the BMC %s", request.peer[0])
+            self._turns.give(request.peer)
             request.told(PowerAnswer(PowerState.UNKNOWN, "cannot begin a session with the BMC"), 0.0)
             return
         self._active[request.peer] = _Active(exchange, started_s, told=[request.told])
@@ -251,6 +277,7 @@ class _Sessions:
                 self._step(peer, active, partial(active.exchange.feed, packet))
 
     def _tick(self, now_s: float) -> None:
+        self._try_held(now_s)
         limit_s = SESSION_LIMIT * self._settings.timeout
         late_s = self._delay.since_last(now_s)
         for peer, active in list(self._active.items()):
@@ -278,6 +305,7 @@ class _Sessions:
             active.exchange.end()
         except Exception:
             LOG.exception("pyghmi failed to log out of the BMC %s", peer[0])
+        self._turns.give(peer)
         took_s = time.monotonic() - active.started_s
         for told in active.told:
             told(answer, took_s)
@@ -289,6 +317,8 @@ class _Sessions:
         answer = PowerAnswer(PowerState.UNKNOWN, STOPPED)
         for peer, active in list(self._active.items()):
             self._finish(peer, active, answer)
+        for held, _ in self._held:
+            held.told(answer, 0.0)
         while request := self._next():
             request.told(answer, 0.0)
         self._selector.close()

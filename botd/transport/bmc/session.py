@@ -13,7 +13,7 @@ Everything here may raise whatever pyghmi trips over in a malformed packet.
 from __future__ import annotations
 
 import socket
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from pyghmi.ipmi.private import session
 from pyghmi.ipmi.private.util import _monotonic_time
@@ -37,12 +37,15 @@ _REFUSALS = ("Incorrect password", "Unauthorized name", "Invalid integrity check
 REFUSED = "the BMC did not accept the user or password of [bmc]"
 
 
-class Exchange(session.Session):  # type: ignore[misc]
+A = TypeVar("A")
+
+
+class Exchange(session.Session, Generic[A]):  # type: ignore[misc]
     """A login, one command, a logout. Made, it has sent its first packet; `answer` is None until it is over.
 
     `sock` must be of the family of `peer`, and no two open exchanges may share both. `known_hash` is the `hash` of
     an earlier exchange with this BMC: it saves the question what the BMC can do, and the suite that it refuses.
-    Subclasses say what to ask once the login is through.
+    Subclasses say what to ask once the login is through, and what an answer is.
     """
 
     def __new__(cls, *_: object, **__: object) -> Self:
@@ -61,7 +64,7 @@ class Exchange(session.Session):  # type: ignore[misc]
         privilege: int = USER,
         known_hash: int = 0,
     ) -> None:
-        self.answer: PowerAnswer | None = None
+        self.answer: A | None = None
         self._known_hash = known_hash
         self._is_short = False
         self._login_done = False
@@ -102,7 +105,7 @@ class Exchange(session.Session):  # type: ignore[misc]
 
     def fail(self, detail: str) -> None:
         """Ends the exchange without a result."""
-        self.answer = PowerAnswer(PowerState.UNKNOWN, detail)
+        raise NotImplementedError
 
     def _logged_on(self, response: dict[str, Any]) -> None:
         if self.answer is not None:
@@ -161,8 +164,12 @@ class Exchange(session.Session):  # type: ignore[misc]
             self._login_done = True
 
 
-class PowerQuery(Exchange):
+class PowerQuery(Exchange[PowerAnswer]):
     """Reads the chassis power."""
+
+    def fail(self, detail: str) -> None:
+        """Ends the exchange: what cannot be read is unknown."""
+        self.answer = PowerAnswer(PowerState.UNKNOWN, detail)
 
     def ask(self) -> None:
         """Get Chassis Status (IPMI v2.0 rev. 1.1, 28.2)."""

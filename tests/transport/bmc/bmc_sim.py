@@ -17,6 +17,7 @@ from botd.transport.bmc.presence import read_answer, request_packet
 
 USER = "watch"  # privilege USER, no more
 ADMIN = "admin"
+ACTOR = "actor"  # privilege OPERATOR
 
 _LAN = """\
 name "{name}"
@@ -33,6 +34,7 @@ set_working_mc 0x20
   chassis_control "{chassis}"
   user 1 true "" "" user 10 none md2 md5 straight
   user 2 true "{user}" "{password}" user 10 none md2 md5 straight
+  user 4 true "{actor}" "{password}" operator 10 none md2 md5 straight
   user 3 true "{admin}" "{password}" admin 10 none md2 md5 straight
 """
 
@@ -76,7 +78,15 @@ class BmcSim:
     @property
     def asked(self) -> int:
         """How often the chassis was asked for its power."""
-        return self._log.read_text().count("get power") if self._log.exists() else 0
+        return self.told().count("get power")
+
+    def told(self) -> list[str]:
+        """What the chassis was asked for and told, in order."""
+        return self._log.read_text().splitlines() if self._log.exists() else []
+
+    def forget(self) -> None:
+        """Begins what it was told anew."""
+        self._log.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """From now on it receives and does not answer, as a BMC that hangs."""
@@ -113,7 +123,7 @@ class BmcSim:
         lan = self._folder / "lan.conf"
         lan.write_text(_LAN.format(
             name=self._folder.name, address=self.address, port=self.port, chassis=chassis,
-            user=USER, admin=ADMIN, password=self.password,
+            user=USER, admin=ADMIN, actor=ACTOR, password=self.password,
         ))  # fmt: skip
         (self._folder / "state").mkdir()
         with (self._folder / "sim.log").open("wb") as log:
