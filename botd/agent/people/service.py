@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from botd.agent.life import Due
@@ -36,6 +37,8 @@ class Service:
         self, config: Config, store: Store, ledger: Ledger, people: People, nodes: NodeList, clock: Clock
     ) -> None:
         self._config = config
+        self._ledger = ledger
+        self._clock = clock
         self._nodes = nodes
         self._file = RolesFile(resolve_path(config, config.access.roles_file) if config.access.roles_file else None)
         self.roles = self._file.look()
@@ -57,6 +60,8 @@ class Service:
 
     def step(self) -> None:
         """Answers what waits, and tells what is new. Raises LedgerUnavailable or StoreUnavailable."""
+        with suppress(LedgerUnavailable):  # who asks is told so
+            self._ledger.open(self._clock())
         if self._desk.answer() or self._tell_due.now():
             self.roles = self._file.look()
             configured = bool(self._config.access.roles_file)

@@ -44,6 +44,7 @@ def test_the_roles_are_told_and_told_anew_when_the_file_is_another(site: Site) -
 
 
 def test_without_a_ledger_an_ask_is_refused_in_words_and_not_left_lying(site: Site) -> None:
+    (site.folder / "ledger").write_text("no directory")
     service = service_of(site)
     site.store.asks.put("n", "login", b"junk", site.now)
     service.step()
