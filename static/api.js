@@ -59,6 +59,11 @@ export class Api {
     return response.text();
   }
 
+  /** A page of this server as it is now. */
+  async page(url) {
+    return (await this.#fetch(url, { headers: { Accept: "text/html" } })).text();
+  }
+
   /** The events of a sweep. */
   events(sweep) {
     return new EventSource(`${this.#urls.sweeps}/${sweep}/events`);

@@ -1,5 +1,6 @@
 // What people take away from the table: a hostlist for pdsh or Slurm, and CSV for a spreadsheet.
 
+import { copy } from "./clipboard.js";
 import { fold } from "./nodeset.js";
 import { el, nodes } from "./words.js";
 
@@ -23,16 +24,6 @@ async function copyHostlist(table, status) {
   const copied = await copy(text);
   status.replaceChildren(copied ? `Hostlist of ${nodes(names.length)} copied: ` : "Copy this: ", field);
   if (!copied) field.select();
-}
-
-/** Whether the text is on the clipboard. Browsers give it to pages from localhost or with TLS only. */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Saves what the interface writes of these nodes and of the columns shown, in the order of the screen. */

@@ -23,6 +23,9 @@ from botd.nodeset import natural_key
 RESULTS = ("fail", "warn", "unknown", "ok", "skipped", "not-ok")
 """What `any=` may ask of readings: one that is so; `ok` where all are that were not skipped."""
 
+FILTERS = ("family", "diagnosis", "any", "only", "state")
+"""The parameters that leave nodes out."""
+
 UNLISTED = "not in slurm"
 """The state of a node that only a group file names."""
 

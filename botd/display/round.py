@@ -151,6 +151,17 @@ def _words_of(text: str) -> set[str]:
     return set(_WORD.findall(text.lower()))
 
 
+def can_press(action: str | None) -> bool:
+    """Whether an action is one that somebody can do now, not to wait or to go and look."""
+    return action not in (None, "wait", "person")
+
+
+def shown(document: RoundDocument) -> str:
+    """`1 node`, `12 nodes`, as many as the families hold."""
+    count = sum(family["count"] for family in document["families"])
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
 def since_words(news: NewsDocument, now: datetime) -> str:
     """Since when there are news: `since yesterday 08:10 UTC`, `since 08:10 UTC, when the record begins`."""
     at = datetime.fromisoformat(news["since"])

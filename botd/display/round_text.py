@@ -12,9 +12,11 @@ from botd.display.round import (
     RoundDocument,
     RoundFamilyDocument,
     RoundNodeDocument,
+    can_press,
     cause,
     news_words,
     read_words,
+    shown,
     since_words,
 )
 from botd.display.terminal import Look, colored, notes, wrapped
@@ -49,12 +51,6 @@ def round_text(document: RoundDocument, look: Look, now: datetime) -> str:
     for family in document["families"]:
         lines += ["", *page.family(family)]
     return "".join(f"{line}\n" for line in lines) + page.foot(document)
-
-
-def shown(document: RoundDocument) -> str:
-    """`1 node`, `12 nodes`, as many as the families hold."""
-    count = sum(family["count"] for family in document["families"])
-    return "1 node" if count == 1 else f"{count} nodes"
 
 
 def _widths(document: RoundDocument, now: datetime) -> list[int]:
@@ -141,7 +137,10 @@ class _Page:
         """Why it is so, and behind `->` what to do next: on the same line where that is long enough."""
         room = self.width - len(_INDENT)
         lines = _hung("> ", wrapped(plain(why), room - 2))
-        done = [self._colored(line, _state(action)) for line in _hung("-> ", wrapped(plain(then), room - 3))]
+        done = [
+            self._colored(line, "do" if can_press(action) else "")
+            for line in _hung("-> ", wrapped(plain(then), room - 3))
+        ]
         fits = lines and len(done) == 1 and width(f"{lines[-1]} -> {plain(then)}") <= room
         if fits:
             lines[-1] += f" {done.pop()}"
@@ -164,11 +163,6 @@ class _Page:
 def _hung(mark: str, lines: Sequence[str]) -> list[str]:
     """Lines behind a mark, those after the first below its text."""
     return [(" " * len(mark) if place else mark) + line for place, line in enumerate(lines)]
-
-
-def _state(action: str | None) -> str:
-    """The colour of a next step: of one that somebody can do now."""
-    return "do" if action not in (None, "wait", "person") else ""
 
 
 def _then(node: RoundNodeDocument, family: RoundFamilyDocument) -> str:

@@ -24,6 +24,9 @@ from botd.web.who import who
 LONG_WORD = 16
 """Characters from which on a word in a cell may break."""
 
+PROGRAMS = ("botd", "ssh", "slurmd", "munge")
+"""Names that have no capital."""
+
 _UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s)\b)")
 
 _PUNCTUATION = re.compile(r"([-._/,])(?=[\w\[])")
@@ -59,7 +62,8 @@ def figures(answer: StatusAnswer) -> dict[str, object]:
 
 def render(template: str, **values: object) -> Response:
     """A page of this template, with what every template may call."""
-    html = render_template(template, login=login_name(), age=age, breakable=breakable, cell=cell, plain=plain, **values)
+    callables = {"age": age, "breakable": breakable, "capital": capital, "cell": cell, "plain": plain}
+    html = render_template(template, login=login_name(), **callables, **values)
     response = current_app.make_response(html)
     response.headers["Cache-Control"] = "no-cache"
     response.vary.update(("Accept", "Cookie", "User-Agent"))
@@ -72,6 +76,11 @@ def login_name() -> str:
         found = who()
         return found.login if found else ""
     return ""
+
+
+def capital(text: str) -> str:
+    """The text with a capital at its start, where no name of a program stands there."""
+    return text if text.startswith(PROGRAMS) else text[:1].upper() + text[1:]
 
 
 def breakable(text: str) -> Markup:

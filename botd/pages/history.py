@@ -60,7 +60,7 @@ def changes() -> Response:
         return changes_reply(page, span, form)
     return render(
         "changes.html",
-        changes=_rows(page.changes),
+        changes=shown_changes(page.changes),
         since=request.args.get("since", CHANGES_SINCE),
         asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
         older=same_page("changes_page", before=page.next) if page.next else "",
@@ -100,7 +100,7 @@ def timeline(node: str) -> dict[str, Any]:
     page = read_page(store(), [node], Span())
     plot = node_plot(node, moment("since", PLOTTED, board().now()))
     return {
-        "changes": _rows(page.changes),
+        "changes": shown_changes(page.changes),
         "older": url_for("changes_page", nodes=node, since="9999d", before=page.next) if page.next else "",
         "picture": url_for("history_picture", name=node),
         "picture_words": f"Since {plot.since:%F %H:%M} UTC. {plot.words()}",
@@ -132,7 +132,7 @@ def node_plot(node: str, since: datetime) -> Plot:
     return Plot(since, now, rows, lines)
 
 
-def _rows(found: Sequence[Change]) -> list[ShownChange]:
+def shown_changes(found: Sequence[Change]) -> list[ShownChange]:
     """Changes as the pages show them."""
     return [{**change_document(change), "title": _title(change.subject), "look": level(change.new)} for change in found]
 

@@ -21,4 +21,6 @@ class RoundResource(BotdResource):
     def get(self) -> Response:
         """The morning round from the latest readings; nodes that were never read are read meanwhile."""
         args = query(RoundQuery)
-        return round_reply(asked_round(args), chosen_format(args))
+        form = chosen_format(args)
+        _, document = asked_round(args)
+        return round_reply(document, form)

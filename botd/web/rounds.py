@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 
+from botd.board.answer import StatusAnswer
 from botd.board.rounds import read_round
 from botd.display.formats import Form, to_csv, to_json, to_ndjson
 from botd.display.round import RoundDocument, RoundNodeDocument
@@ -21,15 +22,19 @@ COLUMNS = ("family", *RoundNodeDocument.__annotations__)
 """The columns of the round as CSV, a row for each node."""
 
 
-def asked_round(args: Mapping[str, Any]) -> RoundDocument:
-    """The round in the parameters of a request. Raises BadRequest, and what a status question raises."""
+def asked_round(args: Mapping[str, Any]) -> tuple[StatusAnswer, RoundDocument]:
+    """The round in the parameters of a request, and what it was made of.
+
+    Raises BadRequest, and what a status question raises.
+    """
     here = board()
     since = moment("since", args.get("since", NEWS_SINCE), here.now())
     question = status_question(patience(args))
     others = replace(question, choice=replace(question.choice, new_since=None))
     answer = here.answer(others, sweep_allowed=may_ask())
     documents, running = here.bodies.node_documents, here.running(answer)
-    return read_round(store(), question, answer, documents, since=since, read=survey_of(answer), running=running)
+    read = survey_of(answer)
+    return answer, read_round(store(), question, answer, documents, since=since, read=read, running=running)
 
 
 def round_reply(document: RoundDocument, form: Form) -> Response:
