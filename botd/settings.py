@@ -181,6 +181,7 @@ class AccessSettings:
     read: str = _setting("anyone", "Who may look: `anyone`, or `known`, which is who has logged in.")
     roles_file: str = _setting("", "The roles file; empty gives nobody any right but to look.")
     allowed_signers: str = _setting("", "Keys by which people sign, as ssh-keygen(1) has them; empty takes none.")
+    pam: str = _setting("", "Service of PAM that knows the passwords of who has none in the ledger; empty asks none.")
     ssh_keygen: str = _setting("ssh-keygen", "Command that looks at signatures.")
     unmunge: str = _setting("unmunge", "Command that looks at credentials of munge.")
 

@@ -19,6 +19,8 @@ from botd.agent.life import Due, Life
 from botd.agent.node_list import NodeList
 from botd.agent.notes import NoteKeeper
 from botd.agent.numbers import NumberCollector
+from botd.agent.people.logins import open_logins
+from botd.agent.people.service import Service, start
 from botd.agent.record import Record
 from botd.agent.sweeps import Sweeps
 from botd.checks import Checks, replaced, select, site_checks
@@ -59,6 +61,8 @@ class Agent:
         self._numbers = NumberCollector(self._checks, self._store, clock)
         self._diagnoses = Diagnoses(self._checks, self._store, clock)
         self._record = Record(Ledger(config), self._store, clock)
+        people = open_logins(config, self._record.ledger, clock)
+        self._desk = Service(config, self._store, self._record.ledger, people, self._list, clock)
         self._read_anew: set[str] = set()
         self._housekeeping = Housekeeping(config.history, self._store, clock)
         self._wake = threading.Event()
@@ -84,6 +88,8 @@ class Agent:
         log.info("agent started pid=%d checks=%d", os.getpid(), len(self._checks))
         list_thread = threading.Thread(target=self._keep_list, args=(stop,), name="node-list", daemon=True)
         list_thread.start()
+        self._record.step()
+        start(self._desk, stop)
         due = Due(self._config.sweep.interval)
         beat = Due(BEAT_S)
         while not stop.is_set():

@@ -21,8 +21,11 @@ from botd.documents import iso
 from botd.errors import BadRequest, ConfigError, LedgerUnavailable, StoreUnavailable
 from botd.ledger.chain import Chain
 from botd.ledger.checkpoints import Checkpoints
+from botd.ledger.holdings import Holdings
 from botd.ledger.keys import Keys, key_file, new_keys, publish, read_keys, write_keys
+from botd.ledger.lockouts import Lockouts, Nonces
 from botd.ledger.meta import Meta
+from botd.ledger.people import People
 from botd.ledger.place import check_place, make_place
 from botd.ledger.schema import LEDGER, SCHEMA
 from botd.settings import Config
@@ -61,6 +64,10 @@ class Ledger:
         self.path = self._db.path.absolute()
         self.chain = Chain()
         self.checkpoints = Checkpoints(resolve_path(config, config.ledger.checkpoints).absolute())
+        self.people = People(self._db)
+        self.holdings = Holdings()
+        self.lockouts = Lockouts(self._db)
+        self.nonces = Nonces(self._db)
         self._meta = Meta(self._db)
         self._public = resolve_path(config, config.ledger.public_key).absolute()
         self._opening = threading.Lock()

@@ -60,6 +60,8 @@ sessions = sa.Table(
     sa.Column("made_at", sa.Float, nullable=False),
     sa.Column("used_at", sa.Float, nullable=False),
     sa.Column("until_at", sa.Float, nullable=False),
+    # When a code was last given within it.
+    sa.Column("proved_at", sa.Float),
     # An id stands in the audit: one that is over is never given again.
     sqlite_autoincrement=True,
 )
@@ -86,8 +88,7 @@ lockouts = sa.Table(
     # Failures in a row of a login, or in the window of an address that began at `since_at`.
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("since_at", sa.Float, nullable=False),
-    # How often it was locked in a row, until when it is now, and whether only a person may unlock it.
-    sa.Column("locks", sa.Integer, nullable=False),
+    # Until when it is locked for them, and whether only a person may unlock it.
     sa.Column("until_at", sa.Float),
     sa.Column("is_held", sa.Boolean(create_constraint=False), nullable=False),
 )

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("made_at", sa.Float, nullable=False),
         sa.Column("used_at", sa.Float, nullable=False),
         sa.Column("until_at", sa.Float, nullable=False),
+        sa.Column("proved_at", sa.Float),
         sqlite_autoincrement=True,
     )
     op.create_table(
@@ -57,7 +58,6 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(128), primary_key=True),
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("since_at", sa.Float, nullable=False),
-        sa.Column("locks", sa.Integer, nullable=False),
         sa.Column("until_at", sa.Float),
         sa.Column("is_held", sa.Boolean(create_constraint=False), nullable=False),
     )
