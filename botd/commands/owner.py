@@ -1,4 +1,4 @@
-"""What the owner of the ledger types: `botd audit`, `rearm`, `keys`, `ledger`."""
+"""What the owner of the ledger types: `botd audit`, `rearm`, `keys`, `ledger`, `user`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from botd.commands.words import Parser, add_command
 from botd.config import load_config
 
 
+class Argument(NamedTuple):
+    """An argument of a command: `nargs` as argparse has it."""
+
+    name: str
+    help: str
+    nargs: str | None = None
+
+
 class Words(NamedTuple):
     """What one command says of itself: its help, an example, and its arguments with their own help."""
 
     help: str
     example: str
-    arguments: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[Argument, ...] = ()
 
 
 GROUPS = {
     "audit": "the record of what was done",
     "keys": "the agent's keys",
     "ledger": "the agent's own database",
+    "user": "the people who may log in",
 }
 """Words that stand before others, with their help."""
 
@@ -37,8 +46,8 @@ def add_owner_commands(commands: argparse._SubParsersAction[Parser]) -> None:
         status = "exit status: 0 whole, 1 broken, 2 it cannot be read" if run is _audit_verify else STATUS
         epilog = f"example:\n  botd {words.example}\n\nrun it as the user that the ledger belongs to\n{status}\n"
         command = add_command(groups[group], word, run, words.help, epilog)
-        for argument, told in words.arguments:
-            command.add_argument(argument, help=told)
+        for argument in words.arguments:
+            command.add_argument(argument.name, help=argument.help, nargs=argument.nargs)
 
 
 # Each imports what it needs when it runs, as in `botd.cli`.
@@ -68,13 +77,64 @@ def _ledger_backup(args: argparse.Namespace) -> int:
     return ledger_backup(load_config(args.config), args.file)
 
 
+def _user_add(args: argparse.Namespace) -> int:
+    from botd.commands.user import add
+
+    return add(load_config(args.config), args.login, args.role)
+
+
+def _user_list(args: argparse.Namespace) -> int:
+    from botd.commands.user import list_all
+
+    return list_all(load_config(args.config))
+
+
+def _user_role(args: argparse.Namespace) -> int:
+    from botd.commands.user import role
+
+    return role(load_config(args.config), args.login, args.role)
+
+
+def _user_otp(args: argparse.Namespace) -> int:
+    from botd.commands.user import otp
+
+    return otp(load_config(args.config), args.login)
+
+
+def _user_password(args: argparse.Namespace) -> int:
+    from botd.commands.user import password
+
+    return password(load_config(args.config), args.login)
+
+
+def _user_lock(args: argparse.Namespace) -> int:
+    from botd.commands.user import lock
+
+    return lock(load_config(args.config), args.login, args.reason)
+
+
+def _user_unlock(args: argparse.Namespace) -> int:
+    from botd.commands.user import unlock
+
+    return unlock(load_config(args.config), args.login)
+
+
+def _user_remove(args: argparse.Namespace) -> int:
+    from botd.commands.user import remove
+
+    return remove(load_config(args.config), args.login)
+
+
+LOGIN = Argument("login", "who")
+ROLES = Argument("role", "roles, as the roles file names them; none takes all away", "*")
+
 COMMANDS = {
     "audit verify": (
         _audit_verify,
         Words(
             "whether the record is whole",
             "audit verify --checkpoints /var/log/botd-agent/checkpoints.jsonl",
-            (("--checkpoints", "a file of signed heads that the record must agree with"),),
+            (Argument("--checkpoints", "a file of signed heads that the record must agree with"),),
         ),
     ),
     "rearm": (
@@ -82,7 +142,7 @@ COMMANDS = {
         Words(
             "allow acting again after the ledger was restored",
             "rearm 'the disk died, restored the backup of Monday'",
-            (("reason", "why, for the record"),),
+            (Argument("reason", "why, for the record"),),
         ),
     ),
     "keys rotate": (_keys_rotate, Words("put new keys in the place of the old ones", "keys rotate")),
@@ -91,8 +151,26 @@ COMMANDS = {
         Words(
             "copy the ledger whole while the agent runs",
             "ledger backup /var/backups/botd/ledger.db",
-            (("file", "a file that is not there yet"),),
+            (Argument("file", "a file that is not there yet"),),
         ),
     ),
+    "user add": (_user_add, Words("add a person", "user add anna student", (LOGIN, ROLES))),
+    "user list": (_user_list, Words("who there is, a line each", "user list")),
+    "user role": (
+        _user_role,
+        Words("give a person these roles and no other", "user role anna student", (LOGIN, ROLES)),
+    ),
+    "user otp": (_user_otp, Words("show a new secret for codes, once", "user otp anna", (LOGIN,))),
+    "user password": (_user_password, Words("ask for a new password", "user password anna", (LOGIN,))),
+    "user lock": (
+        _user_lock,
+        Words(
+            "lock a person out of everything",
+            "user lock anna 'phone lost'",
+            (LOGIN, Argument("reason", "why, for the record")),
+        ),
+    ),
+    "user unlock": (_user_unlock, Words("unlock a person, whatever locked them", "user unlock anna", (LOGIN,))),
+    "user remove": (_user_remove, Words("remove a person", "user remove anna", (LOGIN,))),
 }
 """Every command with what it does and what it says of itself."""
