@@ -44,7 +44,7 @@ FILL_IN: Mapping[str, Callable[[Terminal, str], None]] = {
 
 def test_a_person_asks_for_a_group_and_looks_at_a_node(terminal: Terminal, browser: str, program: DemoProgram) -> None:
     nodes = every_node(program, GROUP)
-    terminal.see("What is wrong")
+    terminal.see("Readings are")
     FILL_IN[browser](terminal, GROUP)
     terminal.see(f"{len(nodes)} nodes: {GROUP}")
     wanted = nodes[2]["node"]
