@@ -106,8 +106,7 @@ class Office:
     def run(self) -> None:
         while not self._stop.wait(0.01):
             self.crew.now = self.site.now
-            if self.desk.answer():
-                self.desk.tell({})
+            self.desk.answer()
 
     def later(self, seconds: float) -> None:
         """Moves the clock, with an agent that goes on living."""

@@ -18,6 +18,9 @@ from typing import IO, cast
 import botd
 from botd.errors import BotdError
 
+DEMO_PASSWORD = "as in the demo"  # noqa: S105 - it is no secret
+"""Of everybody: nothing in the demo is worth more."""
+
 START_S = 60.0
 STOP_S = 10.0
 
@@ -28,6 +31,11 @@ botd is at  {url}/  (Ctrl-C stops everything). Try:
   curl {url}/
   curl '{url}/api/v1/status?groups=sinfo&checks=ping,ssh,ipmi&format=table'
   curl {url}/api/v1/sinfo
+
+Log in at {url}/login as anna, a student, or kmf, an administrator, with the password
+{password!r} and the code that this prints (of kmf: the file kmf):
+
+  {python} -m botd.demo.code {secrets}/anna
 
 In another terminal, one sweep without the server:
 
@@ -65,6 +73,11 @@ class DemoCluster:
     def tools(self) -> Path:
         """The directory of the stand-ins for Slurm's commands and fping."""
         return self.directory / "bin"
+
+    @property
+    def secrets(self) -> Path:
+        """The directory with what codes are worked out from, a file for each person."""
+        return self.directory / "secrets"
 
     @property
     def pid(self) -> int | None:
@@ -119,13 +132,18 @@ class DemoCluster:
         self.stop()
 
 
-def run_demo(nodes: int, listen: str, serve: Callable[[str], int]) -> int:
+def run_demo(
+    nodes: int, listen: str, serve: Callable[[str], int], add_people: Callable[[str, str, Path], None] | None = None
+) -> int:
     """Runs botd on a simulated cluster; the exit status is that of `serve`.
 
-    `serve` is given the path of the configuration and blocks until Ctrl-C. However it ends, the cluster and all its
+    `add_people` is given the path of the configuration, a password and a directory for the secrets of people; `serve`
+    is given that path too and blocks until Ctrl-C. However it ends, the cluster and all its
     files are gone afterwards. Raises BotdError when the cluster cannot start.
     """
     with DemoCluster(nodes, listen) as cluster:
+        if add_people:
+            add_people(str(cluster.config_path), DEMO_PASSWORD, cluster.secrets)
         print(_welcome(cluster, nodes, listen), flush=True)
         return serve(str(cluster.config_path))
 
@@ -138,7 +156,15 @@ def _welcome(cluster: DemoCluster, nodes: int, listen: str) -> str:
         url=f"http://{listen}",
         config=shlex.quote(str(cluster.config_path)),
         program=_program(),
+        python=_python(),
+        password=DEMO_PASSWORD,
+        secrets=shlex.quote(str(cluster.secrets)),
     )
+
+
+def _python() -> str:
+    here = Path(sys.executable)
+    return shlex.quote(str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here))
 
 
 def _program() -> str:

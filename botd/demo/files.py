@@ -22,6 +22,7 @@ from botd.demo.scenarios import SCRATCH, SOFTWARE, TMP
 from botd.demo.site import racks
 
 CONFIG_FILE, KEY, PASSWORD, SOCKET = "botd.toml", "id_ed25519", "bmc-password", "demo.sock"
+ROLES_FILE = "roles.toml"
 TOOLS = ("sinfo", "scontrol", "squeue", "sacct", "fping")
 
 CONFIG = """\
@@ -64,6 +65,12 @@ port = {bmc_port}
 user = {user}
 password_file = {password}
 
+[site]
+name = "demo"
+
+[access]
+roles_file = {roles}
+
 [mounts]
 scratch = {scratch}
 software = {software}
@@ -78,6 +85,40 @@ value = "text"
 """
 
 
+ROLES = """\
+# Written by the demo and removed with it: a student and an administrator.
+
+[[role]]
+name = "student"
+actions = ["identify", "drain"]
+nodes = "savio2,savio3"
+
+[[role]]
+name = "student-repair"
+actions = ["resume", "restart-slurmd", "power-on", "power-cycle"]
+nodes = "savio2,savio3"
+when = ["out-of-service", "reason-not-human", "recommended", "seen-within-10min"]
+per_hour = 5
+at_once = 1
+
+[[role]]
+name = "admin"
+actions = ["*"]
+nodes = "all"
+may = ["note", "tail", "approve", "re-arm", "harm", "people", "audit"]
+
+[protected]
+nodes = "n0000.savio2"
+"""
+
+
+def write_roles(directory: Path) -> None:
+    """The roles file, which nobody else may write whatever the umask."""
+    path = directory / ROLES_FILE
+    path.write_text(ROLES, encoding="utf-8")
+    path.chmod(0o644)
+
+
 def config_text(directory: Path, listen: str, ssh_port: int, bmc_port: int) -> str:
     """A complete botd.toml for the demo in this directory."""
     texts = {
@@ -89,6 +130,7 @@ def config_text(directory: Path, listen: str, ssh_port: int, bmc_port: int) -> s
         "key": str(directory / KEY),
         "known_hosts": str(directory / "known_hosts"),
         "password": str(directory / PASSWORD),
+        "roles": str(directory / ROLES_FILE),
         "scratch": SCRATCH,
         "software": SOFTWARE,
         "tmp": TMP,

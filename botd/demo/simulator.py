@@ -63,6 +63,7 @@ class Simulator:
         self._tools = await asyncio.start_unix_server(self._answer_tool, self._directory / files.SOCKET)
         self._state.watch = lambda name: self._loop.call_soon_threadsafe(self._apply, name)
         files.write_stand_ins(self._directory)
+        files.write_roles(self._directory)
         files.write_names(self._directory, nodes, keys.host, self._ssh.port)
         text = files.config_text(self._directory, listen, self._ssh.port, self._bmc.port)
         (self._directory / files.CONFIG_FILE).write_text(text, encoding="utf-8")

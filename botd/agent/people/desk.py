@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
@@ -17,7 +18,7 @@ from botd.access.letters import HolderDocument, Letter, RolesDocument, read_lett
 from botd.access.tokens import is_token
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesState
-from botd.errors import BadRequest, BotdError, LoginRequired, NotAllowed
+from botd.errors import BadRequest, BotdError, LedgerUnavailable, LoginRequired, NotAllowed
 from botd.model import Clock
 from botd.store import Store
 from botd.store.asks import GOOD_FOR, Ask
@@ -72,10 +73,13 @@ class Desk:
 
     def answer(self) -> int:
         """Answers what waits; how many that were. Raises StoreUnavailable."""
-        waiting = self._store.asks.waiting(self._clock())
-        for ask in waiting:
-            self._store.asks.answer(ask, self._answer(ask), self._clock())
-        return len(waiting)
+        answers = [(ask, self._answer(ask)) for ask in self._store.asks.waiting(self._clock())]
+        if answers:  # told before it is answered: who has logged in is known at the next request
+            with suppress(LedgerUnavailable):
+                self._tell_holders()
+        for ask, answer in answers:
+            self._store.asks.answer(ask, answer, self._clock())
+        return len(answers)
 
     def tell(self, faults: Mapping[str, str]) -> None:
         """Tells who is logged in and which roles there are, as the ledger has it. Raises StoreUnavailable."""
@@ -87,6 +91,10 @@ class Desk:
             "faults": dict(faults),
         }
         self._set("roles", {"file": told})
+        self._tell_holders()
+
+    def _tell_holders(self) -> None:
+        state = self._roles()
         named = {group for role in state.roles.roles for group in role.unix_groups}
         self._set("session", {key: self._told(holder, named) for key, holder in self._people.holders().items()})
 
