@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from botd.access.places import groups_named
+from botd.agent.people.roles_file import read_roles
 from botd.commands.places import Level, Told
 from botd.config import command_words, read_secret, resolve_path
 from botd.errors import ConfigError
-from botd.inventory.groups import read_groups
+from botd.file_modes import check_unwritable
+from botd.inventory.groups import read_groups, why_not_believed
 from botd.settings import Config
 from botd.transport.addresses import Resolver
 from botd.transport.ssh.keys import read_key
@@ -31,6 +34,8 @@ def check_files(config: Config) -> Report:
         ("bmc", "[bmc] password_file", _password),
         ("groups", "[groups]", _groups),
         ("ping", "[ping] command", _fping),
+        ("access", "[access] roles_file", _roles),
+        ("access", "[access] allowed_signers", _signers),
     )
     for section, at, step in steps:
         with _heard(section) as warnings:
@@ -63,6 +68,26 @@ def _heard(section: str) -> Iterator[list[Told]]:
 
 def _path(config: Config, text: str) -> Path | None:
     return resolve_path(config, text) if text else None
+
+
+def _roles(config: Config) -> Report:
+    if path := _path(config, config.access.roles_file):
+        state = read_roles(path)
+        yield Told(Level.OK, "access", f"{path}: {len(state.roles.roles)} roles")
+        groups, _ = read_groups(config.groups, partial(resolve_path, config))
+        for name in groups_named(state.roles.protected):
+            why = why_not_believed(groups[name], config.groups, partial(resolve_path, config)) if name in groups else ""
+            if why:
+                yield Told(Level.FAIL, "access", f"nothing may act while {why}", "[access] roles_file")
+
+
+def _signers(config: Config) -> Report:
+    if path := _path(config, config.access.allowed_signers):
+        try:
+            check_unwritable(path, "the allowed signers")
+        except OSError as error:
+            raise ConfigError(f"the allowed signers {path} cannot be read: {error.strerror}") from error
+        yield Told(Level.OK, "access", f"{path}: the keys that people sign with")
 
 
 def _key(config: Config) -> Report:

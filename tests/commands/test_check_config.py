@@ -218,3 +218,23 @@ warn = 1
 )
 def test_the_line_of_a_setting_is_found(at: str, number: int | None) -> None:
     assert line_of(FILE, at) == number
+
+
+def test_a_roles_file_that_is_wrong_is_told_with_its_table(report: Report, site: Path) -> None:
+    status, lines = report("--offline")
+    assert any(line.startswith("ok ") and "[access]" in line and "3 roles" in line for line in lines), lines
+    roles = site.with_name("roles.toml")
+    roles.write_text(roles.read_text().replace('"drain"', '"drian"'))
+    status, lines = report("--offline")
+    assert status == 2
+    assert any("botd.toml:" in line and 'unknown "drian"; did you mean "drain"?' in line for line in lines), lines
+
+
+def test_a_protected_group_that_others_can_write_is_told(report: Report, site: Path) -> None:
+    group = next((site.parent / "group").iterdir())
+    roles = site.with_name("roles.toml")
+    roles.write_text(roles.read_text().replace("n0000.savio2", f"@{group.name}"))
+    group.chmod(0o666)
+    status, lines = report("--offline")
+    assert status == 2
+    assert any("nothing may act while" in line and "others can write it" in line for line in lines), lines
