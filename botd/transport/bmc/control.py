@@ -39,6 +39,9 @@ TICK_S = 0.05
 NO_USER = "no [actions] bmc_user is configured"
 
 
+Go = Callable[[], bool]
+
+
 class Command(NamedTuple):
     """A request of IPMI v2.0 rev. 1.1: its network function, its number, its data, and whether it changes anything."""
 
@@ -69,6 +72,7 @@ class Order(Exchange[Outcome]):
     def __init__(
         self, sock: socket.socket, peer: SocketAddress, user: str, password: str, command: Command, guid: str | None
     ) -> None:
+        self.ready = False
         self.sent = False
         self.remoteguid = b""
         self._command = command
@@ -76,10 +80,18 @@ class Order(Exchange[Outcome]):
         super().__init__(sock, peer, user, password, privilege=OPERATOR)
 
     def ask(self) -> None:
-        """Sends the command, unless this is another BMC than the one that is meant, and never a second time."""
+        """Is ready for the command, unless this is another BMC than the one that is meant."""
         if self._meant is not None and self._guid != self._meant:
-            self.answer = NotSent("other-bmc", "another BMC than last time answers at this address", self._guid)
-        elif not self.sent:
+            self.withdraw("other-bmc", "another BMC than last time answers at this address")
+        self.ready = self.answer is None
+
+    def withdraw(self, why: str, words: str) -> None:
+        """Ends the exchange before the command was sent."""
+        self.answer = NotSent(why, words, self._guid)
+
+    def transmit(self) -> None:
+        """Sends the command, and never a second time."""
+        if not self.sent:
             self.sent = True
             netfn, number, data, _ = self._command
             self.raw_command(netfn=netfn, command=number, data=data, callback=self._read, retry=False)
@@ -124,10 +136,12 @@ class BmcControl:
         self._last_s: dict[SocketAddress, float] = {}  # when a command went out
         self._begun_s = clock()
 
-    def send(self, address: str, command: Command, *, guid: str | None = None) -> Outcome:
+    def send(self, address: str, command: Command, *, guid: str | None = None, go: Go = lambda: True) -> Outcome:
         """What came of one command to the BMC at this address, in digits, which must be the one with that GUID.
 
-        It waits for a sweep's session with the same BMC, and until the last command is 5 s ago.
+        It waits for a sweep's session with the same BMC, until the last command is 5 s ago, and for the login. Then
+        `go` is called, in this thread and right before the packet leaves: there the action is written ahead. Where it
+        is False nothing is sent, nor where it raises, which is raised here too.
         """
         if not self._user:
             return NotSent("no-user", NO_USER)
@@ -141,7 +155,7 @@ class BmcControl:
                     return NotSent("busy", "another session with this BMC does not end")
                 early_s = self._early_s(peer) if command.changes else 0.0
                 if early_s <= 0:
-                    return self._session(family, peer, command, guid)
+                    return self._session(family, peer, command, guid, go)
             self._pause(early_s)  # without the turn, which a sweep may have meanwhile
 
     def _early_s(self, peer: SocketAddress) -> float:
@@ -153,7 +167,7 @@ class BmcControl:
             return self._last_s.get(peer, self._begun_s) + APART_S - self._clock()
 
     def _session(
-        self, family: socket.AddressFamily, peer: SocketAddress, command: Command, guid: str | None
+        self, family: socket.AddressFamily, peer: SocketAddress, command: Command, guid: str | None, go: Go
     ) -> Outcome:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             try:
@@ -162,7 +176,7 @@ class BmcControl:
                 LOG.exception("cannot begin a session with the BMC %s", peer[0])
                 return NotSent("no-session", "cannot begin a session with the BMC")
             try:
-                return self._drive(sock, peer, order)
+                return self._drive(sock, peer, order, go)
             finally:
                 self._note(peer, order)
                 with contextlib.suppress(Exception):  # a logout that fails changes nothing
@@ -173,16 +187,30 @@ class BmcControl:
             with self._lock:
                 self._last_s[peer] = self._clock()
 
-    def _drive(self, sock: socket.socket, peer: SocketAddress, order: Order) -> Outcome:
+    def _drive(self, sock: socket.socket, peer: SocketAddress, order: Order, go: Go) -> Outcome:
         limit_s = LOGIN_LIMIT * self._settings.timeout
-        until, was_sent = time.monotonic() + limit_s, False
-        while order.answer is None:
+        self._wait(sock, peer, order, limit_s, f"no session within {limit_s:g} s")
+        if order.answer is None and not go():
+            order.withdraw("withdrawn", "it was withdrawn before it was sent")
+        if order.answer is None:
+            self._transmit(peer, order)
+            self._wait(sock, peer, order, self._settings.timeout, "no answer to the command")
+        return order.answer or NoAnswer("no answer to the command")
+
+    def _transmit(self, peer: SocketAddress, order: Order) -> None:
+        try:
+            order.transmit()
+        except Exception:  # it may have left all the same
+            LOG.exception("cannot send a command to the BMC %s", peer[0])
+            order.fail("the command was perhaps not sent")
+
+    def _wait(self, sock: socket.socket, peer: SocketAddress, order: Order, limit_s: float, late: str) -> None:
+        """Until the order is ready, or is answered once it was sent."""
+        until = time.monotonic() + limit_s
+        while order.answer is None and (order.sent or not order.ready):
             self._step(sock, peer, order)
-            if order.sent and not was_sent:
-                until, was_sent = time.monotonic() + self._settings.timeout, True
             if order.answer is None and time.monotonic() > until:
-                order.fail("no answer to the command" if was_sent else f"no session within {limit_s:g} s")
-        return order.answer
+                order.fail(late)
 
     def _step(self, sock: socket.socket, peer: SocketAddress, order: Order) -> None:
         """One packet, or what is due when none comes; whatever pyghmi trips over in it ends this order."""

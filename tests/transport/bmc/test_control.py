@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from botd.answers import Delivery, PowerAnswer, PowerState, Source
+from botd.errors import LedgerUnavailable
 from botd.settings import BmcSettings
 from botd.transport.bmc.control import (
     APART_S,
@@ -151,6 +152,33 @@ def test_who_may_not_is_told_so(sim: BmcSim, given: dict[str, str], why: str, wo
     assert (found.why, found.words, changes(sim)) == (why, words, [])
 
 
+def test_the_last_word_is_asked_for_right_before_the_packet_leaves(sim: BmcSim) -> None:
+    told_before: list[list[str]] = []
+
+    def go(says: bool) -> bool:
+        told_before.append(sim.told())
+        return says
+
+    withdrawn = control(sim).send(sim.address, HARD_OFF, go=lambda: go(False))
+    assert (withdrawn, changes(sim)) == (NotSent("withdrawn", "it was withdrawn before it was sent", GUID), [])
+    assert isinstance(control(sim).send(sim.address, HARD_OFF, go=lambda: go(True)), Answered)
+    assert told_before == [[], []]
+    other = control(sim).send(sim.address, HARD_OFF, guid="0" * 32, go=lambda: go(True))
+    assert isinstance(other, NotSent)
+    assert len(told_before) == 2  # there was nothing to ask
+
+
+def test_what_the_last_word_raises_is_raised_and_nothing_is_sent(sim: BmcSim) -> None:
+    def fail() -> bool:
+        raise LedgerUnavailable("the ledger is full")
+
+    turns = Turns()
+    with pytest.raises(LedgerUnavailable):
+        control(sim, turns=turns).send(sim.address, HARD_OFF, go=fail)
+    assert changes(sim) == []
+    assert turns.try_take((sim.address, PORT))
+
+
 @pytest.mark.parametrize("address", ["", "bmc.example.org", "10.0.0.0/8"])
 def test_only_addresses_in_digits_are_sent_to(sim: BmcSim, address: str) -> None:
     found = control(sim).send(address, POWER_CYCLE)
@@ -242,9 +270,13 @@ def test_an_order_whose_login_ends_twice_sends_its_command_once(sim: BmcSim) -> 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(10)
         order = Order(sock, (sim.address, PORT), ACTOR, sim.password, HARD_OFF, None)
+        while not order.ready:
+            order.feed(sock.recv(2048))
+        order.transmit()
         while order.answer is None:
             order.feed(sock.recv(2048))
         order.ask()
+        order.transmit()
         order.end()
     sim.wait_until_it_answers()  # after all that came before
     assert changes(sim) == ["set power 0"]
