@@ -17,6 +17,7 @@ from typing import Any
 
 from botd.errors import ConfigError, did_you_mean
 from botd.file_modes import check_private, check_unwritable
+from botd.patterns import bounded
 from botd.settings import SECTIONS, Config, CustomCheck, default_of
 from botd.text import is_number
 
@@ -162,6 +163,9 @@ _MAY_BE_ZERO = {
 
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+_TICKET_URL = re.compile(r"https?://[!#-;=?-~]+")
+"""No blanks, no quotes, no angles; the number is written in with its own signs escaped."""
+
 _COMMANDS = (
     ("slurm", "sinfo"),
     ("slurm", "scontrol"),
@@ -198,9 +202,24 @@ def _check_ranges(config: Config) -> None:
         raise ConfigError(
             f'[notes] writers must be "nobody" or "anyone", not "{config.notes.writers}"', "[notes] writers"
         )
+    _check_tickets(config.tickets.pattern, config.tickets.url)
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
             f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name}"'
+        )
+
+
+def _check_tickets(pattern: str, url: str) -> None:
+    """Raises ConfigError for what makes no links, or could make a page slow."""
+    if bool(pattern) != bool(url):
+        raise ConfigError("[tickets] needs both pattern and url, or neither", "[tickets]")
+    try:
+        bounded(pattern)
+    except ValueError as error:
+        raise ConfigError(f"[tickets] pattern cannot be used: {error}", "[tickets] pattern") from None
+    if url and not (_TICKET_URL.fullmatch(url) and url.count("{}") == 1):
+        raise ConfigError(
+            f'[tickets] url must be like "https://rt.example.org/{{}}", with {{}} once, not "{url}"', "[tickets] url"
         )
 
 

@@ -206,6 +206,14 @@ class NoteSettings:
 
 
 @dataclass(frozen=True)
+class TicketSettings:
+    """[tickets]: ticket numbers in reasons and notes become links on the pages."""
+
+    pattern: str = _setting("", "Regular expression of a ticket; its first group, where it has one, is the number.")
+    url: str = _setting("", "Where a ticket is, with `{}` in place of its number.")
+
+
+@dataclass(frozen=True)
 class CustomCheck:
     """[[check]]: a remote check of the site's own."""
 
@@ -241,6 +249,7 @@ class Config:
     access: AccessSettings = AccessSettings()
     actions: ActionsSettings = ActionsSettings()
     notes: NoteSettings = NoteSettings()
+    tickets: TicketSettings = TicketSettings()
     mounts: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: tuple[CustomCheck, ...] = ()
@@ -263,6 +272,7 @@ SECTIONS: dict[str, type] = {
     "access": AccessSettings,
     "actions": ActionsSettings,
     "notes": NoteSettings,
+    "tickets": TicketSettings,
 }
 
 

@@ -196,7 +196,7 @@ def held(office: Office) -> Any:
     return office.site.store.copies.get("session", key)
 
 
-FORMS = {("POST", "login_sent"), ("POST", "me_sent")}
+FORMS = {("POST", "login_sent"), ("POST", "me_sent"), ("POST", "write_note"), ("POST", "end_note")}
 """What the forms of pages send, which nobody types with curl."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from botd.pages import notes
 from botd.pages.api import api_page
 from botd.pages.audit import audit
 from botd.pages.cluster import cluster
@@ -23,6 +24,8 @@ def register(app: Flask) -> None:
     app.add_url_rule("/nodes", "nodes", nodes_page)
     app.add_url_rule("/node/<string:name>", "node", node_page)
     app.add_url_rule("/node/<string:name>/history.svg", "history_picture", history_picture)
+    app.add_url_rule("/node/<string:name>/notes", "write_note", notes.write, methods=["POST"])
+    app.add_url_rule("/node/<string:name>/notes/<int:note>/end", "end_note", notes.end, methods=["POST"])
     app.add_url_rule("/cluster", "cluster", cluster)
     app.add_url_rule("/api", "api_page", api_page)
     app.add_url_rule("/audit", "audit_page", audit)

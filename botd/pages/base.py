@@ -14,6 +14,7 @@ from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, with_ages
 from botd.display.formats import Form
 from botd.errors import StoreUnavailable
+from botd.pages.tickets import linked
 from botd.text import plain
 from botd.web.clients import wants_html
 from botd.web.here import board
@@ -62,7 +63,7 @@ def figures(answer: StatusAnswer) -> dict[str, object]:
 
 def render(template: str, **values: object) -> Response:
     """A page of this template, with what every template may call."""
-    callables = {"age": age, "breakable": breakable, "capital": capital, "cell": cell, "plain": plain}
+    callables = {"age": age, "breakable": breakable, "capital": capital, "cell": cell, "linked": linked, "plain": plain}
     html = render_template(template, login=login_name(), **callables, **values)
     response = current_app.make_response(html)
     response.headers["Cache-Control"] = "no-cache"

@@ -14,8 +14,11 @@ from botd.errors import UnknownNode
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, render
 from botd.pages.history import timeline
+from botd.pages.notes import shown_notes
 from botd.text import plain
+from botd.web.forms import new_form, with_form_cookie
 from botd.web.here import board, may_ask
+from botd.web.notes import may_write
 from botd.web.params import NodePageQuery, query
 from botd.web.questions import patience, status_question
 from botd.web.replies import reply, status_reply
@@ -34,14 +37,17 @@ def node_page(name: str) -> Response:
     node = board().bodies.node_documents(answer)[0]
     if form:
         return reply("table", _node_text(answer, node, form.look))
-    return render(
+    cookie, token = new_form()
+    html = render(
         "node.html",
         **figures(answer),
         node=node,
         verdict=verdict(node["readings"], board().checks),
         checks=[board().checks[check] for check in answer.checks],
         **timeline(node["node"]),
+        **shown_notes(node["node"], token),
     )
+    return with_form_cookie(html, cookie, "/node") if may_write() else html
 
 
 def _node_text(answer: StatusAnswer, node: NodeDocument, look: Look) -> bytes:

@@ -19,7 +19,7 @@ from botd.web.who import cookie_name, shown_token
 FIELD = "form"
 HEADER = "X-Botd-Form"
 COOKIE = "botd-form"
-"""For who is not logged in yet: a login that another site makes somebody send would log them in as another."""
+"""For who is not logged in: a login that another site makes somebody send would log them in as another."""
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 
@@ -48,9 +48,9 @@ def form_field() -> str:
     return form_token(cookie) if cookie else ""
 
 
-def with_form_cookie(response: Response, cookie: str) -> Response:
-    """The response with the cookie that its form's token fits."""
-    response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=request.is_secure, path="/login")
+def with_form_cookie(response: Response, cookie: str, path: str = "/login") -> Response:
+    """The response with the cookie that its form's token fits, for where the form is sent to."""
+    response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=request.is_secure, path=path)
     return response
 
 

@@ -16,6 +16,7 @@ from botd.display.formats import MIME, Form
 from botd.display.terminal import Look
 from botd.errors import BadRequest, NotAcceptable, TooLarge, did_you_mean
 from botd.model import NoteKind
+from botd.web.forms import FIELD
 
 MAX_AGE_S = 10 * 365 * 86400
 MAX_WAIT_S = 600
@@ -215,6 +216,15 @@ class NoteBody(Schema):
     by = _text("Who says it, at most 40 characters.")
 
 
+class NodeNoteForm(NoteBody):
+    """The same from the page of a node."""
+
+    class Meta:
+        """The path names the node."""
+
+        exclude = ("node",)
+
+
 class NoteEndQuery(Schema):
     """A request that ends a note."""
 
@@ -270,6 +280,17 @@ def body(schema: type[Schema]) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BadRequest("the request body must be a JSON object with the members that /api lists")
     return _load(schema, document)
+
+
+def form(schema: type[Schema]) -> dict[str, Any]:
+    """The fields of this request's form that are filled in. Raises BadRequest, or TooLarge."""
+    try:
+        filled = {name: value for name, value in request.form.items() if value and name != FIELD}
+    except RequestEntityTooLarge as error:
+        raise TooLarge from error
+    except (ParseException, OSError) as error:
+        raise BadRequest("the form cannot be read: it breaks off or is badly chunked; send it again") from error
+    return _load(schema, filled)
 
 
 def chosen_format(args: Mapping[str, Any], default: str = "json") -> Form:
