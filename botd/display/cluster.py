@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypedDict
@@ -24,7 +24,13 @@ PARTITIONS, FILES = "partitions", "files"
 REST = "other nodes"
 """The block of the nodes that are in no group of the family."""
 
-WORDS = {**{state: state for state in WORST}, UNREAD: "not read"}
+OUT = "out"
+"""How bad a node is that was not read and that Slurm has out of service."""
+
+ORDER = tuple(part for state in WORST for part in ((OUT, state) if state == UNREAD else (state,)))
+"""How bad nodes are in the picture, worst first."""
+
+WORDS = {**{state: state for state in WORST}, UNREAD: "not read", OUT: "out of service and not read"}
 """How bad a node is, for a person."""
 
 _TITLES = 3
@@ -32,7 +38,7 @@ _TITLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A node in the picture: one of WORST, and the titles of the checks that make it so."""
+    """A node in the picture: one of ORDER, and the titles of the checks that make it so."""
 
     node: str
     worst: str
@@ -72,7 +78,7 @@ class Block:
         found: dict[str, list[str]] = {}
         for square in self.squares:
             found.setdefault(square.worst, []).append(square.node)
-        return {state: nodeset.fold(found[state]) for state in WORST if state in found}
+        return {state: nodeset.fold(found[state]) for state in ORDER if state in found}
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -88,7 +94,7 @@ class Block:
             "fail": self.counts["fail"],
             "warn": self.counts["warn"],
             "unknown": self.counts["unknown"],
-            "unread": self.counts[UNREAD],
+            "unread": self.counts[UNREAD] + self.counts[OUT],
             "fail_nodes": self.nodesets.get("fail", ""),
             "warn_nodes": self.nodesets.get("warn", ""),
             "unknown_nodes": self.nodesets.get("unknown", ""),
@@ -105,16 +111,18 @@ def draw_blocks(
     readings: Mapping[str, NodeReadings],
     names: Iterable[str],
     checks: Checks,
+    out: Collection[str] = (),
 ) -> list[Block]:
     """A block for each of the groups that has any of the nodes; a node stands in the smallest of its groups.
 
-    What is in none of them is in a last block, REST.
+    What is in none of them is in a last block, REST. `out` are the nodes that Slurm has out of service.
     """
     wanted = tuple(names)
     home = {node: group.name for group in sorted(groups, key=lambda group: -len(group.nodes)) for node in group.nodes}
     members: dict[str, list[Square]] = {group.name: [] for group in groups}
     for node in nodes:
         square = _square(node, readings.get(node, {}), wanted, checks)
+        square = Square(node, OUT) if square.worst == UNREAD and node in out else square
         members.setdefault(home.get(node, REST), []).append(square)
     return [Block(name, tuple(squares)) for name, squares in members.items() if squares]
 

@@ -55,7 +55,6 @@ def api_page() -> Response:
     faults = spec["paths"]["/api/v1"]["get"]["responses"]
     return render(
         "api.html",
-        version=spec["info"]["version"],
         operations=operations,
         faults=[(code, fault["description"]) for code, fault in faults.items() if code >= "300"],
         documents=[(name, shape.get("description", ""), _members(shape)) for name, shape in schemas.items()],

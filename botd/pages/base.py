@@ -10,9 +10,11 @@ from typing import Any
 from flask import Response, current_app, render_template, request, url_for
 from markupsafe import Markup, escape
 
+from botd import __version__
 from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, with_ages
 from botd.display.formats import Form
+from botd.documents import Time
 from botd.errors import StoreUnavailable
 from botd.pages.tickets import linked
 from botd.text import plain
@@ -63,8 +65,16 @@ def figures(answer: StatusAnswer) -> dict[str, object]:
 
 def render(template: str, **values: object) -> Response:
     """A page of this template, with what every template may call."""
-    callables = {"age": age, "breakable": breakable, "capital": capital, "cell": cell, "linked": linked, "plain": plain}
-    html = render_template(template, login=login_name(), **callables, **values)
+    callables = {
+        "age": age,
+        "breakable": breakable,
+        "capital": capital,
+        "cell": cell,
+        "clock": clock,
+        "linked": linked,
+        "plain": plain,
+    }
+    html = render_template(template, version=__version__, login=login_name(), **callables, **values)
     response = current_app.make_response(html)
     response.headers["Cache-Control"] = "no-cache"
     response.vary.update(("Accept", "Cookie", "User-Agent"))
@@ -82,6 +92,11 @@ def login_name() -> str:
 def capital(text: str) -> str:
     """The text with a capital at its start, where no name of a program stands there."""
     return text if text.startswith(PROGRAMS) else text[:1].upper() + text[1:]
+
+
+def clock(at: Time) -> str:
+    """A time to the minute: `2026-11-23 20:16 UTC`."""
+    return f"{at[:10]} {at[11:16]} UTC"
 
 
 def breakable(text: str) -> Markup:

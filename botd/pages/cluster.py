@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from flask import Response, url_for
 
 from botd.display.cells import fit
-from botd.display.cluster import COLUMNS, WORDS, Block, draw_blocks, families, family
-from botd.display.findings import WORST
+from botd.display.cluster import COLUMNS, ORDER, WORDS, Block, draw_blocks, families, family
 from botd.inventory import Inventory
 from botd.nodeset import split
 from botd.pages.base import figures, page_form, render, same_page
@@ -21,10 +20,10 @@ from botd.web.replies import records_reply
 MAX_NODESET = 60
 """Characters of a nodeset in the words below a block."""
 
-SQUARES = {"ok": ".", "fail": "X", "warn": "!", "unknown": "?", "unread": "-"}
+SQUARES = {"ok": ".", "fail": "X", "warn": "!", "unknown": "?", "out": "x", "unread": "-"}
 """What stands in a square, so that nobody needs colours to see what is wrong."""
 
-SICK = ("fail", "warn", "unknown")
+SICK = ("fail", "warn", "unknown", "out")
 """States that name their nodes in the words below a block."""
 
 
@@ -37,7 +36,8 @@ def cluster() -> Response:
     known = families(inventory)
     by = args.get("by") or next(iter(known), "")
     groups = family(inventory, by) if by else []
-    blocks = draw_blocks(groups, answer.nodes, answer.view.readings, answer.checks, board().checks)
+    out = frozenset(inventory.down())
+    blocks = draw_blocks(groups, answer.nodes, answer.view.readings, answer.checks, board().checks, out)
     form = page_form(args)
     if form:
         return records_reply(form, {**answer.head(), "by": by}, "blocks", [block.record() for block in blocks], COLUMNS)
@@ -63,7 +63,7 @@ def _block_words(block: Block) -> list[tuple[str, str, str]]:
 def _total_words(blocks: Sequence[Block]) -> list[str]:
     """The counts of all blocks, and in how many of them: whether one rack is ill or the whole cluster."""
     counts = sum((block.counts for block in blocks), Counter[str]())
-    found = {state: sum(state in block.counts for block in blocks) for state in WORST if counts[state]}
+    found = {state: sum(state in block.counts for block in blocks) for state in ORDER if counts[state]}
     return [f"{counts[state]} {WORDS[state]} in {where} of {len(blocks)} groups" for state, where in found.items()]
 
 

@@ -10,7 +10,7 @@ from flask import Response, request, url_for
 
 from botd.board.timeline import PAGE, Span, read_page
 from botd.display.plot import Line, Plot, Row, draw, level
-from botd.documents import ChangeDocument, change_document
+from botd.documents import ChangeDocument, change_document, iso
 from botd.history.bands import bands
 from botd.history.changes import standing, word
 from botd.model import DIAGNOSIS, NOTE, REASON, SLURM, Change, Check
@@ -35,6 +35,12 @@ PLOTTED = "7d"
 SHORTEST = timedelta(minutes=10)
 """What the picture shows at least, however short the history is."""
 
+REPEATED = 2
+"""Incidents that make a repeat offender."""
+
+FIRST = timedelta(minutes=10)
+"""What is recorded so soon after the begin of the record was so before it."""
+
 MAX_PLOTTED = 1000
 """Changes that the picture of a node is made from."""
 
@@ -55,12 +61,18 @@ def changes() -> Response:
     args = query(ChangesQuery)
     form = page_form(args)
     span = span_of({"since": CHANGES_SINCE, **args})
-    page = read_page(store(), chosen_nodes(args), span, before=args.get("before"), limit=args.get("limit", PAGE))
+    begun_at = None if form else _begun_within(span)
+    shown = Span(begun_at + FIRST, span.until) if begun_at else span
+    page = read_page(store(), chosen_nodes(args), shown, before=args.get("before"), limit=args.get("limit", PAGE))
     if form:
         return changes_reply(page, span, form)
     return render(
         "changes.html",
-        changes=shown_changes(page.changes),
+        nodes=_by_node(shown_changes(page.changes)),
+        begun=iso(begun_at) if not page.next else None,
+        at_first=same_page("changes_page", since=iso(begun_at), until=iso(begun_at + FIRST), before=None)
+        if begun_at
+        else "",
         since=request.args.get("since", CHANGES_SINCE),
         asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
         older=same_page("changes_page", before=page.next) if page.next else "",
@@ -68,16 +80,23 @@ def changes() -> Response:
     )
 
 
+def begun() -> datetime | None:
+    """When the record begins."""
+    return store().pulse().history_since
+
+
 def offenders() -> Response:
-    """The nodes with the most incidents."""
+    """The nodes with two incidents and more, most first."""
     args = query(OffendersQuery)
     form = page_form(args)
-    since, records = offender_records(args)
+    since, found = offender_records(args)
+    records = [record for record in found if record["incidents"] >= REPEATED]
     if form:
         return offenders_reply(since, records, form)
     return render(
         "offenders.html",
         offenders=records,
+        begun=iso(begun()),
         since=request.args.get("since", OFFENDERS_SINCE),
         asked=request.args.get("groups", request.args.get("g", request.args.get("nodes", ""))),
         now=board().now(),
@@ -135,6 +154,29 @@ def node_plot(node: str, since: datetime) -> Plot:
 def shown_changes(found: Sequence[Change]) -> list[ShownChange]:
     """Changes as the pages show them."""
     return [{**change_document(change), "title": _title(change.subject), "look": level(change.new)} for change in found]
+
+
+def _by_node(found: Sequence[ShownChange]) -> list[tuple[str, str, list[ShownChange]]]:
+    """The changes of each node together, with what became of it in a word; nodes as newest first as the changes."""
+    nodes: dict[str, list[ShownChange]] = {}
+    for change in found:
+        nodes.setdefault(change["node"], []).append(change)
+    return [(node, _in_short(changes), changes) for node, changes in nodes.items()]
+
+
+def _in_short(changes: Sequence[ShownChange]) -> str:
+    """What a node is by its newest changes: what Slurm says of it, and its diagnosis."""
+    newest = {change["subject"]: change for change in reversed(changes)}
+    told = [newest[subject] for subject in (SLURM, DIAGNOSIS) if subject in newest] or list(newest.values())[:2]
+    return ", ".join(f"{change['title']}: {change['new'] or '-'}" for change in told)
+
+
+def _begun_within(span: Span) -> datetime | None:
+    """When the record begins, where that is within a time that goes on after it: then all was new, and is no news."""
+    begun_at = begun()
+    if begun_at is None or (span.since and span.since > begun_at + FIRST):
+        return None
+    return begun_at if span.until is None or span.until > begun_at + FIRST else None
 
 
 def _title(subject: str) -> str:

@@ -62,6 +62,7 @@ def test_the_page_names_every_parameter_of_a_route(site: Site) -> None:
         ({"type": "integer", "minimum": 1, "maximum": 1000}, "whole number, 1 to 1,000"),
         ({"nullable": True}, "anything"),
         ({"type": "string", "enum": ["a<b", "c"]}, "a&lt;b, c"),
+        ({"type": "string", "nullable": True, "enum": ["a", None]}, "a or null"),
         ({"$ref": "#/components/schemas/Node"}, '<a href="#Node">Node</a>'),
         ({"type": "array", "items": {"$ref": "#/components/schemas/Node"}}, 'list of <a href="#Node">Node</a>'),
         ({"type": "object", "additionalProperties": {"type": "number"}}, "object by name, each number"),

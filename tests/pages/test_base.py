@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from botd import __version__
 from botd.model import Reading, State
 from tests.conftest import Site, drained
 from tests.pages.elements import BROWSER, CURL, Elements, page
@@ -93,3 +94,10 @@ def test_a_page_without_an_agent_shows_the_last_readings_and_says_since_when(sit
         assert "the agent is not running" in found.text
         assert "(3 min ago)" in found.text
         assert "/node/n0000.savio2" in found.links or url.startswith("/node")
+
+
+def test_every_page_ends_with_the_version_and_where_else_there_is_something_to_read(site: Site) -> None:
+    for url in ("/nodes", "/cluster", "/changes", "/offenders", "/node/n0000.savio2", "/api", "/nothing"):
+        footer = site.client.get(url, headers=BROWSER).text.partition("<footer>")[2]
+        assert f"botd {__version__}" in footer
+        assert {"/api", "/healthz", "/metrics"} <= set(Elements(footer).links)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from botd.model import Reading, State
-from tests.conftest import Site, idle
+from tests.conftest import Site, drained, idle
 from tests.pages.elements import BROWSER, Elements, page
 
 
@@ -55,3 +55,12 @@ def test_a_picture_by_an_unknown_group_is_an_error_with_the_nearest(site: Site) 
     response = site.client.get("/cluster?by=rack2", headers=BROWSER)
     assert response.status_code == 404
     assert "/?groups=rack1" in Elements(response.text).links
+
+
+def test_a_node_that_was_not_read_is_as_slurm_has_it(site: Site) -> None:
+    site.nodes(drained("n0098.savio2"), idle("n0099.savio2"))
+    found = page(site, "/cluster")
+    squares = {link["href"]: link["class"] for link in found.all("a") if "title" in link}
+    assert squares == {"/node/n0098.savio2": "out", "/node/n0099.savio2": "unread"}
+    assert "1 out of service and not read (n0098.savio2), 1 not read" in " ".join(found.text.split())
+    assert site.get("/cluster?format=json")["blocks"][0]["unread"] == 2

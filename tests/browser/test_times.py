@@ -1,0 +1,27 @@
+"""The clock of who reads stands beside UTC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab
+from tests.browser.tab import served
+from tests.conftest import Site
+from tests.program import free_port
+
+
+def test_a_time_has_the_readers_clock_beside_utc(open_tab: OpenTab, tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.beat()
+    with served(site.app, free_port()) as running:
+        tab = open_tab(running.base, timezone_id="Asia/Kolkata", locale="en-GB")
+        tab.visit("/offenders")
+        begun = tab.find("time.clock")
+        expect(begun).to_contain_text("UTC (")
+        expect(begun).to_contain_text("here)")
+        at = begun.get_attribute("datetime") or ""
+        minute = (int(at[14:16]) + 30) % 60
+        expect(begun).to_contain_text(f":{minute:02d} here)")
+        tab.close()
