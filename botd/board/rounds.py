@@ -9,15 +9,17 @@ from datetime import datetime
 from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
 from botd.board.answer import Question, StatusAnswer
 from botd.display.findings import Survey
-from botd.display.round import Families, RoundDocument, round_document
+from botd.display.round import NOTED, Families, RoundDocument, round_document
 from botd.documents import NodeDocument
 from botd.history.news import TOLD, News, news_of
 from botd.inventory import Inventory
 from botd.inventory.request import with_those_in_service
-from botd.model import Sweep
+from botd.model import Note, Sweep
 from botd.store import Store
 
-ROUND_FAMILIES = Families(FAMILIES, GLOSSES, ASIDE)
+ROUND_FAMILIES = Families(
+    {**FAMILIES, NOTED: "noted"}, {**GLOSSES, NOTED: "somebody knows of them, or has put them off"}, (*ASIDE, NOTED)
+)
 
 
 def read_round(
@@ -29,6 +31,7 @@ def read_round(
     since: datetime,
     read: Survey,
     running: Sweep | None = None,
+    notes: Iterable[Note] = (),
 ) -> RoundDocument:
     """The round of an answer's nodes, with the news since a moment. Raises StoreUnavailable.
 
@@ -50,6 +53,7 @@ def read_round(
         read=read,
         news=news,
         running=running,
+        notes=notes,
     )
 
 

@@ -12,16 +12,24 @@ from botd.display.cells import age
 from botd.display.findings import Survey
 from botd.documents import (
     NodeDocument,
+    NoteDocument,
     ProgressDocument,
     RecommendationDocument,
     StatusHead,
     Time,
     iso,
+    note_document,
     progress_document,
 )
 from botd.history.news import News
-from botd.model import Sweep
+from botd.model import Note, NoteKind, Sweep
 from botd.nodeset import fold, hostlist_of, natural_key
+
+NOTED = "noted"
+"""The family of the nodes that somebody knows of, or does not want to see for a while."""
+
+FOLDING = (NoteKind.ACKNOWLEDGE, NoteKind.SNOOZE)
+"""The notes that say so."""
 
 _WORD = re.compile(r"[a-z0-9']+")
 
@@ -54,6 +62,7 @@ class RoundNodeDocument(TypedDict):
     explanation: str
     next: str
     action: str | None
+    notes: list[NoteDocument]
 
 
 class RoundFamilyDocument(TypedDict):
@@ -114,15 +123,22 @@ def round_document(
     read: Survey,
     news: News | None,
     running: Sweep | None = None,
+    notes: Iterable[Note] = (),
 ) -> RoundDocument:
     """The round of those of these nodes that have a recommendation, of `out` of service in all.
 
     In a family they stand as they come where they are sorted already, else out of service first, and causes together.
+    A node that somebody has acknowledged or snoozed is in the family NOTED, the last one.
     """
     ill = [(node, advice) for node in nodes if (advice := node["recommendation"])]
     placed: dict[str, list[RoundNodeDocument]] = {}
+    noted: dict[str, list[Note]] = {}
+    for note in notes:
+        noted.setdefault(note.node, []).append(note)
     for node, advice in ill:
-        placed.setdefault(advice["family"], []).append(_node(node, advice, out, news))
+        mine = noted.get(node["node"], [])
+        family = NOTED if any(note.kind in FOLDING for note in mine) else advice["family"]
+        placed.setdefault(family, []).append(_node(node, advice, out, news, mine))
     return {
         **head,
         "out": len(out),
@@ -145,6 +161,13 @@ def cause(node: RoundNodeDocument, family: RoundFamilyDocument) -> str:
     why = node["explanation"]
     said = node["title"] == family["title"] or _words_of(node["title"]) <= _words_of(why)
     return "; ".join(part for part in ("" if said else node["title"], why) if part)
+
+
+def note_words(note: NoteDocument) -> str:
+    """A note in a line: `anna, snooze until 2026-11-27 08:00 UTC: parts ordered`."""
+    until = f" until {note['until'][:10]} {note['until'][11:16]} UTC" if note["until"] else ""
+    said = f": {note['text']}" if note["text"] else ""
+    return f"{note['by'] or 'somebody'}, {note['kind']}{until}{said}"
 
 
 def _words_of(text: str) -> set[str]:
@@ -205,7 +228,11 @@ def _place(node: RoundNodeDocument) -> tuple[object, ...]:
 
 
 def _node(
-    node: NodeDocument, advice: RecommendationDocument, out: Collection[str], news: News | None
+    node: NodeDocument,
+    advice: RecommendationDocument,
+    out: Collection[str],
+    news: News | None,
+    notes: Iterable[Note],
 ) -> RoundNodeDocument:
     slurm = node["slurm"]
     return {
@@ -221,6 +248,7 @@ def _node(
         "explanation": advice["explanation"],
         "next": advice["next"],
         "action": advice["action"],
+        "notes": list(map(note_document, notes)),
     }
 
 

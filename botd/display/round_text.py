@@ -15,6 +15,7 @@ from botd.display.round import (
     can_press,
     cause,
     news_words,
+    note_words,
     read_words,
     shown,
     since_words,
@@ -100,6 +101,7 @@ class _Page:
             nodes = list(some)
             for node in nodes:
                 yield from self._node(node)
+                yield from self._notes(node)
             yield from self._cause(f"all {len(nodes)}: {why}" if len(nodes) > 1 else why, then, nodes[0]["action"])
 
     def _names(self, family: RoundFamilyDocument) -> list[str]:
@@ -129,6 +131,12 @@ class _Page:
         for line in self._whole((before + first).rstrip()):
             yield self._colored(line, "warn" if node["mark"] == "new" else "")
         yield from (indent + line for line in below)
+
+    def _notes(self, node: RoundNodeDocument) -> Iterator[str]:
+        """What people noted on it."""
+        for note in node["notes"]:
+            lines = _hung("# ", wrapped(plain(note_words(note)), self.width - len(_INDENT) - 2))
+            yield from (_INDENT + line for line in lines)
 
     def _whole(self, line: str) -> list[str]:
         return [line] if width(line) <= self.width else wrapped(line, self.width)

@@ -11,7 +11,16 @@ from botd.board.answer import StatusAnswer
 from botd.board.choosing import FILTERS
 from botd.display.cells import width
 from botd.display.findings import verdict
-from botd.display.round import RoundDocument, RoundFamilyDocument, can_press, news_words, read_words, shown, since_words
+from botd.display.round import (
+    RoundDocument,
+    RoundFamilyDocument,
+    can_press,
+    news_words,
+    note_words,
+    read_words,
+    shown,
+    since_words,
+)
 from botd.display.round_text import NONE, WELL
 from botd.documents import ReadingDocument
 from botd.inventory import listed_groups
@@ -87,6 +96,7 @@ def round_page() -> Response:
         all_url=same_page(PLACE, **dict.fromkeys(FILTERS)),
         text_url=same_page(PLACE, format="table"),
         can_press=can_press,
+        note_words=note_words,
     )
 
 

@@ -15,11 +15,12 @@ from botd.display.round import RoundDocument, RoundNodeDocument
 from botd.display.round_text import round_text
 from botd.documents import encode
 from botd.web.here import board, may_ask, store
+from botd.web.notes import notes_of
 from botd.web.questions import NEWS_SINCE, moment, patience, status_question
 from botd.web.replies import reply, survey_of, tag_of
 
-COLUMNS = ("family", *RoundNodeDocument.__annotations__)
-"""The columns of the round as CSV, a row for each node."""
+COLUMNS = ("family", *(name for name in RoundNodeDocument.__annotations__ if name != "notes"))
+"""The columns of the round as CSV, a row for each node, without the notes, of which a node may have several."""
 
 
 def asked_round(args: Mapping[str, Any]) -> tuple[StatusAnswer, RoundDocument]:
@@ -33,8 +34,9 @@ def asked_round(args: Mapping[str, Any]) -> tuple[StatusAnswer, RoundDocument]:
     others = replace(question, choice=replace(question.choice, new_since=None))
     answer = here.answer(others, sweep_allowed=may_ask())
     documents, running = here.bodies.node_documents, here.running(answer)
-    read = survey_of(answer)
-    return answer, read_round(store(), question, answer, documents, since=since, read=read, running=running)
+    read, notes = survey_of(answer), notes_of()
+    document = read_round(store(), question, answer, documents, since=since, read=read, running=running, notes=notes)
+    return answer, document
 
 
 def round_reply(document: RoundDocument, form: Form) -> Response:

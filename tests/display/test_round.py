@@ -11,17 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botd import nodeset
-from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
+from botd.advice.rules import FAMILIES
+from botd.board.rounds import ROUND_FAMILIES
 from botd.display.cells import width
 from botd.display.findings import Survey
-from botd.display.round import Families, RoundDocument, round_document
+from botd.display.round import RoundDocument, round_document
 from botd.display.round_text import round_text
 from botd.display.terminal import Look
 from botd.documents import NodeDocument, iso, status_head
 from botd.history.news import News
+from botd.model import Note, NoteKind
 
 NOW = datetime(2026, 11, 26, 8, 10, tzinfo=UTC)
-FOUND = Families(FAMILIES, GLOSSES, ASIDE)
 TEXT = st.text(max_size=120)
 FAMILY = st.sampled_from(list(FAMILIES))
 
@@ -52,11 +53,14 @@ def made(
     in_service: Sequence[str] = (),
     news: News | None = None,
     problems: Sequence[str] = (),
+    notes: Sequence[Note] = (),
 ) -> RoundDocument:
     names = {each["node"] for each in nodes}
     head = status_head(["sinfo"], ["ping"], as_of=NOW, count=len(names), complete=True, problems=problems)
     read = Survey(iso(NOW - timedelta(minutes=4)), iso(NOW - timedelta(seconds=12)), 0, {})
-    return round_document(head, nodes, FOUND, out=names - set(in_service), total=320, read=read, news=news)
+    return round_document(
+        head, nodes, ROUND_FAMILIES, out=names - set(in_service), total=320, read=read, news=news, notes=notes
+    )
 
 
 def text(document: RoundDocument, columns: int | None = None, *, color: bool = False) -> str:
@@ -78,7 +82,7 @@ def test_families_stand_in_the_order_of_what_can_be_done_and_what_is_somebodys_l
 
 
 def test_every_family_has_a_title_and_a_gloss() -> None:
-    assert FAMILIES.keys() == GLOSSES.keys() > set(ASIDE)
+    assert ROUND_FAMILIES.titles.keys() == ROUND_FAMILIES.glosses.keys() > set(ROUND_FAMILIES.aside)
 
 
 @given(st.lists(st.tuples(st.integers(0, 999), FAMILY, st.booleans()), unique_by=lambda each: each[0]))
@@ -222,3 +226,36 @@ def test_a_reason_is_whole_whatever_its_length(reason: str) -> None:
     kept = "".join(char for char in reason if char.isprintable() and not char.isspace())
     squeezed = "".join(shown.split())
     assert all(word in squeezed for word in [kept[:40], kept[-40:]])
+
+
+def note(name: str, kind: NoteKind, text: str = "parts ordered", **more: Any) -> Note:
+    return Note(name, kind, text, "anna", NOW, "silent", **more, id=7)
+
+
+def test_a_node_that_somebody_knows_of_or_has_put_off_stands_at_the_end_with_what_was_noted() -> None:
+    until = NOW + timedelta(hours=8)
+    notes = [
+        note("n0", NoteKind.ACKNOWLEDGE, ""),
+        note("n1", NoteKind.SNOOZE, until=until),
+        note("n2", NoteKind.TICKET, "RT 4711"),
+    ]
+    document = made([node(f"n{place}") for place in range(4)] + [node("n9", "colleague")], notes=notes)
+    assert [(family["family"], family["nodeset"]) for family in document["families"]] == [
+        ("ready", "n[2-3]"),
+        ("colleague", "n9"),
+        ("noted", "n[0-1]"),
+    ]
+    assert document["families"][-1]["aside"] is True
+    lines = text(document).splitlines()
+    assert "    # anna, ticket: RT 4711" in lines
+    assert (
+        "    # anna, snooze until 2026-11-26 16:10 UTC: parts ordered"
+        in lines[lines.index("    # anna, acknowledge") :]
+    )
+
+
+def test_what_people_note_keeps_to_the_width_and_commands_no_terminal() -> None:
+    said = note("n0", NoteKind.SAY, "word " * 60 + "\x1b[31m\u202e")
+    drawn = text(made([node("n0")], notes=[said]), 40)
+    assert not {"\x1b", "\u202e"} & set(drawn)
+    assert max(map(width, drawn.splitlines())) <= 40

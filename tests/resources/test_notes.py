@@ -148,3 +148,17 @@ def test_a_written_note_is_what_its_schema_says(site: Site) -> None:
     assert set(site.get("/api/v1/openapi.json")["components"]["schemas"]["Note"]["properties"]) == set(
         write(site).get_json()
     )
+
+
+def test_what_is_snoozed_stands_at_the_end_of_the_round_until_its_time(site: Site) -> None:
+    def families() -> list[str]:
+        return [family["family"] for family in site.get("/api/v1/round")["families"]]
+
+    before = families()
+    write(site, kind="snooze", text="", until="8h")
+    assert before != families() == ["noted"]
+    assert "# anna, snooze until" in site.client.get("/api/v1/round?format=table").text
+    assert "noted" in site.client.get("/api/v1/round?format=csv").text
+    site.later(8 * 3600)
+    site.beat()
+    assert families() == before
