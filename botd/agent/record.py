@@ -13,7 +13,7 @@ from contextlib import suppress
 from botd.agent.life import Due
 from botd.audit import Checkpoint, canonical, checkpoint_text, read_checkpoint
 from botd.documents import LedgerDocument
-from botd.errors import LedgerUnavailable
+from botd.errors import LedgerUnavailable, StoreDamaged
 from botd.ledger import Ledger, LedgerState
 from botd.logs import Faults
 from botd.model import Clock
@@ -65,9 +65,16 @@ class Record:
         return state
 
     def _told(self) -> Checkpoint | None:
-        """The newest checkpoint that the store has. What is none there tells nothing."""
-        with suppress(ValueError, TypeError, RecursionError):
+        """The newest checkpoint that the store has. What is none there tells nothing.
+
+        Raises StoreUnavailable, StoreDamaged where it is not the copy alone that is damaged.
+        """
+        try:
             return read_checkpoint(canonical(self._store.copies.get("ledger", "head")))
+        except StoreDamaged:
+            self._store.copies.drop("ledger", "head")
+        except (ValueError, TypeError, RecursionError):
+            pass
         return None
 
     def _sign(self, *, at_once: bool = False) -> None:

@@ -53,6 +53,19 @@ def test_what_somebody_else_has_written_in_its_place_is_not_repeated(site: Site,
     assert site.get("/healthz")["ledger"] is None
 
 
+@pytest.mark.parametrize("document", ["'{['", "x'ff00ff'", "'7'"])
+def test_copies_that_are_damaged_keep_the_agent_from_nothing(site: Site, record: Record, document: str) -> None:
+    record.look()
+    note(record, "ada")
+    record._sign(at_once=True)
+    with site.store._db.write() as db:
+        db.exec_driver_sql(f"UPDATE copies SET document = {document}")
+    assert record.look().is_usable
+    assert site.get("/healthz")["ledger"] == {"usable": True, "why": None}
+    record._sign(at_once=True)
+    assert site.store.copies.get("ledger", "head")
+
+
 def test_an_agent_whose_ledger_has_no_place_sweeps_all_the_same(tmp_path: Path, run_agent) -> None:
     need_program("fping")
     (tmp_path / "ledger").write_text("in the way")
