@@ -106,7 +106,7 @@ class Board:
         except StoreEmpty:
             return False
         gone = view.pulse.agent_beat_at is not None and not self.agent_alive(view)
-        return view.pulse.list_revision > 0 or gone
+        return view.pulse.list_revision != 0 or gone
 
     def agent_alive(self, view: View) -> bool:
         """Whether the agent has beaten lately."""

@@ -187,9 +187,15 @@ class Store:
             return beaten.rowcount == 1
 
 
+UNREADABLE = -1
+"""A revision in whose place something else stands: there is a list, and the next one has another revision."""
+
+
 def _pulse(row: Any) -> Pulse:
-    """The pulse of the one row. Raises StoreEmpty where there is none."""
+    """The pulse of the one row. A revision that is no number is UNREADABLE. Raises StoreEmpty where there is no row."""
     if row is None:
         raise StoreEmpty
     values: dict[str, Any] = {k: to_time(v) if k in _TIMES else v for k, v in row._mapping.items()}
+    if not isinstance(values["list_revision"], int):
+        values["list_revision"] = UNREADABLE
     return Pulse(**values)

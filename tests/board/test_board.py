@@ -223,6 +223,16 @@ def test_a_younger_list_is_asked_for_only_while_there_is_an_agent(site: Site, bo
     assert site.store.pulse().list_wanted_at == site.now
 
 
+def test_a_revision_of_the_list_that_became_a_text_hides_no_list(site: Site, board: Board) -> None:
+    with site.store._db.write() as db:
+        db.exec_driver_sql("UPDATE pulse SET list_revision = '{['")
+    board.view(fresh=True)
+    board.wait_for_list(60)
+    assert set(board.known().inventory.names()) == set(NAMES)
+    site.nodes(idle("n9.savio2"))
+    assert set(board.view(fresh=True).inventory.names()) == {"n9.savio2"}
+
+
 def test_a_list_of_the_last_moment_is_not_asked_for_again(site: Site, board: Board) -> None:
     site.later(site.config.sweep.least_age - 1)
     site.slurm_fails(504, "sinfo did not end")
