@@ -16,7 +16,7 @@ const collator = new Intl.Collator("en", { numeric: true });
 export function makeColumns(checks, nodeUrl, rows, families) {
   const columns = checks.map(checkColumn);
   const familyKey = (row) => (row.family ? families.indexOf(row.family) : null);
-  const isBad = ({ index }) => rows.some((row) => BAD.has(row.cells[index][0]));
+  const isBad = ({ index }) => rows.some(({ cells }) => BAD.has(cells[index][0]) && cells[index][3] !== null);
   return [
     { name: "node", title: "Node", key: (row) => row.rank, show: (row) => nodeLink(row, nodeUrl), fixed: true },
     { name: "state", title: "State", help: "Slurm's state", key: stateOf, show: slurmState },

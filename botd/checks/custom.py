@@ -32,7 +32,7 @@ TAKEN = (
         "family",
         "action",
     ),  # columns of a table
-    *("read", "by", "since"),  # and of the page
+    *("read", "by", "since", "name"),  # and of the page and of `sort=`
 )
 """Names that no check of a site may have, nor those that begin with `df_`: they mean something else already."""
 

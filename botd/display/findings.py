@@ -9,7 +9,7 @@ from datetime import datetime
 
 from botd.checks import Checks
 from botd.display.cells import age, short_value
-from botd.documents import NodeReadings
+from botd.documents import NodeReadings, ReadingDocument
 from botd.text import plain
 
 UNREAD = "unread"
@@ -90,10 +90,15 @@ def worst(readings: NodeReadings, names: Iterable[str]) -> str:
 
 
 def bad_first(names: Iterable[str], readings: Sequence[NodeReadings]) -> list[str]:
-    """These checks, those with a reading that is not well first, else in their order."""
+    """These checks, those with a reading that is not well first, else in their order. One never taken tells nothing."""
     wanted = list(names)
-    bad = {name for name in wanted if any(found[name]["state"] not in ("ok", "skipped") for found in readings)}
+    bad = {name for name in wanted if any(_is_bad(found[name]) for found in readings)}
     return sorted(wanted, key=lambda name: name not in bad)
+
+
+def _is_bad(reading: ReadingDocument) -> bool:
+    state = reading["state"]
+    return state in ("fail", "warn") or (state == "unknown" and reading["at"] is not None)
 
 
 def survey(readings: Iterable[NodeReadings], names: Iterable[str], checks: Checks) -> Survey:

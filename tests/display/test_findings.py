@@ -9,7 +9,7 @@ import pytest
 
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.display.findings import survey, verdict, worst
+from botd.display.findings import bad_first, survey, verdict, worst
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}}))
 NOW = datetime(2026, 11, 23, 20, 20, tzinfo=UTC)
@@ -95,3 +95,13 @@ def test_a_survey_claims_no_more_than_it_asked(readings: list[Any], names: list[
 def test_a_survey_tells_how_old_readings_are(times: list[str | None], words: str) -> None:
     readings = [{"ping": reading("ok", at=at)} for at in times]
     assert survey(readings, ["ping"], CHECKS).ages(NOW) == words
+
+
+def test_checks_with_something_wrong_stand_first_and_what_was_never_read_is_not_wrong() -> None:
+    def reading(state: str, at: str | None = "2026-11-23T08:00:00.000Z") -> Any:
+        return {"state": state, "value": None, "unit": None, "at": at, "took_s": None, "detail": ""}
+
+    well = {"ping": reading("ok"), "ssh": reading("ok"), "load": reading("skipped"), "users": reading("unknown", None)}
+    ill = {**well, "load": reading("warn"), "users": reading("unknown")}
+    assert bad_first(well, [well, well]) == ["ping", "ssh", "load", "users"]
+    assert bad_first(well, [well, ill]) == ["load", "users", "ping", "ssh"]
