@@ -186,22 +186,11 @@ def _check_ranges(config: Config) -> None:
                 _check_number(section, name, value)
     for section, name in _COMMANDS:
         _check_command(f"[{section}] {name}", getattr(getattr(config, section), name))
-    policy = config.ssh.host_key_policy
-    if policy not in ("reject", "accept-new", "accept-any"):
-        raise ConfigError(
-            f'[ssh] host_key_policy must be "reject", "accept-new" or "accept-any", not "{policy}"',
-            "[ssh] host_key_policy",
-        )
-    if config.access.read not in ("anyone", "known"):
-        raise ConfigError(f'[access] read must be "anyone" or "known", not "{config.access.read}"', "[access] read")
+    _check_words(config)
     try:
         listen_address(config.server.listen)
     except ConfigError as error:
         raise ConfigError(str(error), "[server] listen") from None
-    if config.notes.writers not in ("nobody", "anyone"):
-        raise ConfigError(
-            f'[notes] writers must be "nobody" or "anyone", not "{config.notes.writers}"', "[notes] writers"
-        )
     _check_tickets(config.tickets.pattern, config.tickets.url)
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
@@ -221,6 +210,25 @@ def _check_tickets(pattern: str, url: str) -> None:
         raise ConfigError(
             f'[tickets] url must be like "https://rt.example.org/{{}}", with {{}} once, not "{url}"', "[tickets] url"
         )
+
+
+_WORDS_OF = {
+    ("ssh", "host_key_policy"): ("reject", "accept-new", "accept-any"),
+    ("access", "read"): ("anyone", "known"),
+    ("notes", "writers"): ("nobody", "anyone"),
+    ("actions", "mode"): ("off", "dry-run", "on"),
+    ("actions", "clock"): ("synchronised", "trusted"),
+}
+"""Settings that are one of a few words."""
+
+
+def _check_words(config: Config) -> None:
+    for (section, name), words in _WORDS_OF.items():
+        value = getattr(getattr(config, section), name)
+        if value not in words:
+            told = ", ".join(f'"{word}"' for word in words[:-1]) + f' or "{words[-1]}"'
+            where = f"[{section}] {name}"
+            raise ConfigError(f'{where} must be {told}, not "{value[:60]}"', where)
 
 
 def _check_number(section: str, name: str, value: float) -> None:

@@ -188,8 +188,11 @@ class AccessSettings:
 
 @dataclass(frozen=True)
 class ActionsSettings:
-    """[actions]: how what changes a node is reached."""
+    """[actions]: whether anything changes a node, and how that is reached."""
 
+    mode: str = _setting("off", "`off`, `dry-run` or `on`; nothing acts yet, whatever it is.")
+    one_user: bool = _setting(False, "Whether `botd serve` may act, although web and agent are one user there.")
+    clock: str = _setting("synchronised", "`synchronised`: adjtimex(2) must say so to act; `trusted`: nobody asks.")
     slurm: str = _setting("", "The way to `libexec/slurm-helper`; empty changes nothing in Slurm.")
     slurm_timeout: float = _setting(60.0, "How long the helper may take.", unit="s")
     bmc_user: str = _setting("", "BMC user with privilege OPERATOR; empty sends nothing to a BMC.")

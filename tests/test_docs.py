@@ -28,7 +28,10 @@ from botd.access.roles import RIGHTS, Role, parse_roles
 from botd.access.tokens import new_token, token_hash
 from botd.access.windows import Window
 from botd.acting.actions import ACTIONS
+from botd.acting.guards import GUARDS as STOPS
 from botd.acting.limits import Breaker, Caps, Storm
+from botd.acting.moves import LEFT, MOVES
+from botd.acting.moves import State as Stand
 from botd.advice.guards import GUARDS
 from botd.advice.rules import FAMILIES, GLOSSES, RULES
 from botd.answers import Output, SshState
@@ -376,6 +379,28 @@ def test_every_action_and_right_stands_in_the_access() -> None:
     proofs = {a.name: ", ".join(Role().proofs(a.name)) for a in ACTIONS}
     assert [tuple(row) for row in rows] == [(a.name, a.weight, proofs[a.name]) for a in ACTIONS]
     assert tuple(first_column("docs/access.rst", "Right", "Meaning")) == RIGHTS
+
+
+# ---- acting ----
+
+
+def test_every_action_stands_in_the_acting_with_what_it_sends() -> None:
+    rows = table("docs/acting.rst", "Action", "Weight", "What is sent", "Live jobs", "Read back", "Within").rows
+    assert [tuple(row) for row in rows] == [
+        (a.name, a.weight, a.sends, a.jobs, a.verified_by, f"{a.deadline_s:g} s") for a in ACTIONS
+    ]
+
+
+def test_every_guard_stands_in_the_acting_with_its_code_and_words() -> None:
+    rows = table("docs/acting.rst", "Guard", "Code", "Looks at", "What would have to be different").rows
+    assert [tuple(row) for row in rows] == [(g.name, g.code, g.looks_at, g.needs) for g in STOPS]
+
+
+def test_every_state_stands_in_the_acting_with_its_moves_and_what_a_restart_makes_of_it() -> None:
+    rows = table("docs/acting.rst", "State", "Leads to", "After a restart of the agent").rows
+    after = {state: ", ".join(move.target for move in MOVES if move.source == state) for state in Stand}
+    left = {state: f"{LEFT[state].restart}: {LEFT[state].words}" if state in LEFT else "" for state in Stand}
+    assert [tuple(row) for row in rows] == [(state, after[state] or "the end", left[state]) for state in Stand]
 
 
 # ---- checks ----

@@ -90,8 +90,9 @@ class Child:
 def serve(config: Config, log_level: str) -> int:
     """Runs web and agent until SIGINT, SIGTERM or SIGHUP; the exit status.
 
-    Raises ConfigError where nobody can listen as asked.
+    Raises ConfigError where nobody can listen as asked, or would act as the user of the web part.
     """
+    check_user(config)
     check_port(config.server.listen)
     children = [
         Child("agent", _agent_words(config, log_level), _environment(config)),
@@ -117,6 +118,16 @@ def _end(children: Sequence[Child]) -> None:
     until = time.monotonic() + STOP_S
     for child in children:
         child.stop(until)
+
+
+def check_user(config: Config) -> None:
+    """Raises ConfigError where botd is to act and nobody has said that web and agent may be one user."""
+    if config.actions.mode == "on" and not config.actions.one_user:
+        raise ConfigError(
+            '[actions] mode is "on", and `botd serve` runs web and agent as one user, so that the web part could write '
+            "the agent's ledger: run the two as two users (docs/deployment.rst), or set [actions] one_user = true",
+            "[actions] one_user",
+        )
 
 
 def check_port(listen: str) -> None:

@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from botd.commands.ending import stop_event
-from botd.commands.serve import Child, check_port
+from botd.commands.serve import Child, check_port, check_user
+from botd.config import parse_config
 from botd.errors import ConfigError
 from tests.program import Program, endless_request, free_port, is_gone, wait_until
 
@@ -215,3 +216,10 @@ def test_a_taken_port_is_refused() -> None:
 def test_what_nobody_can_listen_on_is_a_sentence(listen: str) -> None:
     with pytest.raises(ConfigError, match="cannot listen on"):
         check_port(listen)
+
+
+def test_one_user_does_not_act_unless_that_is_meant() -> None:
+    with pytest.raises(ConfigError, match=r"run the two as two users .*, or set \[actions\] one_user = true"):
+        check_user(parse_config({"actions": {"mode": "on"}}))
+    for actions in ({}, {"mode": "dry-run"}, {"mode": "on", "one_user": True}):
+        check_user(parse_config({"actions": actions}))
