@@ -91,7 +91,7 @@ def _responses(route: Route, method: str) -> dict[str, Any]:
     made = route.resource.MADE if method == "post" else None
     answer = made or _answer(route)
     content = _content(answer, route.resource.FORMS)
-    error = {"application/json": {"schema": schema(ErrorDocument)}}
+    error = {"application/json": {"schema": schema(ErrorDocument)}, "text/plain": {"schema": _TEXT}}
     responses = {code: {"description": text, "content": error} for code, text in _FAULTS.items()}
     if answer is HealthDocument:
         responses["503"] = {"description": _FAULTS["503"], "content": content}

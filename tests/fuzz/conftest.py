@@ -6,14 +6,19 @@ many of each kind instead, other ones each time.
 
 from __future__ import annotations
 
+import json
 import os
+import time
+import urllib.request
 from collections.abc import Iterator
 
 import psutil
 import pytest
 from hypothesis import settings
 
+from botd.commands.demo_people import add_people
 from botd.demo import DemoCluster
+from botd.demo.code import code
 from tests.program import DemoProgram, free_port, wait_until
 
 NODES = 24
@@ -30,6 +35,8 @@ SHORT = {
 }
 """Settings by section: no request has to wait for more than seconds, and all meet in one process."""
 
+
+PASSWORD = "as in the demo"
 
 ANSWERS_WITHIN_S = 30.0
 """How long any request may take: a sweep and the one before it, on a busy machine."""
@@ -53,6 +60,7 @@ def program() -> Iterator[DemoProgram]:
         for section, lines in SHORT.items():
             text = text.replace(f"{section}\n", f"{section}\n{lines}\n")
         cluster.config_path.write_text(text)
+        add_people(str(cluster.config_path), PASSWORD, cluster.secrets)
         running = DemoProgram(cluster, port)
         try:
             wait_until(running.is_well, 60)
@@ -62,6 +70,16 @@ def program() -> Iterator[DemoProgram]:
             assert footprint.grown_mb() < GROWS_AT_MOST_MB
         finally:
             running.stop()
+
+
+@pytest.fixture(scope="session")
+def session(program: DemoProgram) -> str:
+    """The token of an administrator who has logged in."""
+    digits = code((program.cluster.secrets / "kmf").read_text(), time.time())
+    body = json.dumps({"login": "kmf", "password": PASSWORD, "code": digits}).encode()
+    request = urllib.request.Request(f"{program.base}/api/v2/login", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return str(json.load(response)["token"])
 
 
 class Footprint:

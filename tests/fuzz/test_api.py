@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import schemathesis
-from schemathesis.specs.openapi.checks import positive_data_acceptance, response_schema_conformance
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance, response_schema_conformance
 
 from botd.resources import ROUTES
 from botd.resources.description import describe
@@ -31,6 +31,16 @@ def test_the_program_does_as_it_describes_itself(case: schemathesis.Case, progra
         # Described as the text that it is, where schemathesis wants the shape of one event (OpenAPI 3.2).
         excluded.append(response_schema_conformance)
     case.validate_response(response, excluded_checks=excluded)
+
+
+@schema.include(path_regex="^/api/v2/").exclude(path="/api/v2/login").parametrize()
+@fuzz(15)
+def test_it_does_so_for_who_is_logged_in(case: schemathesis.Case, program: DemoProgram, session: str) -> None:
+    """The same with a session, which this never ends itself."""
+    response = case.call(
+        base_url=program.base, timeout=ANSWERS_WITHIN_S, headers={"Authorization": f"Bearer {session}"}
+    )
+    case.validate_response(response, excluded_checks=[positive_data_acceptance, ignored_auth])
 
 
 def takes_wait(operation: schemathesis.schemas.APIOperation) -> bool:
