@@ -11,6 +11,8 @@ from botd.model import Note, NoteKind
 from botd.text import clean, whole
 from botd.web.here import board, config, store
 from botd.web.questions import moment_to_come
+from botd.web.rights import policy_of
+from botd.web.who import Who, who
 
 LONGEST = timedelta(days=365)
 """How far ahead a snooze may end."""
@@ -22,16 +24,28 @@ MAX_NAME = 40
 
 def may_write() -> bool:
     """Whether this visitor is to be shown how to write a note."""
-    return config().notes.writers == "anyone"
+    return config().notes.writers == "anyone" or _known_writer() is not None
+
+
+def _known_writer() -> Who | None:
+    """Who asks, where they are logged in with the right `note`, and not by a token for reading."""
+    found = who()
+    may = found is not None and found.holder["scope"] == "ask" and "note" in policy_of(found)["rights"]
+    return found if may else None
 
 
 def note_writer(named: str) -> str:
-    """As whom this visitor writes and ends notes: under the name that it gives, where anyone may.
+    """As whom this visitor writes and ends notes: who is logged in and has the right to, as themselves; under the name
+    that it gives, where anyone may.
 
     Raises NotAllowed where it may not, BadRequest for a name that is none.
     """
+    if known := _known_writer():
+        return known.login
     if not may_write():
-        raise NotAllowed('notes are off here; [notes] writers = "anyone" lets everybody write them who reaches botd')
+        raise NotAllowed(
+            'notes take the right "note"; [notes] writers = "anyone" lets everybody write who reaches botd'
+        )
     name = _line("by", named, MAX_NAME)
     if not name:
         raise BadRequest('say who you are: "by" is the name that stands at the note')

@@ -9,6 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.conftest import Site, drained, idle
+from tests.office import bearer
 
 NODE = "n0000.savio2"
 NASTY = "<b>x</b> \x1b[31m\nsecond\u202e line \ud800 ' OR 1=1 --"
@@ -162,3 +163,14 @@ def test_what_is_snoozed_stands_at_the_end_of_the_round_until_its_time(site: Sit
     site.later(8 * 3600)
     site.beat()
     assert families() == before
+
+
+def test_who_is_logged_in_with_the_right_writes_as_themselves_and_nobody_else_does(make_site: Any) -> None:
+    off: Site = make_site()
+    off.nodes(drained(NODE))
+    off.beat()
+    note = {"node": NODE, "kind": "say", "text": "x", "by": "somebody else"}
+    made = off.client.post("/api/v2/notes", json=note, headers=bearer(off, "kmf"))
+    assert (made.status_code, made.get_json()["by"]) == (201, "kmf")
+    assert off.client.post("/api/v2/notes", json=note, headers=bearer(off, "anna")).status_code == 403
+    assert off.client.post("/api/v2/notes", json=note).status_code == 403
