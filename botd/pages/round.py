@@ -41,7 +41,7 @@ PLACE = "round"
 MATRIX = frozenset({"checks", "fold", "page"})
 """Parameters that only the matrix has: who gives one at `/` gets the matrix, as before there was a round."""
 
-HOSTS = 120
+HOSTS = 76
 """Characters of a hostlist that stands as it is copied; a longer one is shown folded."""
 
 OPENED = 300

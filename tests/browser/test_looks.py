@@ -39,7 +39,8 @@ def show(tab: Tab, path: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["/nodes?groups=all", "/node/n0000.savio2", "/cluster", "/changes", "/offenders", "/node/nothing"]
+    "path",
+    ["/?groups=all", "/nodes?groups=all", "/node/n0000.savio2", "/cluster", "/changes", "/offenders", "/node/nothing"],
 )
 def test_axe_finds_no_serious_fault(open_tab: OpenTab, program: DemoProgram, path: str, scheme: Any) -> None:
     tab = open_tab(program.base, color_scheme=scheme)
@@ -57,11 +58,15 @@ def test_axe_finds_no_serious_fault_in_what_opens(open_tab: OpenTab, program: De
     tab.page.keyboard.press("Escape")
     tab.page.get_by_role("button", name="Columns").click()
     assert violations(tab) == []
+    tab.visit("/")
+    tab.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert violations(tab) == []
 
 
 @pytest.mark.parametrize(
     "path",
     [
+        "/",
         "/nodes?groups=all",
         "/nodes?groups=all&fold=1",
         "/node/n0000.savio2",
