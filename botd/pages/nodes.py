@@ -10,7 +10,7 @@ from flask import Response, request, url_for
 
 from botd.advice.rules import FAMILIES
 from botd.board.answer import Question
-from botd.board.choosing import RESULTS, UNLISTED, bare_state
+from botd.board.choosing import FILTERS, RESULTS, UNLISTED, bare_state
 from botd.display.cells import age, cell, fit, width
 from botd.display.findings import bad_first, verdict
 from botd.display.fold import Shown, fold_nodes
@@ -30,9 +30,6 @@ PLACE = "nodes"
 
 PAGE_NODES = 200
 """Nodes in the tables of one page: text browsers and phones choke on more."""
-
-FILTERS = ("family", "diagnosis", "any", "only", "state")
-"""Parameters that leave nodes out."""
 
 SORTS = {
     "": "name",
