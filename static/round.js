@@ -3,6 +3,7 @@
 
 import { Api, Refused } from "./api.js";
 import { copy } from "./clipboard.js";
+import { localise } from "./times.js";
 import { age, nodes } from "./words.js";
 
 const POLL_MS = 5000;
@@ -119,6 +120,7 @@ class Round {
     document.title = page.title;
     showButtons(this.#root);
     this.#writeAges();
+    localise(this.#root);
     anchor?.();
   }
 }
@@ -155,7 +157,11 @@ function lasting(part) {
   const copy = part.cloneNode(true);
   copy.removeAttribute("open");
   for (const each of copy.querySelectorAll("[open]")) each.removeAttribute("open");
-  for (const time of copy.querySelectorAll("time[data-age]")) time.replaceChildren();
+  for (const time of copy.querySelectorAll("time[data-age]")) {
+    time.replaceChildren();
+    time.removeAttribute("title");
+    delete time.dataset.here;
+  }
   for (const button of copy.querySelectorAll(".copy")) button.remove();
   return copy.outerHTML;
 }
