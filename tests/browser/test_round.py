@@ -35,7 +35,8 @@ def morning(site: Site) -> Site:
 @pytest.fixture(params=[SMALL, WIDE], ids=["390", "1280"])
 def tab(request: pytest.FixtureRequest, open_tab: OpenTab, morning: Site, server: Served) -> Tab:
     """The round on a phone and on a desk, in a hurry."""
-    opened = open_tab(server.base, viewport=request.param, permissions=["clipboard-read", "clipboard-write"])
+    allowed = ["clipboard-read", "clipboard-write"]
+    opened = open_tab(server.base, viewport=request.param, permissions=allowed, timezone_id="America/Los_Angeles")
     opened.page.add_init_script(HURRY)
     opened.visit("/")
     return opened
