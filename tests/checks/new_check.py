@@ -15,9 +15,9 @@ NODES = ("n0001.savio2", "n0010.savio3")
 USED = {"kind": "partition", "size": 2**31, "used_percent": 95.4}
 
 
-def read(site: Site, *values: Any) -> None:
+def read(site: Site, *values: Any, state: State = State.WARN) -> None:
     for node, value in zip(NODES, values, strict=True):
-        site.reading(node, swap=Reading(State.WARN, value, detail="/dev/sda2, 95% used"))
+        site.reading(node, swap=Reading(state, value, detail="/dev/sda2, 95% used"))
 
 
 def test_every_form_has_it(site: Site) -> None:
@@ -50,9 +50,12 @@ def test_nodes_fold_into_a_range(site: Site) -> None:
     assert "! 81-95% of 2.0 GiB" in site.client.get(FOLDED + "&format=table").text
 
 
-def test_what_it_tells_parts_nodes(site: Site) -> None:
-    read(site, USED, {**USED, "kind": "file"})
+def test_what_it_tells_parts_nodes_that_are_well_and_stands_beside_each_other_in_one_diagnosis(site: Site) -> None:
+    read(site, USED, {**USED, "kind": "file"}, state=State.OK)
     assert len(site.get(FOLDED)["nodes"]) == 2
+    read(site, USED, {**USED, "kind": "file"})
+    (folded,) = site.get(FOLDED)["nodes"]
+    assert folded["readings"]["swap"]["value"]["kind"] == "partition | file"
 
 
 def test_the_history_and_the_plots_have_it(site: Site) -> None:
