@@ -31,6 +31,9 @@ COPY_ROWS = 200
 KEPT_ROWS = 5000
 """Rows that the store has a copy of."""
 
+MEND_S = 60.0
+"""How often the copies are looked through for damage."""
+
 FAULT = "nothing may act"
 
 
@@ -43,6 +46,7 @@ class Record:
         self._clock = clock
         self._faults = Faults(log)
         self._look_due, self._copy_due, self._sign_due = Due(LOOK_S), Due(COPY_S), Due(SIGN_S)
+        self._mend_due = Due(MEND_S)
         self._is_usable = False
         self._copied: int | None = None  # the newest row that the store has; not known to begin with
 
@@ -102,7 +106,7 @@ class Record:
         with self.ledger.read() as db:
             last = self.ledger.chain.last(db)
             size = last.number if last else 0
-            if self._copied is None or self._copied > size:
+            if self._copied is None or self._copied > size or self._is_damaged():
                 self._store.copies.clear("audit")
                 self._copied = max(0, size - KEPT_ROWS)
             rows = self.ledger.chain.after(db, self._copied, COPY_ROWS)
@@ -111,6 +115,15 @@ class Record:
             self._store.copies.put("audit", copies)
             self._copied = rows[-1].number
             self._store.copies.clear("audit", until=_key(self._copied - KEPT_ROWS))
+
+    def _is_damaged(self) -> bool:
+        """Whether a copy of the audit cannot be read. Looked at once in a while: they are thousands."""
+        try:
+            if self._mend_due.now():
+                self._store.copies.newest("audit", None, KEPT_ROWS)
+        except StoreDamaged:
+            return True
+        return False
 
 
 def _key(number: int) -> str:

@@ -147,6 +147,17 @@ def test_a_store_that_was_lost_is_told_all_of_it_again(site: Site, record: Recor
     assert [row["number"] for row in site.store.copies.all("audit").values()] == [1]
 
 
+def test_a_copy_of_the_audit_that_is_damaged_is_written_anew(site: Site, record: Record) -> None:
+    record.step()
+    note(record, "anna")
+    due(record)
+    with site.store._db.write() as db:
+        db.exec_driver_sql("UPDATE copies SET document = '{[' WHERE kind = 'audit' AND key = '000000000001'")
+    record._mend_due = Due(1)  # as after a minute
+    due(record)
+    assert [row["number"] for row in site.store.copies.all("audit").values()] == [1, 2]
+
+
 def test_what_the_store_says_of_the_head_is_heard_where_it_is_signed(site: Site, record: Record) -> None:
     record.step()
     head = site.store.copies.get("ledger", "head")

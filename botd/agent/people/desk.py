@@ -18,7 +18,7 @@ from botd.access.letters import HolderDocument, Letter, RolesDocument, read_lett
 from botd.access.tokens import is_token
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesState
-from botd.errors import BadRequest, BotdError, LedgerUnavailable, LoginRequired, NotAllowed
+from botd.errors import BadRequest, BotdError, LedgerUnavailable, LoginRequired, NotAllowed, StoreDamaged
 from botd.model import Clock
 from botd.store import Store
 from botd.store.asks import GOOD_FOR, Ask
@@ -99,8 +99,12 @@ class Desk:
         self._set("session", {key: self._told(holder, named) for key, holder in self._people.holders().items()})
 
     def _set(self, kind: str, documents: Mapping[str, Any]) -> None:
-        """Makes these the copies of a kind: what others put there goes."""
-        there = self._store.copies.all(kind)
+        """Makes these the copies of a kind: what others put there goes, and what is damaged."""
+        try:
+            there = self._store.copies.all(kind)
+        except StoreDamaged:
+            self._store.copies.clear(kind)
+            there = {}
         if changed := {key: document for key, document in documents.items() if there.get(key) != document}:
             self._store.copies.put(kind, changed)
         if gone := [key for key in there if key not in documents]:

@@ -56,3 +56,13 @@ def test_what_others_put_among_the_copies_goes(site: Site) -> None:
     site.store.copies.put("session", {"f" * 64: {"login": "kmf"}})
     service.step()
     assert site.store.copies.all("session") == {}
+
+
+@pytest.mark.parametrize("kind", ["roles", "session"])
+def test_copies_that_are_damaged_are_told_anew(site: Site, kind: str) -> None:
+    service_of(site).step()
+    with site.store._db.write() as db:
+        db.exec_driver_sql(f"INSERT OR REPLACE INTO copies VALUES ('{kind}', 'file', '{{[')")
+    service_of(site).step()
+    assert site.store.copies.get("roles", "file")["text"] == ROLES
+    assert site.store.copies.all("session") == {}
