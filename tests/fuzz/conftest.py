@@ -59,7 +59,7 @@ def program() -> Iterator[DemoProgram]:
         text = cluster.config_text()
         for section, lines in SHORT.items():
             text = text.replace(f"{section}\n", f"{section}\n{lines}\n")
-        cluster.config_path.write_text(text)
+        cluster.config_path.write_text(f'{text}\n[notes]\nwriters = "anyone"\n')
         add_people(str(cluster.config_path), PASSWORD, cluster.secrets)
         running = DemoProgram(cluster, port)
         try:
