@@ -120,7 +120,7 @@ def of_draining(case: Case) -> str:
     count = len(jobs or ())
     held = f"{'job' if count == 1 else 'jobs'} {', '.join((jobs or [])[:4])}{' and more' if count > 4 else ''}"
     running = f"{held} still run{'s' if count == 1 else ''}" if jobs else "Slurm still has jobs on it"
-    return joined([running, quoted(case.slurm.reason if case.slurm else ""), seen(case)])
+    return joined([running, seen(case)])
 
 
 def of_mount(case: Case, check: str) -> str:

@@ -40,6 +40,9 @@ _WIDEST = (24, 11, 6, 8)
 _LEAST = 20
 """With less room beside them, a reason stands below its node."""
 
+_MOST = 3
+"""And so does one that would take more lines there."""
+
 _INDENT = "    "
 
 
@@ -123,11 +126,10 @@ class _Page:
         before += "  "
         reason = plain(node["reason"]) or ("in service" if node["in_service"] else "")
         room = self.width - width(before)
-        if room < _LEAST and width(reason) > room:
+        first, *below = [reason] if width(reason) <= room else wrapped(reason, room) or [""]
+        indent = " " * width(before)
+        if below and (room < _LEAST or len(below) >= _MOST):
             first, below, indent = "", wrapped(reason, self.width - len(_INDENT)), _INDENT
-        else:
-            first, *below = [reason] if width(reason) <= room else wrapped(reason, room)
-            indent = " " * width(before)
         for line in self._whole((before + first).rstrip()):
             yield self._colored(line, "warn" if node["mark"] == "new" else "")
         yield from (indent + line for line in below)

@@ -142,7 +142,7 @@ CASES: tuple[Morning, ...] = (
             says='user "botd" was refused'),
     Morning("ssh-host-key", "idle", "", ssh("host-key", "the host key is not the known one")),
     Morning("draining", "draining", "Epilog error", {**JOB, "users": (WARN, ["bjorn"], "processes but no job: bjorn")},
-            "wait", 'job 44320 still runs; "Epilog error"; also not well: Users'),
+            "wait", "job 44320 still runs; also not well: Users"),
     Morning("rebooting", "drained^", "Reboot ASAP : reboot issued", action="wait"),
     Morning("file-server", "idle", "", {"df_scratch": (FAIL, HUNG, "hung: statfs did not end within 8 s")}, "wait",
             "/global/scratch is hung or gone on 71 of 320 nodes", neighbours=SERVER),

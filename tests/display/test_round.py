@@ -133,6 +133,13 @@ def test_what_does_not_fit_goes_on_below_and_nothing_is_cut() -> None:
     assert lines[6].startswith("       slurmd")
 
 
+def test_a_very_long_reason_stands_below_its_node() -> None:
+    reason = "see https://tickets.example.org/browse/HPC-12345?focus=comment-9999999 and " * 3
+    lines = text(made([node(reason=reason.strip())])).splitlines()[3:]
+    assert lines[0] == "  n0007.savio2  drained  26 h  root"
+    assert lines[1] == "    see https://tickets.example.org/browse/HPC-12345?focus=comment-9999999 and"
+
+
 def test_a_title_that_is_not_the_familys_stands_before_the_why() -> None:
     assert "> scratch hung; all checks are well -> resume" in text(
         made([node(family="file-system", title="scratch hung")])
