@@ -154,6 +154,7 @@ def test_on_paper_everything_is_there_but_what_one_clicks(tab: Tab) -> None:
     tab.page.emulate_media(media="print")
     expect(tab.page.get_by_role("button", name="Check now")).to_be_hidden()
     expect(row(tab, "n0010.savio3").get_by_text("no IB")).to_be_visible()
+    expect(tab.find(".stamp")).to_be_visible()
 
 
 def test_with_forced_colours_buttons_have_their_border(open_tab: OpenTab, program: DemoProgram) -> None:
