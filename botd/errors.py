@@ -18,6 +18,9 @@
     ├── NotAcceptable         406  not-acceptable     no format that the client accepts
     ├── TooManyNotes          409  too-many-notes     as many notes as a node, or botd, may have
     ├── NotAllowed            403  not-allowed        a person without the right or role
+    ├── SameNonce             409  same-nonce         another request under a nonce that was used
+    ├── NodeBusy              409  busy               somebody has an action under way on the node
+    ├── MovedOn               409  moved-on           an action that is no longer where somebody saw it
     ├── CrossSite             403  cross-site         a page of another site wants more than to be looked at
     ├── WrongHost             421  wrong-host         a Host header with a name that is not botd's
     ├── RequestTimeout        408  request-timeout    a request that did not come to its end in time
@@ -193,6 +196,30 @@ class CrossSite(BotdError):
     def __init__(self, message: str = "") -> None:
         told = "a page of another site may link to botd's pages and no more; open it in the browser itself"
         super().__init__(message or told)
+
+
+class SameNonce(BotdError):
+    """Raised when a request has the nonce of another one. The same request again is that one, and no error."""
+
+    status = 409
+    code = "same-nonce"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__(f'the nonce "{nonce[:64]}" is that of another request; send this one with a new nonce')
+
+
+class NodeBusy(BotdError):
+    """Raised when somebody has an action under way on a node, which is locked until that has ended."""
+
+    status = 409
+    code = "busy"
+
+
+class MovedOn(BotdError):
+    """Raised when an action is no longer in the state in which somebody saw it, or never was."""
+
+    status = 409
+    code = "moved-on"
 
 
 class WrongHost(BotdError):

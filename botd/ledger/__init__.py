@@ -1,8 +1,8 @@
 """The ledger: the agent's own database, which the web part cannot open.
 
-It has people and what they prove themselves with, what they hold, and the audit. It lies in a directory that nobody
-but the agent and root can write. Where it is damaged, restored, unwritable or in a wrong place nothing acts, and what
-reads nodes goes on: every transaction is LedgerUnavailable, and `state` says why in words.
+It has people and what they prove themselves with, what they hold, actions, and the audit. It lies in a directory that
+nobody but the agent and root can write. Where it is damaged, restored, unwritable or in a wrong place nothing acts, and
+what reads nodes goes on: every transaction is LedgerUnavailable, and `state` says why in words.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from botd.audit import Checkpoint, Event, key_text, make_checkpoint, sign
 from botd.config import resolve_path
 from botd.documents import iso
 from botd.errors import BadRequest, ConfigError, LedgerUnavailable, StoreUnavailable
+from botd.ledger.actions import Actions
 from botd.ledger.chain import Chain
 from botd.ledger.checkpoints import Checkpoints
 from botd.ledger.holdings import Holdings
@@ -28,6 +29,7 @@ from botd.ledger.meta import Meta
 from botd.ledger.people import People
 from botd.ledger.place import check_place, make_place
 from botd.ledger.schema import LEDGER, SCHEMA
+from botd.ledger.switches import Switches
 from botd.settings import Config
 from botd.sql.damage import find_damage
 from botd.sql.database import Database
@@ -69,6 +71,8 @@ class Ledger:
         self.lockouts = Lockouts(self._db)
         self.nonces = Nonces(self._db)
         self._meta = Meta(self._db)
+        self.actions = Actions(self.chain)
+        self.switches = Switches(self._meta, self.chain)
         self._public = resolve_path(config, config.ledger.public_key).absolute()
         self._opening = threading.Lock()
         self._is_open = False

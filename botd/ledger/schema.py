@@ -109,3 +109,70 @@ audit = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
 )
+
+actions = sa.Table(
+    "actions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # Of a batch's member that is the batch's and the node's name.
+    sa.Column("nonce", sa.String(320), nullable=False, unique=True),
+    # What two presses of one button have in common.
+    sa.Column("digest", sa.String(64), nullable=False),
+    # The nonce of the batch; empty for none.
+    sa.Column("batch", sa.String(64), nullable=False, index=True),
+    sa.Column("login", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("weight", sa.String(16), nullable=False),
+    sa.Column("node", sa.String(253), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", sa.String(64), nullable=False),
+    # Their names, joined by commas.
+    sa.Column("proof", sa.String(32), nullable=False),
+    sa.Column("is_dry", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    # Of what refused it or why it failed.
+    sa.Column("code", sa.String(32), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.Float, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    # Written ahead of the packet.
+    sa.Column("sent_at", sa.Float),
+    # Whether an answer says that it was done.
+    sa.Column("is_certain", sa.Boolean(create_constraint=False)),
+    # Who has looked at what may have happened; empty for nobody yet.
+    sa.Column("seen_by", sa.String(64), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+moves = sa.Table(
+    "moves",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("action_id", sa.Integer, sa.ForeignKey("actions.id"), nullable=False, index=True),
+    sa.Column("source", sa.String(16)),
+    sa.Column("target", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("code", sa.String(32), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    sa.Column("action_id", sa.Integer, sa.ForeignKey("actions.id"), primary_key=True),
+    sa.Column("role", sa.String(128), nullable=False),
+    # When the incident of the node began; empty where that is not known.
+    sa.Column("incident", sa.String(64), nullable=False),
+    sa.Column("is_free", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("is_dry", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+)
+
+locks = sa.Table(
+    "locks",
+    metadata,
+    sa.Column("node", sa.String(253), primary_key=True),
+    sa.Column("action_id", sa.Integer, sa.ForeignKey("actions.id"), nullable=False, unique=True),
+    sa.Column("at", sa.Float, nullable=False),
+)
