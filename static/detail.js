@@ -1,7 +1,10 @@
-// One cell in full: what was read, when, and in which words.
+// One cell in full: first a sentence that says what was read and when, below it the value as the interface has it.
 
-import { age, el, plain, utc } from "./words.js";
+import { age, clock, el, plain } from "./words.js";
 import { stateOf } from "./view.js";
+
+/** The state of a reading as the beginning of a sentence. */
+const STATES = { ok: "Well", warn: "Warning", fail: "Failure", unknown: "Could not be read", skipped: "Not asked" };
 
 /** The dialog of one page. */
 export class Detail {
@@ -21,12 +24,14 @@ export class Detail {
   async open(row, column) {
     this.title.textContent = column.check ? `${row.node}: ${column.title}` : row.node;
     this.link.href = this.nodeUrl + encodeURIComponent(row.node);
-    this.body.replaceChildren(column.check ? this.#known(row, column) : this.#slurm(row));
+    this.body.replaceChildren(...(column.check ? this.#known(row, column) : this.#slurm(row)));
     if (!this.dialog.open) this.dialog.showModal();
     if (!column.check) return;
     try {
       const reading = await this.#api.reading(row.node, column.name);
-      if (this.title.textContent === `${row.node}: ${column.title}`) this.body.replaceChildren(this.#full(reading, column));
+      if (this.title.textContent === `${row.node}: ${column.title}`) {
+        this.body.replaceChildren(...this.#full(row, column, reading));
+      }
     } catch (error) {
       this.body.append(el("p", { class: "note", role: "alert" }, `No more can be had: ${error.message}`));
     }
@@ -34,54 +39,75 @@ export class Detail {
 
   #known(row, column) {
     const [state, text, , at] = row.cells[column.index];
-    return list([["Result", result(state)], ["Value", text], ["Read", this.#when(at)], ["Check", column.help]]);
+    return [sentence(state, bare(text)), this.#read(at), el("p", { class: "dim" }, column.help)];
   }
 
-  #full(reading, column) {
+  #full(row, column, reading) {
     const at = reading.at === null ? null : Date.parse(reading.at) / 1000;
-    return list([
-      ["Result", result(reading.state)],
-      ["Detail", el("bdi", {}, plain(reading.detail))],
-      ["Value", value(reading)],
-      ["Read", this.#when(at)],
-      ["Took", reading.took_s === null ? "" : `${reading.took_s} s`],
-      ["Check", column.help],
-    ]);
+    const { value, unit, detail } = reading;
+    const items = Array.isArray(value) ? [el("ul", {}, ...value.map((item) => el("li", {}, foreign(String(item)))))] : [];
+    return [
+      sentence(reading.state, bare(row.cells[column.index][1]), detail),
+      ...items,
+      this.#read(at, reading.took_s),
+      el("p", { class: "dim" }, column.help),
+      el("h3", {}, "Raw value"),
+      el("pre", { tabindex: 0 }, raw({ state: reading.state, value, unit, detail })),
+    ];
   }
 
   #slurm(row) {
-    return list([
+    const told = row.diagnosis ? `${row.diagnosis}. ` : "";
+    const set = [row.reason_by && ` by ${row.reason_by}`, row.reason_at !== null && ` ${this.#when(row.reason_at)}`];
+    const entries = [
       ["State", stateOf(row)],
-      ["Reason", el("bdi", {}, row.reason)],
-      ["Set by", el("bdi", {}, row.reason_by)],
-      ["Set", row.reason_at === null ? "" : this.#when(row.reason_at)],
+      ["Reason", foreign(row.reason)],
+      ["Set", foreign(set.filter(Boolean).join("").trim())],
       ["Groups", row.groups.join(", ")],
-    ]);
+    ];
+    return [el("p", { class: "sentence" }, foreign(`${told}Slurm says: ${stateOf(row)}.`)), list(entries)];
+  }
+
+  #read(at, took) {
+    return el("p", {}, at === null ? "Never read." : `Read ${this.#when(at)}${took == null ? "" : `, took ${took} s`}.`);
   }
 
   #when(at) {
-    return at === null ? "never" : `${age(this.#api.now() - at)} ago, ${utc(at)}`;
+    return `${age(this.#api.now() - at)} ago, ${clock(at)}`;
   }
 }
 
-function result(state) {
-  return el("strong", { class: state }, state);
+/** `Failure: no answer; no answer to 3 packets.` What is said twice is said once. */
+function sentence(state, text, detail) {
+  const said = [text, detail && plain(detail)].filter((part, i, all) => part && !all.slice(i + 1).some((later) => later?.includes(part)));
+  const end = /[.!?]$/.test(said.at(-1) ?? "") ? "" : ".";
+  const words = said.length ? [": ", foreign(said.join("; ") + end)] : ["."];
+  return el("p", { class: "sentence" }, el("strong", { class: state }, STATES[state] ?? state), ...words);
 }
 
-/** A value as it stands in the interface: lists line by line, objects name by name. */
-function value({ value, unit }) {
-  if (value === null) return "";
-  if (Array.isArray(value)) return lines(value.map(String));
-  if (typeof value === "object") return lines(Object.entries(value).map(([key, item]) => `${key}: ${item}`));
-  return plain(`${value}${unit ? ` ${unit}` : ""}`);
+/** The text of a cell without the mark before it, which says what the sentence begins with. */
+function bare(text) {
+  return text.replace(/^(!!|!|\?|-)( |$)/, "");
 }
 
-function lines(texts) {
-  return el("ul", {}, ...texts.map((text) => el("li", {}, el("bdi", {}, plain(text)))));
+/** Text of nodes and people, which neither turns the rest of the line around nor runs together with it. */
+function foreign(text) {
+  return el("bdi", {}, plain(text));
+}
+
+/** A reading as the interface writes it, line by line. */
+function raw(reading) {
+  return JSON.stringify(reading, null, 2).split("\n").map(visible).join("\n");
+}
+
+/** Like plain, and keeps the blanks before a line. */
+function visible(line) {
+  const [indent] = line.match(/^ */);
+  return indent + plain(line.slice(indent.length));
 }
 
 /** Names and what they are; what is empty is left out. */
 function list(entries) {
-  const kept = entries.filter(([, what]) => what instanceof Node ? what.textContent : what);
+  const kept = entries.filter(([, what]) => (what instanceof Node ? what.textContent : what));
   return el("dl", {}, ...kept.flatMap(([name, what]) => [el("dt", {}, name), el("dd", {}, what)]));
 }

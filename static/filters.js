@@ -34,7 +34,9 @@ export class Filters {
     this.controls = Object.fromEntries(["q", "family", "state", "group", "any"].map(named));
     this.only = live.querySelector("#live-only");
     this.families = Object.fromEntries([...this.controls.family.options].map((option) => [option.value, option.text]));
-    this.heads = new Map(checks.map((check) => [check, headSelect(table, check)]));
+    this.results = new Map(checks.map((check) => [check, resultSelect(table.named(check))]));
+    live.querySelector("#live-results").append(...[...this.results.values()].map((select) => select.parentElement));
+    this.opener = live.querySelector("#live-filter");
     this.clear = live.querySelector("#live-clear");
     this.#listen();
   }
@@ -65,7 +67,7 @@ export class Filters {
     fill(this.controls.any, "any", counts, this.#view.any, { ...RESULTS, ok: "all ok" });
     this.controls.q.value = this.#view.q;
     this.only.checked = Boolean(this.#view.only);
-    for (const [check, select] of this.heads) select.value = this.#view.checks[check] ?? "";
+    for (const [check, select] of this.results) select.value = this.#view.checks[check] ?? "";
     this.#show();
   }
 
@@ -76,7 +78,7 @@ export class Filters {
       typing = setTimeout(() => this.#change(), TYPING_MS);
     });
     const { q: _search, ...filters } = this.controls;
-    const selects = [...Object.values(filters), this.only, ...this.heads.values()];
+    const selects = [...Object.values(filters), this.only, ...this.results.values()];
     for (const select of selects) select.addEventListener("change", () => this.#change());
     this.clear.addEventListener("click", () => {
       this.#view = { ...EVERYTHING, sort: this.#view.sort };
@@ -90,7 +92,7 @@ export class Filters {
 
   /** The controls say something else than before. */
   #change() {
-    const checks = [...this.heads].filter(([, select]) => select.value).map(([check, select]) => [check, select.value]);
+    const checks = [...this.results].filter(([, select]) => select.value).map(([check, select]) => [check, select.value]);
     const simple = Object.fromEntries(Object.entries(this.controls).map(([name, control]) => [name, control.value]));
     const only = this.only.checked ? "new" : "";
     this.#view = { ...this.#view, ...simple, only, checks: Object.fromEntries(checks), page: 1 };
@@ -118,21 +120,20 @@ export class Filters {
 
   #show() {
     this.clear.hidden = !isFiltered(this.#view);
-    for (const control of [...Object.values(this.controls), ...this.heads.values()]) {
-      control.classList.toggle("on", Boolean(control.value));
-    }
+    const { q, ...menu } = this.controls;
+    const selects = [...Object.values(menu), ...this.results.values()];
+    for (const control of [q, ...selects]) control.classList.toggle("on", Boolean(control.value));
+    for (const [check, select] of this.results) this.#table.head(check).classList.toggle("on", Boolean(select.value));
+    const set = selects.filter((select) => select.value).length + this.only.checked;
+    this.opener.textContent = set ? `Filters (${set})` : "Filters";
   }
 }
 
-/** A small select in the head of a check's column; a click on it does not sort. */
-function headSelect(table, check) {
-  const title = table.named(check).title;
+/** The select of a check in the menu, inside its label. */
+function resultSelect({ title }) {
   const options = Object.entries(RESULTS).map(([value, text]) => el("option", { value }, text));
   const select = el("select", { "aria-label": `${title}: show only` }, el("option", { value: "" }, "any"), ...options);
-  for (const kind of ["click", "mousedown", "touchstart", "keydown", "keypress"]) {
-    select.addEventListener(kind, (event) => event.stopPropagation(), { passive: true });
-  }
-  table.head(check).append(select);
+  el("label", {}, `${title} `, select);
   return select;
 }
 

@@ -1,4 +1,5 @@
 // The table stays true: it asks now and then whether anything has changed, and follows every sweep while it runs.
+// Of its own sweep, which somebody pressed for on this page, it shows how far it is; of those of others the rows alone.
 
 import { Refused } from "./api.js";
 import { age, el, nodes, withAges } from "./words.js";
@@ -18,6 +19,8 @@ export class Follower {
   #timer = null;
   #events = null;
   #sweep = null;
+  #own = null;
+  #asking = false;
   #finished = new Set();
   #problems = [];
   #lost = null;
@@ -31,6 +34,7 @@ export class Follower {
     const part = (name) => live.querySelector(`#live-${name}`);
     this.#parts = Object.fromEntries(["notes", "sweep", "progress", "progress-text", "check"].map((n) => [n, part(n)]));
     this.#parts.check.addEventListener("click", () => this.checkNow());
+    for (const kind of ["draw", "select", "deselect"]) table.on(kind, () => this.#allow());
     document.addEventListener("visibilitychange", () => document.hidden || this.#poll());
     setInterval(() => this.#lost && this.#note(), POLL_MS);
   }
@@ -41,20 +45,23 @@ export class Follower {
     this.#later();
   }
 
-  /** Has the selected nodes read now, or all that the page is about when none is selected. */
+  /** Has the selected nodes read now, else those that are shown. */
   async checkNow() {
-    const selected = this.#table.selected().map((row) => row.node);
-    this.#parts.check.disabled = true;
+    const meant = this.#table.meant()?.map((row) => row.node) ?? null;
+    this.#asking = true;
+    this.#allow();
     try {
-      const answer = await this.#api.check(selected.length ? selected : null);
+      const answer = await this.#api.check(meant);
       this.#found();
+      this.#own = answer.sweep;
       if (answer.sweep !== null) this.#follow({ sweep: answer.sweep, done: 0, total: answer.count });
       else this.#problems = answer.problems;
       this.#note();
     } catch (error) {
       this.#failed(error);
     }
-    this.#parts.check.disabled = this.#sweep !== null;
+    this.#asking = false;
+    this.#allow();
   }
 
   /** Says something that went wrong on behalf of another part of the page. */
@@ -89,14 +96,16 @@ export class Follower {
     this.#problems = answer.problems;
     this.#line.reached = answer.reached;
     this.#note();
-    if (answer.running && !this.#events) this.#follow(answer.running);
-    else if (!answer.running) this.#rest();
+    if (this.#events) return;
+    if (answer.running?.sweep !== this.#own) this.#rest();
+    if (answer.running) this.#follow(answer.running);
   }
 
   // ---- a sweep ----
 
   #follow(sweep) {
     this.#events?.close();
+    clearTimeout(this.#timer);
     this.#progress(sweep);
     const events = this.#api.events(sweep.sweep);
     this.#events = events;
@@ -138,9 +147,9 @@ export class Follower {
   }
 
   #progress(sweep) {
-    const { progress, check } = this.#parts;
     this.#sweep = sweep.sweep;
-    check.disabled = true;
+    if (sweep.sweep !== this.#own) return;
+    const { progress } = this.#parts;
     this.#parts.sweep.hidden = false;
     progress.max = Math.max(1, sweep.total);
     progress.value = sweep.done;
@@ -148,9 +157,14 @@ export class Follower {
   }
 
   #rest() {
-    this.#sweep = null;
+    this.#sweep = this.#own = null;
     this.#parts.sweep.hidden = true;
-    this.#parts.check.disabled = false;
+    this.#allow();
+  }
+
+  /** The button is there to be pressed unless its own sweep runs, or there is no node to read. */
+  #allow() {
+    this.#parts.check.disabled = this.#asking || this.#own !== null || this.#table.meant()?.length === 0;
   }
 
   // ---- what is wrong ----

@@ -1,34 +1,61 @@
-// The keyboard and the mouse on the cells: arrows move, Enter opens, Space selects, / searches.
+// The keyboard and the mouse on the cells: arrows move, Enter opens, Space selects, / searches, ? shows the keys.
 
-import { age } from "./words.js";
+import { age, el } from "./words.js";
 
 const TAB_STOP = '[data-column][tabindex="0"]';
+const SORT_BUTTON = ".dt-column-order[role=button]";
 
-/** Makes the table's cells reachable: one of them is in the tab order, and the arrows lead to the others. */
+/**
+ * Makes the table's cells reachable: one of them is in the tab order, and the arrows lead to the others and from the first
+ * row up to the titles.
+ */
 export function makeKeys(live, table, detail, api) {
   const body = table.element.tBodies[0];
   table.element.setAttribute("role", "grid");
-  table.on("draw", () => keepOneTabStop(body));
+  for (const kind of ["draw", "order", "columns-reordered", "column-visibility"]) table.on(kind, () => keepOneTabStop(table.element));
+  table.element.tHead.addEventListener("keydown", (event) => onTitleKey(event, body));
   body.addEventListener("focusin", (event) => moveTabStop(body, cellOf(event.target)));
   body.addEventListener("keydown", (event) => onKey(event, table, detail));
   body.addEventListener("click", (event) => onClick(event, table, detail));
   // By itself the focus comes back only to a cell that no sweep has drawn anew meanwhile.
   detail.dialog.addEventListener("close", () => body.querySelector(TAB_STOP)?.focus());
   for (const kind of ["mouseover", "focusin"]) body.addEventListener(kind, (event) => tellAge(event, table, api));
+  makeShortcuts(live);
+  makeSkip(table.element);
+}
+
+/** Keys that do something wherever the focus is, unless one types there. */
+function makeShortcuts(live) {
+  const help = live.querySelector("#live-keys");
+  const shortcuts = { "/": () => live.querySelector("#live-q").focus(), "?": () => help.showModal() };
+  live.querySelector("#live-help").addEventListener("click", shortcuts["?"]);
+  help.addEventListener("click", (event) => event.target === help && help.close());
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
+    if (!(event.key in shortcuts) || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
     event.preventDefault();
-    live.querySelector("#live-q").focus();
+    shortcuts[event.key]();
   });
+}
+
+/** A link behind the first one of the page, which leads past everything to the cells. The address keeps its view. */
+function makeSkip(element) {
+  const link = el("a", { class: "skip", href: "#live-table" }, "Skip to the table");
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    element.querySelector(TAB_STOP)?.focus();
+  });
+  document.querySelector(".skip").after(link);
 }
 
 function cellOf(target) {
   return target.closest("td, th");
 }
 
-function keepOneTabStop(body) {
-  if (body.querySelector(TAB_STOP)) return;
-  body.querySelector("[data-column]")?.setAttribute("tabindex", 0);
+function keepOneTabStop(element) {
+  for (const title of element.querySelectorAll(SORT_BUTTON)) title.tabIndex = -1;
+  if (element.querySelector(TAB_STOP)) return;
+  element.querySelector("[data-column]")?.setAttribute("tabindex", 0);
 }
 
 function moveTabStop(body, cell) {
@@ -56,14 +83,32 @@ function move(cell, event) {
   const to = {
     ArrowLeft: () => cell.previousElementSibling,
     ArrowRight: () => cell.nextElementSibling,
-    ArrowUp: () => row.previousElementSibling?.cells[cell.cellIndex],
+    ArrowUp: () => (row.previousElementSibling ?? titlesOf(row)).cells[cell.cellIndex],
     ArrowDown: () => row.nextElementSibling?.cells[cell.cellIndex],
     Home: () => first.querySelector("[data-column]"),
     End: () => last.lastElementChild,
   }[event.key];
   const target = to?.();
   if (target?.dataset.column) target.focus();
+  else target?.querySelector(SORT_BUTTON)?.focus();
   return Boolean(to);
+}
+
+function titlesOf(row) {
+  return row.closest("table").tHead.rows[0];
+}
+
+/** The arrows among the titles: to the ones beside, and down to the first row. Enter sorts, which DataTables does. */
+function onTitleKey(event, body) {
+  const title = cellOf(event.target);
+  const to = {
+    ArrowLeft: () => title.previousElementSibling?.querySelector(SORT_BUTTON),
+    ArrowRight: () => title.nextElementSibling?.querySelector(SORT_BUTTON),
+    ArrowDown: () => body.rows[0]?.cells[title.cellIndex],
+  }[event.key];
+  if (!to || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  to()?.focus();
 }
 
 function turn(table, way) {

@@ -26,7 +26,8 @@ export class Status {
     if (shown < all || chosen) words.push(chosen ? `${shown} shown: ${chosen}` : `${shown} shown`);
     if (selected) words.push(`${selected} selected`);
     this.#say(this.counts, words.join(", "));
-    this.#say(this.check, selected ? `Check ${nodes(selected)} now` : "Check now");
+    const meant = this.#table.meant();
+    this.#say(this.check, meant ? `Check ${nodes(meant.length)} now` : "Check now");
   }
 
   /** Writes the ages everywhere, by the server's clock. */

@@ -121,6 +121,13 @@ export class Table {
     return this.#table.rows({ selected: true, order: "applied" }).data().toArray();
   }
 
+  /** What "Check now" is about: the rows that are selected, else those that a filter leaves; null for the whole page. */
+  meant() {
+    const [selected, shown] = [this.selected(), this.shown()];
+    if (selected.length) return selected;
+    return shown.length < this.all().length ? shown : null;
+  }
+
   toggle(tr) {
     const row = this.#table.row(tr);
     if (row.selected()) row.deselect();

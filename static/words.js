@@ -1,5 +1,7 @@
 // Small words and elements that every part of the page uses. Text from the server only ever becomes text nodes.
 
+const SHORT = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+
 /** An element with attributes and children; a child that is no node becomes text. */
 export function el(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -28,6 +30,12 @@ export function nodes(count) {
 /** A time as the interface writes it, without milliseconds: `2026-11-23 20:16:37 UTC`. */
 export function utc(seconds) {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** The same with the clock of who reads beside it, where that is another one: `... UTC (Tue 01:46 here)`. */
+export function clock(seconds) {
+  const at = new Date(seconds * 1000);
+  return at.getTimezoneOffset() === 0 ? utc(seconds) : `${utc(seconds)} (${SHORT.format(at)} here)`;
 }
 
 /** The sentence with ages in place of the times in it: `it was last seen 3 min ago`. */

@@ -74,6 +74,15 @@ class Tab:
         row = self.find("#live-table tbody tr", has=self.page.get_by_role("rowheader", name=node, exact=True))
         row.locator("td.pick").click()
 
+    def choose(self, label: str, option: str) -> None:
+        """Chooses an option of a select in the menu of filters."""
+        menu = self.find("#live-filters")
+        if not menu.is_visible():
+            self.find("#live-filter").click()
+        menu.get_by_role("combobox", name=label, exact=True).select_option(option)
+        self.page.keyboard.press("Escape")
+        expect(menu).to_be_hidden()
+
     def sort(self, column: str) -> None:
         """Clicks the title of a column, and waits until it is sorted by in another way."""
         head = self.find(f"#live-table thead th.h-{column}")

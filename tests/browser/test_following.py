@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from botd.errors import SlurmTimeout
-from botd.model import Reading, State, SweepState
+from botd.model import Reading, State, Sweep, SweepState
 from botd.nodeset import fold
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import Served, Tab
@@ -52,11 +52,26 @@ def write(site: Site, node: str, **readings: Reading) -> None:
 # ---- sweeps ----
 
 
-def test_rows_change_in_place_while_a_sweep_runs(open_tab: OpenTab, site: Site, server: Served) -> None:
-    sweep = site.store.sweeps.start(NAMES, list(site.checks), site.now)
+def claimed(site: Site) -> Sweep:
+    """The sweep that somebody asked for, as the agent begins it."""
+    sweep = site.store.sweeps.claim(site.now)
+    assert sweep is not None
+    return sweep
+
+
+def check_now(tab: Tab, site: Site, button: str = "Check now") -> None:
+    """Presses the button, when all that is known is too old to stand."""
+    site.later(TOO_OLD_S)
+    site.beat()
+    tab.page.get_by_role("button", name=button, exact=True).click()
+
+
+def test_rows_change_in_place_while_the_sweep_of_the_page_runs(open_tab: OpenTab, site: Site, server: Served) -> None:
     tab = open_tab(server.base).open("/nodes?groups=all#sort=ping:desc")
+    check_now(tab, site)
     expect(tab.find("#live-progress-text")).to_have_text("0 of 4 nodes read")
     expect(tab.page.get_by_role("button", name="Check now")).to_be_disabled()
+    sweep = claimed(site)
     order = tab.cells("node")
     tab.pick(FIRST)
     write(site, SECOND, ping=SILENT)
@@ -72,44 +87,49 @@ def test_rows_change_in_place_while_a_sweep_runs(open_tab: OpenTab, site: Site, 
     expect(tab.status).to_contain_text("1 selected")
 
 
-def test_a_sweep_that_begins_later_is_found(open_tab: OpenTab, site: Site, server: Served) -> None:
+def test_a_sweep_of_others_is_followed_and_its_progress_is_theirs(
+    open_tab: OpenTab, site: Site, server: Served
+) -> None:
     tab = open_tab(server.base).open()
-    expect(tab.find("#live-progress")).to_be_hidden()
     sweep = site.store.sweeps.start(NAMES[:2], list(site.checks), site.now)
-    expect(tab.find("#live-progress-text")).to_have_text("0 of 2 nodes read")
-    site.store.sweeps.end(sweep.id, SweepState.CUT, [], site.now)
-    expect(tab.find("#live-progress")).to_be_hidden()
-
-
-def test_a_sweep_of_other_nodes_is_not_shown(open_tab: OpenTab, site: Site, server: Served) -> None:
-    site.store.sweeps.start(NAMES[2:], list(site.checks), site.now)
-    tab = open_tab(server.base).open("/nodes?groups=savio2")
-    with tab.page.expect_response("**/api/v1/table?*"):
+    with tab.page.expect_request("**/events"):
         pass
+    write(site, SECOND, ping=SILENT)
+    site.store.sweeps.progress(sweep.id, 1)
+    expect(tab.cell(SECOND, "ping")).to_have_text("!! no answer")
     expect(tab.find("#live-progress")).to_be_hidden()
+    expect(tab.page.get_by_role("button", name="Check now")).to_be_enabled()
+    tab.pick(FIRST)
+    check_now(tab, site, "Check 1 node now")
+    expect(tab.find("#live-progress-text")).to_have_text("0 of 1 node read")
+    site.store.sweeps.end(claimed(site).id, SweepState.DONE, [], site.now)
+    expect(tab.find("#live-progress")).to_be_hidden()
+    expect(tab.page.get_by_role("button", name="Check 1 node now")).to_be_enabled()
+
+
+def test_check_now_reads_what_a_filter_leaves(open_tab: OpenTab, site: Site, server: Served) -> None:
+    tab = open_tab(server.base).open("/nodes?groups=all#q=savio3")
+    check_now(tab, site, "Check 2 nodes now")
+    expect(tab.find("#live-progress-text")).to_have_text("0 of 2 nodes read")
+    assert claimed(site).nodeset == fold(NAMES[2:])
+    tab.find("#live-q").fill("no such words")
+    expect(tab.page.get_by_role("button", name="Check 0 nodes now")).to_be_disabled()
 
 
 def test_check_now_asks_for_a_sweep_of_the_groups_of_the_page(open_tab: OpenTab, site: Site, server: Served) -> None:
     tab = open_tab(server.base).open("/nodes?groups=savio3&checks=ping")
-    site.later(TOO_OLD_S)
-    site.beat()
-    tab.page.get_by_role("button", name="Check now").click()
+    check_now(tab, site)
     expect(tab.find("#live-progress-text")).to_have_text("0 of 2 nodes read")
-    sweep = site.store.sweeps.claim(site.now)
-    assert sweep is not None
+    sweep = claimed(site)
     assert (sweep.nodeset, sweep.checks, sweep.max_age_s) == (fold(NAMES[2:]), ("ping",), 0)
 
 
 def test_check_now_asks_only_the_rows_that_are_selected(open_tab: OpenTab, site: Site, server: Served) -> None:
     tab = open_tab(server.base).open()
     tab.pick(SECOND)
-    site.later(TOO_OLD_S)
-    site.beat()
-    tab.page.get_by_role("button", name="Check 1 node now").click()
+    check_now(tab, site, "Check 1 node now")
     expect(tab.find("#live-progress-text")).to_have_text("0 of 1 node read")
-    sweep = site.store.sweeps.claim(site.now)
-    assert sweep is not None
-    assert sweep.nodeset == SECOND
+    assert claimed(site).nodeset == SECOND
 
 
 def test_check_now_reads_the_real_nodes(tab: Tab, program: DemoProgram) -> None:

@@ -60,7 +60,7 @@ def test_hostile_text_is_text_in_table_dialog_search_and_csv(
         dialog = tab.page.get_by_role("dialog")
         expect(dialog).to_contain_text(shown[:20])
         if column != "reason":
-            expect(dialog).to_contain_text("Detail")  # the server has answered
+            expect(dialog).to_contain_text("Raw value")  # the server has answered
         assert FOOLING.isdisjoint(dialog.inner_text())
         tab.page.keyboard.press("Escape")
     tab.find("#live-q").fill(shown)

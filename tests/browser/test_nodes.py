@@ -147,12 +147,12 @@ def test_it_finds_the_words_that_are_typed(tab: Tab, program: DemoProgram) -> No
 
 def test_it_filters_by_state_group_and_result(tab: Tab, program: DemoProgram) -> None:
     tab.open()
-    tab.find("#live-state").select_option("drained")
+    tab.choose("State", "drained")
     assert tab.cells("node") == names(program, lambda row: row["state"] == "drained")
-    tab.find("#live-group").select_option("savio2")
+    tab.choose("Group", "savio2")
     assert tab.cells("node") == names(program, lambda row: row["state"] == "drained" and "savio2" in row["groups"])
     tab.find("#live-clear").click()
-    tab.find("#live-any").select_option("fail")
+    tab.choose("Readings", "fail")
     assert tab.cells("node") == names(program, lambda row: any(cell[0] == "fail" for cell in row["cells"]))
 
 
@@ -160,7 +160,7 @@ def test_it_filters_by_state_group_and_result(tab: Tab, program: DemoProgram) ->
 def test_it_filters_by_the_result_of_a_check(tab: Tab, program: DemoProgram, result: str) -> None:
     position = index(program, "uptime" if result == "skipped" else "ssh")
     tab.open()
-    tab.page.get_by_label("Uptime: show only" if result == "skipped" else "SSH: show only").select_option(result)
+    tab.choose("Uptime: show only" if result == "skipped" else "SSH: show only", result)
     wanted = {"not-ok": ("fail", "warn", "unknown")}.get(result, (result,))
     found = names(program, lambda row: row["cells"][position][0] in wanted)
     assert found
@@ -179,8 +179,8 @@ def test_it_says_when_nothing_matches_and_takes_filters_back(tab: Tab) -> None:
 def test_a_view_stands_in_its_link_and_survives_a_reload(tab: Tab, open_tab: OpenTab, program: DemoProgram) -> None:
     tab.open()
     tab.find("#live-q").fill("savio")
-    tab.find("#live-state").select_option("allocated")
-    tab.page.get_by_label("SSH: show only").select_option("ok")
+    tab.choose("State", "allocated")
+    tab.choose("SSH: show only", "ok")
     tab.sort("uptime")
     assert (tab.query, tab.fragment) == ("groups=all&state=allocated&sort=-uptime", "q=savio&ssh=ok")
     shown = tab.cells("node")
@@ -223,9 +223,11 @@ def test_a_choice_in_the_query_is_the_same_with_the_script_and_without(
 
 def test_the_controls_write_what_curl_gives(tab: Tab) -> None:
     tab.open()
-    tab.find("#live-family").select_option("colleague")
-    tab.find("#live-any").select_option("fail")
+    tab.choose("Family", "colleague")
+    tab.choose("Readings", "fail")
+    tab.find("#live-filter").click()
     tab.find("#live-only").check()
+    tab.page.keyboard.press("Escape")
     assert tab.query == "groups=all&family=colleague&any=fail&only=new"
     tab.find("#live-clear").click()
     assert tab.query == "groups=all"
@@ -300,6 +302,10 @@ def test_a_click_on_a_cell_opens_its_detail(tab: Tab, program: DemoProgram) -> N
     expect(dialog).to_contain_text(f"{node}: SSH")
     expect(dialog).to_contain_text(detail)
     expect(dialog).to_contain_text("ago, 20")
+    said = dialog.locator(".sentence")
+    expect(said).to_have_text(re.compile(r"^Failure: .*\."))
+    expect(dialog.locator("pre")).to_contain_text('"state": "fail"')
+    assert said.bounding_box()["y"] < dialog.locator("pre").bounding_box()["y"]
     assert dialog.get_by_role("link", name="Page of this node").get_attribute("href") == f"/node/{node}"
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
@@ -426,7 +432,56 @@ def test_a_slash_goes_to_the_search(tab: Tab) -> None:
 
 def test_a_title_is_sorted_by_from_the_keyboard(tab: Tab) -> None:
     tab.open()
-    tab.find("#live-table thead th.h-load [tabindex='0']").first.focus()
-    tab.page.keyboard.press("Enter")
+    tab.find('#live-table tbody tr [data-column="load"]').first.focus()
+    for key in ("ArrowUp", "ArrowRight", "ArrowLeft", "Enter"):
+        tab.page.keyboard.press(key)
     expect(tab.find("#live-table thead th.h-load")).to_have_attribute("aria-sort", "descending")
     assert tab.query.endswith("sort=-load")
+    tab.page.keyboard.press("ArrowDown")
+    expect(tab.find('#live-table tbody tr [data-column="load"]').first).to_be_focused()
+
+
+def test_few_stops_of_the_tab_key_stand_before_the_first_cell(tab: Tab) -> None:
+    tab.open()
+    tab.find("#live-q").focus()
+    stops = 0
+    while not tab.page.evaluate("document.activeElement.matches('tbody [data-column]')"):
+        tab.page.keyboard.press("Tab")
+        stops += 1
+        assert stops < 12
+
+
+def test_a_link_leads_past_everything_to_the_table_and_the_view_stays(tab: Tab) -> None:
+    tab.open("/nodes?groups=all#q=savio")
+    for _ in range(2):
+        tab.page.keyboard.press("Tab")
+    expect(tab.page.get_by_role("link", name="Skip to the table")).to_be_focused()
+    tab.page.keyboard.press("Enter")
+    expect(tab.find("#live-table tbody [data-column]").first).to_be_focused()
+    assert tab.fragment == "q=savio"
+
+
+def test_the_menu_says_how_many_filters_are_set_and_the_title_is_marked(tab: Tab) -> None:
+    tab.open()
+    tab.choose("SSH: show only", "fail")
+    tab.choose("State", "drained")
+    expect(tab.find("#live-filter")).to_have_text("Filters (2)")
+    expect(tab.find("#live-table thead th.h-ssh")).to_have_class(re.compile(r"\bon\b"))
+    tab.find("#live-clear").click()
+    expect(tab.find("#live-filter")).to_have_text("Filters")
+
+
+def test_a_question_mark_shows_the_keys_unless_one_types_it(tab: Tab) -> None:
+    tab.open()
+    tab.find("#live-q").press("?")
+    dialog = tab.page.get_by_role("dialog", name="Keys")
+    expect(tab.find("#live-q")).to_have_value("?")
+    expect(dialog).to_be_hidden()
+    tab.find("#live-clear").click()
+    tab.find("#live-check").focus()
+    tab.page.keyboard.press("?")
+    expect(dialog).to_contain_text("Arrow keys")
+    tab.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    tab.page.get_by_role("button", name="Keys").click()
+    expect(dialog).to_be_visible()
