@@ -366,6 +366,25 @@ class Machine(RuleBasedStateMachine):
             return self.come_back()
         return self.moved(true, step)
 
+    @precondition(lambda self: self.going())
+    @rule(data=st.data(), steps=st.integers(1, 7))
+    def straight_on(self, data: st.DataObject, steps: int) -> None:
+        """Some steps with nothing in the way, which chance alone seldom takes as far as to something that is sent."""
+        true = data.draw(st.sampled_from(self.going()), label="action")
+        for _ in range(steps):
+            on = [move for move in self.moves(true) if Writes.CODE not in move.writes]
+            if not on:
+                return
+            if State.RESERVED in [move.target for move in on]:
+                self.reserve(true, False)
+                if true.state is not State.RESERVED:
+                    return
+                continue
+            with self.ledger.write() as db:
+                stored = self.ledger.actions.get(db, true.id)
+                self.ledger.actions.move(db, stored, on[0], "agent", self.now, Said(is_certain=True))
+            self.moved(true, on[0])
+
     @precondition(lambda self: self.going(State.REQUESTED, State.QUEUED, State.APPROVED))
     @rule(data=st.data(), ends=st.booleans())
     def reserve_one(self, data: st.DataObject, ends: bool) -> None:
@@ -486,4 +505,4 @@ def _end(*_: Any) -> None:
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)
+TestMachine.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
