@@ -11,6 +11,7 @@ from botd.resources.base import BotdResource
 from botd.web.here import store
 from botd.web.params import AuditQuery, JsonQuery, chosen_format, page_of, query
 from botd.web.replies import AuditDocument, audit_reply, reply
+from botd.web.rights import known_with
 
 
 class AuditResource(BotdResource):
@@ -21,8 +22,9 @@ class AuditResource(BotdResource):
     ANSWER = AuditDocument
 
     def get(self) -> Response:
-        """The copy of the audit that the agent has told, newest first."""
+        """The copy of the audit that the agent has told, newest first; for who has the right `audit`."""
         args = query(AuditQuery)
+        known_with("audit")
         return audit_reply(read_audit(store(), **page_of(args)), chosen_format(args))
 
 
@@ -33,6 +35,6 @@ class AuditHeadResource(BotdResource):
     ANSWER = CheckpointDocument
 
     def get(self) -> Response:
-        """How many rows the audit has and the hash of the last, signed by the agent."""
+        """How many rows the audit has and the hash of the last, signed by the agent; for watchers elsewhere too."""
         query(JsonQuery)
         return reply("json", encode(read_head(store())) + b"\n")

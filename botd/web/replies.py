@@ -130,9 +130,11 @@ class AuditDocument(AuditHead):
 
 
 def audit_reply(page: AuditPage, form: Form) -> Response:
-    """A page of the audit in a form."""
+    """A page of the audit in a form. It names people: nobody keeps it."""
     head: AuditHead = {"count": len(page.rows), "next": page.next}
-    return records_reply(form, head, "rows", page.rows, AUDIT_COLUMNS)
+    response = records_reply(form, head, "rows", page.rows, AUDIT_COLUMNS)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def status_reply(question: Question, form: Form) -> Response:

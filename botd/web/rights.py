@@ -9,9 +9,9 @@ from botd.access.letters import HolderDocument, RolesDocument
 from botd.access.places import Places
 from botd.access.policy import PolicyDocument, policy
 from botd.access.roles import Roles, parse_roles
-from botd.errors import ConfigError
+from botd.errors import ConfigError, NotAllowed
 from botd.web.here import board, store
-from botd.web.who import Who
+from botd.web.who import Who, known
 
 
 def policy_of(who: Who, nodes: Iterable[str] = ()) -> PolicyDocument:
@@ -21,6 +21,14 @@ def policy_of(who: Who, nodes: Iterable[str] = ()) -> PolicyDocument:
     found = policy(roles, who.person, nodes, Places(board().view().inventory, faults))
     fault = told["fault"] if told else "the agent has told of no roles yet"
     return {**found, "doubt": fault or found["doubt"]}
+
+
+def known_with(right: str) -> Who:
+    """Who sent this request and has a right. Raises LoginRequired, NotAllowed, StoreUnavailable."""
+    found = known()
+    if right not in policy_of(found)["rights"]:
+        raise NotAllowed(f'this takes the right "{right}", which no role gives {found.login}: see /me')
+    return found
 
 
 def holders_of(who: Who) -> list[HolderDocument]:
