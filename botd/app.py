@@ -24,6 +24,7 @@ from botd.web.coding import deliver
 from botd.web.door import Door
 from botd.web.faults import error_reply
 from botd.web.forms import check_form
+from botd.web.proxy import Proxied
 from botd.web.rates import Rates
 from botd.web.repeats import Repeats
 from botd.web.timings import ROUTE, Timings, named_routes
@@ -74,6 +75,8 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
     inside: Any = Repeats(app.wsgi_app, board)
     if config.access.read == "known":
         inside = Door(inside, store, clock)
+    if config.access.header:
+        inside = Proxied(inside, config)
     timings = Timings(Visitors(inside, config.server), named_routes(app.url_map.iter_rules()))
     app.wsgi_app = timings  # type: ignore[method-assign]
     app.extensions["botd"] = Botd(

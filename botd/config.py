@@ -105,6 +105,19 @@ def read_secret(config: Config, file_name: str, variable: str) -> str:
     return secret
 
 
+def header_secret(config: Config) -> str:
+    """What a proxy and botd share, empty for nothing. Raises ConfigError for what others know or could guess."""
+    access = config.access
+    secret = read_secret(config, access.header_secret_file, "") if access.header_secret_file else ""
+    if access.header_secret_file and len(secret) < _LEAST_SECRET:
+        raise ConfigError(
+            f"the secret in {access.header_secret_file} has fewer than {_LEAST_SECRET} characters: "
+            "write one with `openssl rand -hex 32`",
+            "[access] header_secret_file",
+        )
+    return secret
+
+
 def typed(where: str, default: Any, kind: str, value: Any) -> Any:
     """The value in the type that its setting has. Raises ConfigError naming `where`.
 
@@ -163,6 +176,16 @@ _MAY_BE_ZERO = {
 
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+_LEAST_SECRET = 20
+"""Characters of what a proxy and botd share."""
+
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+"""Without `_`: gunicorn drops headers that have one."""
+
+_OTHER_HEADERS = frozenset(
+    {"host", "cookie", "authorization", "origin", "content-type", "content-length", "x-botd-secret", "x-botd-form"}
+)
+
 _TICKET_URL = re.compile(r"https?://[!#-;=?-~]+")
 """No blanks, no quotes, no angles; the number is written in with its own signs escaped."""
 
@@ -191,11 +214,24 @@ def _check_ranges(config: Config) -> None:
         listen_address(config.server.listen)
     except ConfigError as error:
         raise ConfigError(str(error), "[server] listen") from None
+    _check_header(config)
     _check_tickets(config.tickets.pattern, config.tickets.url)
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
             f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name}"'
         )
+
+
+def _check_header(config: Config) -> None:
+    """Raises ConfigError for what is no header that a proxy could add."""
+    header = config.access.header
+    if header and (not _HEADER.fullmatch(header) or header.lower() in _OTHER_HEADERS):
+        raise ConfigError(
+            f'[access] header must be a header that nothing else uses, such as "X-Remote-User", not "{header[:60]}"',
+            "[access] header",
+        )
+    if config.access.header_secret_file and not header:
+        raise ConfigError("[access] header_secret_file needs [access] header", "[access] header_secret_file")
 
 
 def _check_tickets(pattern: str, url: str) -> None:

@@ -182,6 +182,8 @@ class AccessSettings:
     roles_file: str = _setting("", "The roles file; empty gives nobody any right but to look.")
     allowed_signers: str = _setting("", "Keys by which people sign, as ssh-keygen(1) has them; empty takes none.")
     pam: str = _setting("", "Service of PAM that knows the passwords of who has none in the ledger; empty asks none.")
+    header: str = _setting("", "Header in which a proxy names whom it has let in; empty takes none.")
+    header_secret_file: str = _setting("", "File with what that proxy sends as `X-Botd-Secret`; needed on TCP.")
     ssh_keygen: str = _setting("ssh-keygen", "Command that looks at signatures.")
     unmunge: str = _setting("unmunge", "Command that looks at credentials of munge.")
 

@@ -86,6 +86,9 @@ class Crew:
     def holders(self) -> Mapping[str, Holder]:
         return {key: each for key, each in self.held.items() if each.until > iso(self.now)}
 
+    def logins(self) -> list[str]:
+        return ["anna", "kmf"]
+
     def person(self, login: str) -> Person:
         return Person(login, frozenset({"wheel", "users"}) if login == "kmf" else frozenset())
 
@@ -99,7 +102,7 @@ class Office:
         self.keys = new_keys()
         (site.folder / "ledger-seal.pub").write_text(f"{self.keys.public}\n")
         self.roles = RolesState(parse_roles(roles), roles, "digest")
-        self.desk = Desk(site.store, self.keys.open, self.crew, lambda: self.roles, lambda: site.now)
+        self.desk = Desk(site.store, self.keys.open, self.crew, lambda: self.roles, lambda: site.now, tells_people=True)
         self.desk.tell({})
         self._stop = threading.Event()
 

@@ -35,6 +35,13 @@ class HolderDocument(TypedDict):
     roles: list[str]
 
 
+class PersonDocument(TypedDict):
+    """Somebody whom the ledger or the roles file knows, for who is logged in by a proxy."""
+
+    groups: list[str]
+    roles: list[str]
+
+
 class RolesDocument(TypedDict):
     """The roles file as the agent has it. `faults` says of groups why they are not believed."""
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from botd.commands.ending import end_with, stop_event
-from botd.config import listen_address
+from botd.config import header_secret, listen_address
 from botd.errors import ConfigError
 from botd.settings import Config
 
@@ -93,6 +93,7 @@ def serve(config: Config, log_level: str) -> int:
     Raises ConfigError where nobody can listen as asked, or would act as the user of the web part.
     """
     check_user(config)
+    check_header(config)
     check_port(config.server.listen)
     children = [
         Child("agent", _agent_words(config, log_level), _environment(config)),
@@ -128,6 +129,18 @@ def check_user(config: Config) -> None:
             "the agent's ledger: run the two as two users (docs/deployment.rst), or set [actions] one_user = true",
             "[actions] one_user",
         )
+
+
+def check_header(config: Config) -> None:
+    """Raises ConfigError where a proxy's header would be believed of anybody: `botd serve` listens on TCP alone."""
+    if config.access.header and not config.access.header_secret_file:
+        raise ConfigError(
+            "[access] header would be believed of anybody who sends it, because every user of this host can connect to "
+            "loopback: share a secret with the proxy by [access] header_secret_file, or run gunicorn on a unix socket "
+            "(docs/access.rst)",
+            "[access] header_secret_file",
+        )
+    header_secret(config)
 
 
 def check_port(listen: str) -> None:

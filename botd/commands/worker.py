@@ -72,6 +72,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Loads the application, and has it count how long answers take where its siblings do."""
         super().load_wsgi()
         if botd := getattr(self.wsgi, "extensions", {}).get("botd"):
+            from botd.web.proxy import check_sockets  # the master has no need of it
+
+            check_sockets(botd.config, [each.sock for each in self.sockets])
             botd.timings.share(self.COUNTS, self.age)
 
     # ---- from one hand to the other ----

@@ -13,7 +13,7 @@ from botd import errors
 from botd.access.letters import Letter, write_letter
 from botd.config import resolve_path
 from botd.documents import iso
-from botd.errors import AgentSilent, BotdError
+from botd.errors import AgentSilent, BotdError, LoginRequired
 from botd.store import ALIVE_S
 from botd.web.here import board, config, store
 
@@ -50,6 +50,8 @@ def ask(kind: str, token: str, address: str, says: Mapping[str, Any] | None = No
 
 def send(kind: str, nonce: str, token: str, address: str, says: Mapping[str, Any] | None = None) -> None:
     """Puts an ask where the agent finds it, and does not wait. Raises AgentSilent where there is no agent to ask."""
+    if not token:
+        raise LoginRequired("the proxy's word is enough to read, and not for this: log in at /login")
     now = board().now()
     beat_at = store().pulse().agent_beat_at
     if beat_at is None or (now - beat_at).total_seconds() > ALIVE_S:

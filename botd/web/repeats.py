@@ -19,6 +19,7 @@ from botd.board.board import Board
 from botd.board.bodies import CACHED_ANSWERS
 from botd.board.cache import Cache
 from botd.errors import StoreUnavailable
+from botd.web.proxy import VOUCHED
 from botd.web.timings import ROUTE
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ ASKED_BY = (
     "HTTP_IF_MODIFIED_SINCE",
     "HTTP_IF_NONE_MATCH",
     "HTTP_IF_UNMODIFIED_SINCE",
+    VOUCHED,
 )
 """All of a GET that such an answer depends on, and who asks: nobody gets what another one was answered. It has no
 parts, so a range is no matter; pages are not repeated."""

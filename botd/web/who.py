@@ -15,7 +15,7 @@ from flask import request
 from werkzeug.wrappers import Request
 
 from botd.access.judge import Person
-from botd.access.letters import HolderDocument
+from botd.access.letters import HolderDocument, PersonDocument
 from botd.access.tokens import is_token, token_hash
 from botd.documents import iso
 from botd.errors import BotdError, LoginRequired
@@ -23,6 +23,7 @@ from botd.settings import ServerSettings
 from botd.store import Store
 from botd.web.here import board, config, store
 from botd.web.mail import send
+from botd.web.proxy import VOUCHED
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -39,10 +40,10 @@ _FOUND = "botd.who"
 
 @dataclass(frozen=True)
 class Who:
-    """Somebody who is logged in. `token` is what they showed, in a cookie or in a header."""
+    """Somebody who is logged in. `token` is what they showed, in a cookie or a header; empty where a proxy vouches."""
 
     token: str
-    shown: Literal["cookie", "header"]
+    shown: Literal["cookie", "header", "proxy"]
     holder: HolderDocument
 
     @property
@@ -67,7 +68,7 @@ def find_who(asked: Request, here: Store, now: datetime) -> Who | None:
 def who() -> Who | None:
     """Who sent this request. Raises StoreUnavailable."""
     found = find_who(request, store(), board().now())
-    if found and found.holder["used_at"] < iso(board().now() - USED_EVERY):
+    if found and found.token and found.holder["used_at"] < iso(board().now() - USED_EVERY):
         minute = int(board().now().timestamp() // 60)
         with suppress(BotdError):  # it is told the next time
             send("used", f"used {token_hash(found.token)[:40]} {minute}", found.token, address_of(request.environ))
@@ -122,9 +123,30 @@ def _is_address(text: str) -> bool:
 
 def _look_up(asked: Request, here: Store, now: datetime) -> Who | None:
     shown = shown_token(asked)
-    if shown is None:
+    holder: HolderDocument | None = here.copies.get("session", token_hash(shown[0])) if shown else None
+    if shown and holder and holder["until"] > iso(now):
+        return Who(*shown, holder)
+    return None if shown and shown[1] == "header" else _vouched(asked, here, now)
+
+
+def _vouched(asked: Request, here: Store, now: datetime) -> Who | None:
+    """Whom a proxy vouches for, if the agent knows them: for this request, and for no action."""
+    login = str(asked.environ.get(VOUCHED, ""))
+    known: PersonDocument | None = here.copies.get("person", login) if login else None
+    if known is None:
         return None
-    holder: HolderDocument | None = here.copies.get("session", token_hash(shown[0]))
-    if holder is None or holder["until"] <= iso(now):
-        return None
-    return Who(*shown, holder)
+    at, address = iso(now), str(asked.environ.get("REMOTE_ADDR", ""))
+    holder: HolderDocument = {
+        "id": 0,
+        "kind": "session",
+        "login": login,
+        "name": "",
+        "scope": "ask",
+        "address": address,
+        "made_at": at,
+        "used_at": at,
+        "until": at,
+        "groups": known["groups"],
+        "roles": known["roles"],
+    }
+    return Who("", "proxy", holder)

@@ -14,6 +14,7 @@ from botd.display.cells import width
 from botd.model import Reading, State
 from botd.resources import ROUTES
 from tests.conftest import Site, drained, idle
+from tests.office import bearer
 from tests.pages.elements import CURL
 
 
@@ -49,6 +50,7 @@ NO_FORMS = {
     "/api/v2/tokens": "somebody's alone, and JSON",
     "/api/v2/tokens/<int:token>": "somebody's alone, and JSON",
     "/api/v2/policy": "somebody's alone, and JSON",
+    "/api/v2/audit/head": "signed, and JSON as it was signed",
     "/api/v2/notes": "written and not read",
     "/api/v2/notes/<int:note>": "ended and not read",
     "/api/v1/table": "what the page draws, for its script alone",
@@ -69,7 +71,8 @@ READS: dict[str, Callable[[str], object]] = {
 def test_every_route_that_answers_data_takes_every_form(site: Site, path: str, form: str) -> None:
     site.store.sweeps.start(["n0000.savio2"], ["ping"], site.now)
     url = re.sub(r"<\w+:(\w+)>", lambda match: FILLS[match[1]], path)
-    response = site.client.get(url, query_string={"format": form, **({"h": "n0000"} if "hostinfo" in url else {})})
+    asked = {"format": form, **({"h": "n0000"} if "hostinfo" in url else {})}
+    response = site.client.get(url, query_string=asked, headers=bearer(site))
     assert response.status_code == 200, response.text
     kind = {"ndjson": "application/x-ndjson", "json": "application/json", "csv": "text/csv", "table": "text/plain"}[
         form

@@ -7,14 +7,14 @@ database, where others can forge it: it lets somebody read, and the agent asks i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
 from botd.access.judge import Person, rights_of
-from botd.access.letters import HolderDocument, Letter, RolesDocument, read_letter, said
+from botd.access.letters import HolderDocument, Letter, PersonDocument, RolesDocument, read_letter, said
 from botd.access.tokens import is_token
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesState
@@ -57,6 +57,9 @@ class People(Protocol):
     def holders(self) -> Mapping[str, Holder]:
         """All sessions and tokens that are good now, by the hash of their token."""
 
+    def logins(self) -> Iterable[str]:
+        """Everybody in the ledger who is not locked."""
+
     def person(self, login: str) -> Person:
         """Who that is: the groups of this machine and the roles that the ledger gives."""
 
@@ -64,12 +67,22 @@ class People(Protocol):
 class Desk:
     """Answers asks, and keeps the copies in the store true."""
 
-    def __init__(self, store: Store, open_seal: Open, people: People, roles: Callable[[], RolesState], clock: Clock):
+    def __init__(
+        self,
+        store: Store,
+        open_seal: Open,
+        people: People,
+        roles: Callable[[], RolesState],
+        clock: Clock,
+        *,
+        tells_people: bool = False,
+    ) -> None:
         self._store = store
         self._open = open_seal
         self._people = people
         self._roles = roles
         self._clock = clock
+        self._tells_people = tells_people  # only where a proxy may say a name
 
     def answer(self) -> int:
         """Answers what waits; how many that were. Raises StoreUnavailable."""
@@ -91,12 +104,21 @@ class Desk:
             "faults": dict(faults),
         }
         self._set("roles", {"file": told})
+        self._set("person", self._known_people(state) if self._tells_people else {})
         self._tell_holders()
+
+    def _known_people(self, state: RolesState) -> dict[str, PersonDocument]:
+        """Whom the ledger or the roles file knows, without who is locked."""
+        named = {login for role in state.roles.roles for login in role.users}
+        known: dict[str, PersonDocument] = {}
+        for login in named.union(self._people.logins()):
+            with suppress(NotAllowed):  # locked
+                known[login] = self._rights(login, state)
+        return known
 
     def _tell_holders(self) -> None:
         state = self._roles()
-        named = {group for role in state.roles.roles for group in role.unix_groups}
-        self._set("session", {key: self._told(holder, named) for key, holder in self._people.holders().items()})
+        self._set("session", {key: self._told(holder, state) for key, holder in self._people.holders().items()})
 
     def _set(self, kind: str, documents: Mapping[str, Any]) -> None:
         """Makes these the copies of a kind: what others put there goes, and what is damaged."""
@@ -110,10 +132,13 @@ class Desk:
         if gone := [key for key in there if key not in documents]:
             self._store.copies.drop(kind, *gone)
 
-    def _told(self, holder: Holder, named: set[str]) -> HolderDocument:
-        person = self._people.person(holder.login)
-        groups, roles = sorted(person.unix_groups & named), sorted(person.roles)
-        return cast(HolderDocument, {**asdict(holder), "groups": groups, "roles": roles})
+    def _told(self, holder: Holder, state: RolesState) -> HolderDocument:
+        return cast(HolderDocument, {**asdict(holder), **self._rights(holder.login, state)})
+
+    def _rights(self, login: str, state: RolesState) -> PersonDocument:
+        named = {group for role in state.roles.roles for group in role.unix_groups}
+        person = self._people.person(login)
+        return {"groups": sorted(person.unix_groups & named), "roles": sorted(person.roles)}
 
     # ---- one ask ----
 

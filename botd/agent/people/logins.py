@@ -204,6 +204,11 @@ class Logins:
             held = self._ledger.holdings.all(db)
         return {each.hash: _holder(each) for each in held if each.login not in locked and is_good(each, now)}
 
+    def logins(self) -> list[str]:
+        """Everybody in the ledger who is not locked."""
+        with self._ledger.read() as db:
+            return [person.login for person in self._ledger.people.all(db) if not person.locked_at]
+
     def person(self, login: str) -> Person:
         """Who that is: the groups of this machine, and the roles that the ledger gives. Raises NotAllowed where locked.
 

@@ -42,7 +42,14 @@ class Service:
         self._nodes = nodes
         self._file = RolesFile(resolve_path(config, config.access.roles_file) if config.access.roles_file else None)
         self.roles = self._file.look()
-        self._desk = Desk(store, lambda sealed, now: ledger.keys().open(sealed, now), people, lambda: self.roles, clock)
+        self._desk = Desk(
+            store,
+            lambda sealed, now: ledger.keys().open(sealed, now),
+            people,
+            lambda: self.roles,
+            clock,
+            tells_people=bool(config.access.header),
+        )
         self._tell_due = Due(TELL_S)
         self._faults = Faults(log)
 
