@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 
 from botd.agent.life import Due
-from botd.audit import Checkpoint, canonical, checkpoint_text, read_checkpoint
+from botd.audit import Checkpoint, Row, canonical, checkpoint_text, read_checkpoint
 from botd.documents import LedgerDocument
 from botd.errors import LedgerUnavailable, StoreDamaged
-from botd.ledger import Ledger, LedgerState
+from botd.ledger import Ledger, LedgerState, Transaction
 from botd.logs import Faults
 from botd.model import Clock
 from botd.store import Store
@@ -31,8 +32,8 @@ COPY_ROWS = 200
 KEPT_ROWS = 5000
 """Rows that the store has a copy of."""
 
-MEND_S = 60.0
-"""How often the copies are looked through for damage."""
+MEND_S = 10.0
+"""How often the copies are held against the ledger: others may write there."""
 
 FAULT = "nothing may act"
 
@@ -57,6 +58,7 @@ class Record:
         if self._is_usable and self._copy_due.now():
             with suppress(LedgerUnavailable):  # the next look says so
                 self._sign()
+                self._mend_head()
                 self._copy()
 
     def look(self) -> LedgerState:
@@ -106,24 +108,35 @@ class Record:
         with self.ledger.read() as db:
             last = self.ledger.chain.last(db)
             size = last.number if last else 0
-            if self._copied is None or self._copied > size or self._is_damaged():
+            if self._copied is None or self._copied > size or self._is_bent(db, size):
                 self._store.copies.clear("audit")
                 self._copied = max(0, size - KEPT_ROWS)
             rows = self.ledger.chain.after(db, self._copied, COPY_ROWS)
         if rows:
-            copies = {_key(row.number): {**json.loads(row.document), "hash": row.hash} for row in rows}
-            self._store.copies.put("audit", copies)
+            self._store.copies.put("audit", _copies(rows))
             self._copied = rows[-1].number
             self._store.copies.clear("audit", until=_key(self._copied - KEPT_ROWS))
 
-    def _is_damaged(self) -> bool:
-        """Whether a copy of the audit cannot be read. Looked at once in a while: they are thousands."""
+    def _is_bent(self, db: Transaction, size: int) -> bool:
+        """Whether the copies are not what was written. Looked at once in a while: they are thousands."""
+        if self._copied != size or not self._mend_due.now():
+            return False
+        begin = max(0, size - KEPT_ROWS)
         try:
-            if self._mend_due.now():
-                self._store.copies.newest("audit", None, KEPT_ROWS)
+            return self._store.copies.all("audit") != _copies(self.ledger.chain.after(db, begin, size - begin))
         except StoreDamaged:
             return True
-        return False
+
+    def _mend_head(self) -> None:
+        """Tells the newest checkpoint again where the store has another one; a later one of ours is for `look`."""
+        newest, told = self.ledger.checkpoints.newest(), self._told()
+        if newest and told != newest and not (told and told.key == newest.key and told.size > newest.size):
+            self._store.copies.put("ledger", {"head": newest._asdict()})
+
+
+def _copies(rows: Iterable[Row]) -> dict[str, object]:
+    """The rows as the store has them."""
+    return {_key(row.number): {**json.loads(row.document), "hash": row.hash} for row in rows}
 
 
 def _key(number: int) -> str:
