@@ -24,6 +24,9 @@ MAX_NAME = 253
 MAX_TEXT = MAX_NODES * (MAX_NAME + 1)
 """Characters of one list: any names, where no two fold together. 10,000 full names take about 200,000."""
 
+MAX_COMMAS = 5 * MAX_NODES
+"""Commas of one list: it may name a node several times, as Slurm does once for each partition."""
+
 MAX_BRACKETS = 16
 """Brackets in one part, `r[1-4]n[1-9]`. python-hostlist recurses once for each. `fold` writes two numbers or more into
 each, so MAX_NODES names never have that many."""
@@ -42,6 +45,8 @@ def expand(text: str, *, max_nodes: int = MAX_NODES) -> list[str]:
     """
     if len(text) > MAX_TEXT:
         raise BadNodeset(f"the node list has {len(text)} characters; send at most {MAX_TEXT}, or use a group")
+    if (commas := text.count(",")) > MAX_COMMAS:
+        raise BadNodeset(f"the node list has {commas} commas; send at most {MAX_COMMAS}, or use a group")
     names: dict[str, None] = {}
     spanned = 0
     for part in split(text):

@@ -50,9 +50,12 @@ def test_nodes_fold_into_a_range(site: Site) -> None:
     assert "! 81-95% of 2.0 GiB" in site.client.get(FOLDED + "&format=table").text
 
 
-def test_what_it_tells_parts_nodes_that_are_well_and_stands_beside_each_other_in_one_diagnosis(site: Site) -> None:
+def test_what_it_tells_parts_nodes_that_are_well(site: Site) -> None:
     read(site, USED, {**USED, "kind": "file"}, state=State.OK)
     assert len(site.get(FOLDED)["nodes"]) == 2
+
+
+def test_what_it_tells_stands_beside_each_other_in_one_diagnosis(site: Site) -> None:
     read(site, USED, {**USED, "kind": "file"})
     (folded,) = site.get(FOLDED)["nodes"]
     assert folded["readings"]["swap"]["value"]["kind"] == "partition | file"
@@ -63,6 +66,7 @@ def test_the_history_and_the_plots_have_it(site: Site) -> None:
     latest.load()
     numbers = NumberCollector(site.checks, site.store, lambda: site.now)
     for state in (State.OK, State.WARN):
+        site.later(3600)
         found = {"swap": Reading(state, USED, at=site.now)}
         latest.put(NODES[0], found, latest.begin())
         numbers.put(NODES[0], found)
