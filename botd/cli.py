@@ -190,7 +190,8 @@ def _agent(args: argparse.Namespace) -> int:
     from botd.commands.ending import stop_event
 
     _make_room()
-    Agent(load_config(args.config)).run(stop_event(within_s=AGENT_STOP_S))
+    stop = stop_event(within_s=AGENT_STOP_S)  # before it says that it is there
+    Agent(load_config(args.config)).run(stop)
     return 0
 
 
