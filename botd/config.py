@@ -15,6 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from botd.addresses import networks
 from botd.errors import ConfigError, did_you_mean
 from botd.file_modes import check_private, check_unwritable
 from botd.patterns import bounded
@@ -214,12 +215,24 @@ def _check_ranges(config: Config) -> None:
         listen_address(config.server.listen)
     except ConfigError as error:
         raise ConfigError(str(error), "[server] listen") from None
+    _check_proxies(config.server.proxies)
     _check_header(config)
     _check_tickets(config.tickets.pattern, config.tickets.url)
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
             f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name}"'
         )
+
+
+def _check_proxies(proxies: tuple[str, ...]) -> None:
+    """Raises ConfigError for what is neither an address nor a net."""
+    try:
+        networks(proxies)
+    except ValueError as error:
+        raise ConfigError(
+            f'[server] proxies takes addresses and nets, such as "192.0.2.7" and "10.1.0.0/24": {error}',
+            "[server] proxies",
+        ) from None
 
 
 def _check_header(config: Config) -> None:

@@ -28,7 +28,7 @@ class ServerSettings:
         (), "Names by which browsers reach it, beside localhost and `listen`; `*` is any. Another Host is a 421."
     )
     proxies: tuple[str, ...] = _setting(
-        (), "Addresses of proxies before it, beside loopback: the last X-Forwarded-For from there is who asks."
+        (), "Addresses and nets of proxies before it, beside loopback: who asks is the last in their X-Forwarded-For."
     )
     workers: int = _setting(2, "Web processes that `botd serve` starts.")
     threads: int = _setting(64, "Requests that one web process handles at once; a waiting one costs no CPU.")

@@ -181,6 +181,34 @@ def test_an_address_without_host_or_port_is_refused(listen: str) -> None:
     assert "[server] listen" in refusal({"server": {"listen": listen}})
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "",
+        "proxy.example.org",
+        "10.0.0.300",
+        "10.1.0.5/24",
+        "10.0.0.0/33",
+        "0.0.0.0/0",
+        "::/0",
+        "::ffff:10.0.0.7",
+        "::ffff:10.1.0.0/120",
+        "fe80::1%eth0/64",
+        " 10.0.0.7",
+        "10.0.0.7:443",
+    ],
+)
+def test_a_proxy_that_is_no_address_and_no_net_is_refused(proxy: str) -> None:
+    told = refusal({"server": {"proxies": ["192.0.2.7", proxy]}})
+    assert told.startswith('[server] proxies takes addresses and nets, such as "192.0.2.7"')
+    assert proxy in told
+
+
+def test_proxies_are_addresses_and_nets() -> None:
+    proxies = ["192.0.2.7", "10.1.0.0/24", "2001:db8::/48"]
+    assert parse_config({"server": {"proxies": proxies}}).server.proxies == tuple(proxies)
+
+
 def test_an_unknown_host_key_policy_is_refused() -> None:
     assert "[ssh] host_key_policy" in refusal({"ssh": {"host_key_policy": "accept"}})
 

@@ -710,6 +710,14 @@ def test_proxy_unit_and_configuration_agree_on_the_address() -> None:
     assert f"proxy_pass http://{listen};" in (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
 
 
+def test_the_proxy_says_who_asks_whatever_a_client_says() -> None:
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^ *proxy_set_header (X-Forwarded-\S+) (\S+);", text, re.MULTILINE) == [
+        ("X-Forwarded-For", "$remote_addr"),
+        ("X-Forwarded-Proto", "$scheme"),
+    ]
+
+
 def test_the_proxy_waits_longer_than_the_longest_answer_takes() -> None:
     config = load_config(str(DEPLOY / "botd.toml"))
     (wait_s,) = re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text(encoding="utf-8"))

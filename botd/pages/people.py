@@ -15,7 +15,8 @@ from botd.web.login import log_in, log_out, with_session, without_session
 from botd.web.mail import ask
 from botd.web.params import JsonQuery, LoginQuery, query
 from botd.web.rights import holders_of, policy_of
-from botd.web.who import Who, address_of, who
+from botd.web.visitors import address_of
+from botd.web.who import Who, who
 
 SEE_OTHER = 303
 

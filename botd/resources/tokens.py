@@ -14,7 +14,8 @@ from botd.resources.login import personal
 from botd.web.mail import ask
 from botd.web.params import JsonQuery, TokenBody, body, query
 from botd.web.rights import holders_of
-from botd.web.who import address_of, known
+from botd.web.visitors import address_of
+from botd.web.who import known
 
 
 class TokensDocument(TypedDict):

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from flask import Response, current_app, request
 
 from botd.access.tokens import new_token
+from botd.addresses import is_loopback, is_shared
 from botd.errors import BadRequest
+from botd.web.here import config
 from botd.web.mail import ask
-from botd.web.who import Who, address_of, cookie_name, is_loopback
+from botd.web.visitors import address_of
+from botd.web.who import Who, cookie_name
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ def log_in(login: str, password: str, code: str) -> Session:
     if not request.is_secure and peer and not is_loopback(peer):
         raise BadRequest("a password is not taken over a connection that others can listen to: use https")
     address = address_of(request.environ)
-    # Whoever shares a loopback address with others must not be able to use up their attempts.
-    is_shared = not address or is_loopback(address)
-    current_app.extensions["botd"].rates.take(f"login {login[:64]}" if is_shared else address)
+    # Whoever shares an address with others must not be able to use up their attempts.
+    is_alone = not is_shared(address, config().server.proxies)
+    current_app.extensions["botd"].rates.take(address if is_alone else f"login {login[:64]}")
     token = new_token()
     answer = ask("login", token, address, {"login": login, "password": password, "code": code})
     return Session(token, str(answer.get("until", "")))

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Request
 
+from botd.addresses import is_shared, who_asks
 from botd.config import listen_address
 from botd.display.formats import MIME
 from botd.errors import BotdError, CrossSite, WrongHost
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ASKER = "botd.asker"
+"""Where the address of who asks stands for the application. No header gets there: theirs begin with HTTP_."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -35,18 +39,27 @@ class Visitors:
 
     def __init__(self, application: WSGIApplication, settings: ServerSettings) -> None:
         self._application = application
+        self._proxies = settings.proxies
         self._names = frozenset(map(str.lower, settings.names))
         self._listens = listen_address(settings.listen)[0].lower()
         self._is_told = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer of the application, 421 or 403."""
+        self._look_behind_proxies(environ)
         host = _name(environ.get("HTTP_HOST", ""))
         if not (host == "" or self._is_ours(host, environ)):
             return _refuse(WrongHost(shown(host)), environ, start_response)
         if is_foreign(environ) and not _only_looks(environ):
             return _refuse(CrossSite(), environ, start_response)
         return self._application(environ, start_response)
+
+    def _look_behind_proxies(self, environ: WSGIEnvironment) -> None:
+        peer, forwarded = str(environ.get("REMOTE_ADDR", "")), str(environ.get("HTTP_X_FORWARDED_FOR", ""))
+        environ[ASKER] = who_asks(peer, forwarded, self._proxies)
+        # gunicorn 27 believes it of unix sockets and loopback alone, and not of that on a socket for IPv6 and IPv4
+        if environ.get("HTTP_X_FORWARDED_PROTO") == "https" and is_shared(peer, self._proxies):
+            environ["wsgi.url_scheme"] = "https"
 
     def _is_ours(self, host: str, environ: WSGIEnvironment) -> bool:
         address = "" if not environ.get("REMOTE_PORT") else environ.get("SERVER_NAME", "")  # a unix socket has none
@@ -58,6 +71,11 @@ class Visitors:
             self._is_told = True
             log.warning("any Host is answered: say in [server] names by which names botd is reached")
         return True
+
+
+def address_of(environ: WSGIEnvironment) -> str:
+    """The address of who asks, of whom a proxy has named where one did; empty where nobody knows it."""
+    return str(environ[ASKER])
 
 
 def _only_looks(environ: WSGIEnvironment) -> bool:

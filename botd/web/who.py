@@ -5,11 +5,10 @@ This decides what somebody gets to see. What somebody may have done the agent de
 
 from __future__ import annotations
 
-import ipaddress
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from flask import request
 from werkzeug.wrappers import Request
@@ -19,14 +18,11 @@ from botd.access.letters import HolderDocument, PersonDocument
 from botd.access.tokens import is_token, token_hash
 from botd.documents import iso
 from botd.errors import BotdError, LoginRequired
-from botd.settings import ServerSettings
 from botd.store import Store
-from botd.web.here import board, config, store
+from botd.web.here import board, store
 from botd.web.mail import send
 from botd.web.proxy import VOUCHED
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from botd.web.visitors import address_of
 
 COOKIE = "botd"
 SECURE_COOKIE = "__Host-botd"
@@ -98,29 +94,6 @@ def cookie_name(asked: Request) -> str:
     return SECURE_COOKIE if asked.is_secure else COOKIE
 
 
-def address_of(environ: WSGIEnvironment, settings: ServerSettings | None = None) -> str:
-    """The address of who asks: of a proxy of ours the last that it names. Empty behind a unix socket without one."""
-    peer = str(environ.get("REMOTE_ADDR", ""))
-    proxies = (settings or config().server).proxies
-    if peer and not is_loopback(peer) and peer not in proxies:
-        return peer
-    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
-    return forwarded if _is_address(forwarded) else peer
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address is one of this machine's own to itself."""
-    return _is_address(address) and ipaddress.ip_address(address).is_loopback
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _look_up(asked: Request, here: Store, now: datetime) -> Who | None:
     shown = shown_token(asked)
     holder: HolderDocument | None = here.copies.get("session", token_hash(shown[0])) if shown else None
@@ -135,7 +108,7 @@ def _vouched(asked: Request, here: Store, now: datetime) -> Who | None:
     known: PersonDocument | None = here.copies.get("person", login) if login else None
     if known is None:
         return None
-    at, address = iso(now), str(asked.environ.get("REMOTE_ADDR", ""))
+    at, address = iso(now), address_of(asked.environ)
     holder: HolderDocument = {
         "id": 0,
         "kind": "session",

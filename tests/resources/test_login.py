@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -186,6 +186,67 @@ def test_a_password_is_not_taken_where_others_can_listen(office: Office, site: S
     )
     (held,) = office.crew.held.values()
     assert held.address == "10.0.0.7"
+
+
+# ---- where somebody comes from ----
+
+STRANGER, PROXY = {"REMOTE_ADDR": "10.0.0.7"}, {"REMOTE_ADDR": "192.0.2.1"}
+TLS = {"X-Forwarded-Proto": "https"}
+
+
+@pytest.fixture
+def behind(make_site: Callable[..., Site]) -> Iterator[Office]:
+    """botd behind a proxy on another host."""
+    made = make_site({"server": {"names": ["localhost"], "proxies": ["192.0.2.0/28"]}})
+    made.beat()
+    with Office(made).open() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        (STRANGER, "1.2.3.4", "10.0.0.7"),
+        (PROXY, "1.2.3.4, 2001:db8::9", "2001:db8::9"),
+        (PROXY, "nonsense", "192.0.2.1"),
+        ({"REMOTE_ADDR": "127.0.0.1"}, "1.2.3.4, 10.0.0.9", "10.0.0.9"),
+        ({"REMOTE_ADDR": ""}, "10.0.0.9", "10.0.0.9"),
+    ],
+)
+def test_a_session_has_the_address_that_a_proxy_of_ours_names(
+    behind: Office, peer: dict[str, str], forwarded: str, address: str
+) -> None:
+    more = {"headers": {"X-Forwarded-For": forwarded}, "environ_overrides": peer, "base_url": "https://localhost"}
+    assert behind.site.client.post("/api/v2/login", json=ANNA, **more).status_code == 201
+    (held,) = behind.crew.held.values()
+    assert held.address == address
+
+
+@pytest.mark.parametrize(("peer", "status"), [(PROXY, 201), (STRANGER, 400)])
+def test_only_a_proxy_says_that_nobody_listens(behind: Office, peer: dict[str, str], status: int) -> None:
+    response = behind.site.client.post("/api/v2/login", json=ANNA, headers=TLS, environ_overrides=peer)
+    assert response.status_code == status
+
+
+def attempts(office: Office, peer: dict[str, str], headers: dict[str, str], *logins: str) -> list[int]:
+    """How attempts to log in with a wrong password are answered."""
+    more = {"headers": headers, "environ_overrides": peer, "base_url": "https://localhost"}
+    wrong = [{"login": login, "password": "x", "code": "000000"} for login in logins]
+    return [office.site.client.post("/api/v2/login", json=each, **more).status_code for each in wrong]
+
+
+def test_attempts_are_counted_for_whom_the_proxy_names_and_never_for_the_proxy(behind: Office) -> None:
+    many = [f"user{number}" for number in range(11)]
+    assert 429 not in attempts(behind, PROXY, {}, *many)
+    assert attempts(behind, PROXY, {"X-Forwarded-For": "10.0.0.9"}, *many)[-1] == 429
+    assert attempts(behind, PROXY, {"X-Forwarded-For": "10.0.0.9, 10.0.0.8"}, "anna") != [429]
+
+
+def test_a_stranger_that_names_another_is_counted_all_the_same(behind: Office) -> None:
+    answers = [
+        attempts(behind, STRANGER, {"X-Forwarded-For": f"10.0.1.{number}"}, f"user{number}")[0] for number in range(11)
+    ]
+    assert (answers[-1], 429 in answers[:10]) == (429, False)
 
 
 # ---- who writes into the shared database ----

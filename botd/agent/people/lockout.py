@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 
 from botd.ledger.lockouts import Failures
 
@@ -46,11 +45,3 @@ def seconds_locked(failures: Failures, now: datetime) -> float | None:
     if failures.until_at is None or now >= failures.until_at:
         return None
     return min((failures.until_at - now).total_seconds(), LONGEST.total_seconds())
-
-
-def is_counted(address: str) -> bool:
-    """Whether failures are counted for an address: not for loopback, where many sit behind one, nor for none."""
-    try:
-        return not ip_address(address).is_loopback
-    except ValueError:
-        return False

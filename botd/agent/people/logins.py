@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Literal
 
 from botd.access.judge import Person
 from botd.access.tokens import is_token, token_hash
+from botd.addresses import is_shared
 from botd.agent.people.codes import matching_steps, seconds_left
 from botd.agent.people.holders import Holder
-from botd.agent.people.lockout import address_failed, is_counted, login_failed, seconds_locked
+from botd.agent.people.lockout import address_failed, login_failed, seconds_locked
 from botd.agent.people.passwords import Passwords
 from botd.audit import Event
 from botd.documents import iso
@@ -51,14 +52,23 @@ WRONG = "name, password or code is wrong"
 class Logins:
     """What people of a ledger prove and hold: `botd.agent.people.desk.People`.
 
-    Whoever asks for a session or token brings what it is to be; only its hash is kept.
+    Whoever asks for a session or token brings what it is to be; only its hash is kept. No failure is counted for an
+    address that many share: `proxies` are addresses and nets of such.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, passwords: Passwords, pam: Pam | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        passwords: Passwords,
+        pam: Pam | None = None,
+        proxies: tuple[str, ...] = (),
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._passwords = passwords
         self._pam = pam
+        self._proxies = proxies
 
     # ---- proofs ----
 
@@ -104,7 +114,8 @@ class Logins:
             return self._ledger.people.get(db, login)
 
     def _now_locked(self, db: Transaction, login: str, address: str) -> float | None:
-        subjects = [f"login {login[:64]}", *([f"address {address}"] if is_counted(address) else [])]
+        counted = [] if is_shared(address, self._proxies) else [f"address {address}"]
+        subjects = [f"login {login[:64]}", *counted]
         left = [seconds_locked(self._ledger.lockouts.get(db, subject), self._clock()) for subject in subjects]
         return max((seconds for seconds in left if seconds is not None), default=None)
 
@@ -130,7 +141,7 @@ class Logins:
         now, about = self._clock(), login if is_known else ""
         after = login_failed(self._ledger.lockouts.get(db, f"login {login[:64]}"), now)
         self._ledger.lockouts.put(db, after, now)
-        if is_counted(address):
+        if not is_shared(address, self._proxies):
             tried = address_failed(self._ledger.lockouts.get(db, f"address {address}"), now)
             self._ledger.lockouts.put(db, tried, now)
         self._record(db, Event(kind, "", about, detail={"address": address, "failures": after.count}))
@@ -250,7 +261,7 @@ def open_logins(config: Config, ledger: Ledger, clock: Clock) -> Logins:
         except (ImportError, OSError, AttributeError) as error:
             raise ConfigError(f"[access] pam needs libpam, which cannot be loaded: {error}") from error
         pam = Pam(config.access.pam)
-    return Logins(ledger, clock, Passwords(), pam)
+    return Logins(ledger, clock, Passwords(), pam, config.server.proxies)
 
 
 def is_good(held: Holding, now: datetime) -> bool:

@@ -14,7 +14,8 @@ import pytest
 
 from botd.access.judge import Person
 from botd.access.tokens import token_hash
-from botd.agent.people.logins import MOST_HELD
+from botd.agent.people.logins import MOST_HELD, open_logins
+from botd.config import parse_config
 from botd.documents import iso
 from botd.errors import BadRequest, BotdError, LockedOut, NotAllowed, ProofRefused
 from tests.agent.people.parts import HOME, PASSWORD, START, Hall, hall
@@ -239,6 +240,20 @@ def test_loopback_and_who_has_no_address_lock_no_address(here: Hall, address: st
         with pytest.raises(ProofRefused):
             log_in(here, login=f"user{number}", address=address)
     assert log_in(here, address=address)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "10.1.0.99", "::ffff:10.1.0.99"])
+def test_a_proxy_that_names_nobody_does_not_lock_all_out(tmp_path: Path, address: str) -> None:
+    config = parse_config({"server": {"proxies": ["192.0.2.7", "10.1.0.0/24"]}}, path=str(tmp_path / "botd.toml"))
+    with hall(tmp_path) as here:
+        here.logins = open_logins(config, here.ledger, here.clock)
+        here.logins._passwords = here.passwords
+        here.person("anna")
+        here.later(seconds=30)
+        for number in range(25):
+            with pytest.raises(ProofRefused):
+                log_in(here, login=f"user{number}", address=address)
+        assert log_in(here, address=address)
 
 
 def test_only_so_many_that_nobody_has_are_remembered(here: Hall, monkeypatch) -> None:
