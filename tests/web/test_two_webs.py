@@ -133,13 +133,21 @@ class Webs(RuleBasedStateMachine):
         self.rows: Counter[str] = Counter()
         self.beat()
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(target=tokens)
+    def begin(self) -> object:
         for login in NAMES:
             self.hall.person(login)
             self.people[login] = Known(step_at(self.now))
-        self.set_roles("kmf", ("admin",))
-        self.wait(30)
+        self.hall.register.set_roles("kmf", ["admin"], "test")
+        self.people["kmf"].roles = ("admin",)
+        self.hall.now = self.site.now = START + timedelta(seconds=30)
+        self.beat()
+        for login in NAMES:
+            body = {"login": login, "password": PASSWORD, "code": self.hall.code(login)}
+            (answer,) = self.ask(lambda body=body: self.send(0, "POST", "/api/v2/login", json=body))
+            assert answer.status_code == self.expected(login, True, step_at(self.now)) == 201
+            self.hold(answer.json["token"], login, "session", "ask", LONGEST)
+        return multiple(*self.held)
 
     def teardown(self) -> None:
         kinds = Counter(loads(row)["kind"] for row in self.hall.rows())
@@ -343,6 +351,12 @@ class Webs(RuleBasedStateMachine):
 
     # ---- botd user, the roles file, the agent, the clock ----
 
+    @rule(login=st.sampled_from(NAMES))
+    def lock_and_unlock(self, login: str) -> None:
+        """What was held is over for good, though the agent does not come round in between."""
+        self.lock(login, True)
+        self.lock(login, False)
+
     @rule(login=st.sampled_from(NAMES), lock=st.booleans())
     def lock(self, login: str, lock: bool) -> None:
         known = self.people[login]
@@ -371,7 +385,7 @@ class Webs(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.hall.now = self.site.now = self.now + timedelta(seconds=seconds)
 
-    @rule(seconds=st.sampled_from((0, 5, *EDGES)))
+    @rule(seconds=st.sampled_from((1800, 1799, 36_000, 0, 61, -3600)))
     def agent_is_away(self, seconds: int) -> None:
         """The webs know by themselves what is over, nobody comes in, and the agent finds all as it was."""
         self.beat()
