@@ -42,7 +42,7 @@ NO_JOBS = {"jobs": "unknown", "users": "skipped"}
 NO_ACCOUNTS = {"last_job": "unknown"}
 ANY = dict.fromkeys(("ping", "ssh", "jobs", *REMOTE), "ok warn fail unknown skipped")
 
-CUT_SHORT = f"{QUIET} silent ssh-timeout ssh-hung ping-dropped packets-lost not-told"
+CUT_SHORT = f"{QUIET} silent ssh-timeout ssh-hung ping-dropped packets-lost mount-hung not-told"
 """The diagnoses of a node that fell silent at some moment of a sweep."""
 
 Act = Callable[[LabProgram], object]
