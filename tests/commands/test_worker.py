@@ -188,6 +188,7 @@ def test_a_request_without_end_holds_up_no_end(tmp_path: Path, number: signal.Si
 COUNTING = """
 import os
 from types import SimpleNamespace
+from botd.settings import Config
 from botd.web.timings import Timings
 
 def answer(environ, start_response):
@@ -197,7 +198,7 @@ def answer(environ, start_response):
     return [body]
 
 app = Timings(answer, {})
-app.extensions = {"botd": SimpleNamespace(timings=app)}
+app.extensions = {"botd": SimpleNamespace(config=Config(), timings=app)}
 """
 
 
