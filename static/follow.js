@@ -110,21 +110,21 @@ export class Follower {
     const events = this.#api.events(sweep.sweep);
     this.#events = events;
     const flush = setInterval(() => this.#flush(), FLUSH_MS);
-    const over = () => {
+    const over = (next) => {
       events.close();
       clearInterval(flush);
       if (this.#events !== events) return;
       this.#events = null;
       this.#finished.clear();
-      this.#poll();
+      next();
     };
     events.addEventListener("progress", (event) => this.#hear(JSON.parse(event.data)));
     events.addEventListener("end", () => {
       if (this.#events === events) this.#rest();
-      over();
+      over(() => this.#poll());
     });
     // The browser connects again by itself, unless the server has refused: then the table is asked for now and then.
-    events.addEventListener("error", () => events.readyState === EventSource.CLOSED && over());
+    events.addEventListener("error", () => events.readyState === EventSource.CLOSED && over(() => this.#later()));
   }
 
   #hear(sweep) {
