@@ -16,7 +16,6 @@ class Round {
   #events = null;
   #timer = null;
   #isLost = false;
-  #isKnown = false; // what the page shows is what the server said last
 
   constructor(root) {
     this.#root = root;
@@ -53,8 +52,7 @@ class Round {
   /** The page as it is now, null where nothing of it is another, and the sweep under way. */
   async #look() {
     const answer = await this.#api.whole();
-    const page = answer && this.#isKnown ? await this.#page() : null;
-    this.#isKnown = true;
+    const page = answer ? await this.#page() : null; // the first answer may be of after this page was made
     if (this.#isLost) this.#say("");
     this.#isLost = false;
     return { page, running: answer?.running };
@@ -74,15 +72,15 @@ class Round {
     this.#progress(sweep);
     const events = this.#api.events(sweep.sweep);
     this.#events = events;
-    const over = () => {
+    const over = (after) => {
       events.close();
       this.#events = null;
       this.#progress(null);
-      this.#poll();
+      this.#timer = setTimeout(() => this.#poll(), after);
     };
     events.addEventListener("progress", (event) => this.#progress(JSON.parse(event.data)));
-    events.addEventListener("end", over);
-    events.addEventListener("error", () => events.readyState === EventSource.CLOSED && over());
+    events.addEventListener("end", () => over(0));
+    events.addEventListener("error", () => events.readyState === EventSource.CLOSED && over(POLL_MS));
   }
 
   #progress(sweep) {
