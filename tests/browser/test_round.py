@@ -162,4 +162,4 @@ def test_with_forced_colours_buttons_have_their_border(open_tab: OpenTab, progra
     tab = open_tab(program.base, viewport=PHONE, forced_colors="active")
     tab.visit("/")
     for button in tab.page.get_by_role("button", name="Check now").all():
-        assert button.evaluate("each => getComputedStyle(each).borderTopWidth") == "1px"
+        expect(button).to_have_css("border-top-width", "1px")
