@@ -92,7 +92,7 @@ def test_a_sweep_of_others_is_followed_and_its_progress_is_theirs(
 ) -> None:
     tab = open_tab(server.base).open()
     sweep = site.store.sweeps.start(NAMES[:2], list(site.checks), site.now)
-    with tab.page.expect_request("**/events"):
+    with tab.page.expect_response("**/events"):  # what ends before the stream begins is not told by it
         pass
     write(site, SECOND, ping=SILENT)
     site.store.sweeps.progress(sweep.id, 1)
