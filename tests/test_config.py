@@ -270,6 +270,19 @@ def test_a_name_that_says_something_else_already_is_refused(name: str) -> None:
     assert f'[[check]] name "{name}" is taken' in refusal(own(name=name))
 
 
+@pytest.mark.parametrize(
+    ("changes", "column", "other"),
+    [
+        ({"name": "ping_ms"}, "ping_ms", "ping"),
+        ({"name": "ping_state"}, "ping_state", "ping"),
+        ({"name": "memory_free", "unit": "B"}, "memory_free_bytes", "memory"),
+        ({"unit": "state"}, "nhc_state", "nhc"),
+    ],
+)
+def test_a_check_whose_column_another_one_has_is_refused(changes: dict[str, object], column: str, other: str) -> None:
+    assert f'its column {column} is one of "{other}" already; give it another name' in refusal(own(**changes))
+
+
 def test_no_built_in_check_has_a_name_that_is_taken_or_that_a_mount_may_have() -> None:
     names = [check.name for check in CHECKS if check is not df.CHECK]
     assert set(names).isdisjoint({*custom.TAKEN, *parents({})} - {"ssh", "jobs"})

@@ -13,6 +13,7 @@ from botd import nodeset
 from botd.checks import (
     custom,
     df,
+    flat,
     ipmi_reachable,
     ipmi_state,
     jobs,
@@ -59,6 +60,7 @@ def site_checks(config: Config) -> Checks:
     for name in config.checks:
         if name not in found and name not in parents(found):
             raise ConfigError(f"[checks.{name}] names no check{did_you_mean(name, found)}", f"[checks.{name}]")
+    _check_columns(found)
     return {name: _bind(check, config) for name, check in found.items()}
 
 
@@ -148,6 +150,20 @@ def _own(config: Config) -> dict[str, Check]:
             )
         found[check.name] = check
     return found
+
+
+def _check_columns(checks: Checks) -> None:
+    """Raises ConfigError for a check of the site that would have a column of another one: its name is `ping_ms`."""
+    whose: dict[str, str] = {}
+    for name, check in checks.items():
+        for column in flat.header(check):
+            if column in whose:
+                raise ConfigError(
+                    f'[[check]] "{name}": its column {column} is one of "{whose[column]}" already; '
+                    "give it another name or unit",
+                    custom.at(name),
+                )
+            whose[column] = name
 
 
 def _replaced(built_in: Checks, own: Checks) -> list[str]:

@@ -24,6 +24,11 @@ def columns(check: Check) -> list[str]:
     return [f"{check.name}_{unit}" if unit else check.name]
 
 
+def header(check: Check) -> list[str]:
+    """The names of all columns that a check has in a table: of the state of a reading, then of its value."""
+    return [f"{check.name}_state", *columns(check)]
+
+
 def cells(check: Check, value: Any) -> list[Cell]:
     """A value in the columns of its check, empty where there is none."""
     if not check.columns:

@@ -67,7 +67,7 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 def status_csv(nodes: Sequence[Shown], checks: Sequence[Check]) -> bytes:
     """A row per node, or per fold; for each check its state and its value in one column or more."""
-    names = [column for check in checks for column in (f"{check.name}_state", *flat.columns(check))]
+    names = [column for check in checks for column in flat.header(check)]
     header = [
         *(names_of(nodes[0]) if nodes else ("node",)),
         "groups",
