@@ -41,6 +41,8 @@ PORT = 12_001 + os.getpid() % 10_000 * 2
 SIMS = 6
 GUID = "a123456789abcdefa123456789abcdef"
 STUB = "127.43.0.{}"
+TROUBLE = b"\x06\x00\xff\x07"
+"""A packet that ends early."""
 
 COMMANDS = {
     "identify": (identify(15), "set identify 15 0"),
@@ -193,6 +195,21 @@ def test_a_bmc_that_hangs_gets_no_command(sim: BmcSim) -> None:
     sim.resume()
     sim.wait_until_it_answers()
     assert changes(sim) == []
+
+
+def test_what_another_sender_says_is_not_the_bmcs() -> None:
+    """Anybody can send to botd's port: what pyghmi trips over would end the order, were it listened to."""
+    bmc, stranger = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    with bmc, stranger:
+        for sock, address in ((bmc, STUB.format(90)), (stranger, STUB.format(91))):
+            sock.bind((address, PORT))
+            sock.settimeout(10)
+        bmcs = BmcControl(BmcSettings(port=PORT, timeout=1.0), ACTOR, "secret", Turns(), pause=lambda _: None)
+        found: list[Outcome] = []
+        thread = run(lambda: found.append(bmcs.send(STUB.format(90), SYSTEM_GUID)))
+        stranger.sendto(TROUBLE, bmc.recvfrom(2048)[1])
+        thread.join()
+    assert found == [NotSent("no-session", "no session within 2 s")]
 
 
 # ---- a network that loses, keeps back and doubles ----
