@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -50,6 +50,7 @@ class Served(Program):
         squeue.write_text("#!/bin/sh\nsleep 600\n")
         squeue.chmod(0o755)
         self.port = port
+        self.seen: set[psutil.Process] = set()
         super().__init__(path, port)
 
     @property
@@ -70,7 +71,9 @@ class Served(Program):
             supervisor = psutil.Process(self.process.pid)
             return [supervisor, *supervisor.children(recursive=True)]
 
-        return wait_until(lambda: self.is_well() and len(all_of_them := found()) == 7 and all_of_them)
+        family = wait_until(lambda: self.is_well() and len(all_of_them := found()) == 7 and all_of_them)
+        self.seen.update(family)
+        return family
 
 
 class InTerminal(Served):
@@ -109,6 +112,9 @@ def running(make: type[Served], folder: Path) -> Iterator[Served]:
     finally:
         program.process.terminate()
         program.process.wait()
+        for process in program.seen:  # an agent that was killed leaves its squeue behind
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @pytest.mark.parametrize(
