@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeGuard
 
 from botd.access.tokens import is_token
 
@@ -82,7 +82,7 @@ def read_letter(data: bytes) -> Letter:
 
 def _is_sound(letter: Letter) -> bool:
     texts = (letter.kind, letter.nonce, letter.token, letter.address)
-    is_typed = all(isinstance(text, str) for text in texts) and isinstance(letter.says, dict)
+    is_typed = all(map(_is_text, texts)) and isinstance(letter.says, dict)
     is_timed = isinstance(letter.at, float) and 0 < letter.at < 1e11
     return is_typed and is_timed and letter.kind in KINDS and is_token(letter.token)
 
@@ -90,6 +90,11 @@ def _is_sound(letter: Letter) -> bool:
 def said(letter: Letter, name: str, longest: int = 200) -> str:
     """A text that a letter says. Raises ValueError where it says none, or one that is too long."""
     text = letter.says.get(name, "")
-    if not isinstance(text, str) or len(text) > longest:
+    if not _is_text(text) or len(text) > longest:
         raise ValueError(f"{name} must be a text of at most {longest} characters")
     return text
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    """Whether it is a text that a database can have: JSON brings half a surrogate too (RFC 8259, 8.2)."""
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)

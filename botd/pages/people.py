@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, request, url_for
 
@@ -85,9 +84,9 @@ def _form(error: BotdError | None = None) -> Response:
 
 def local_path(text: str) -> str:
     """A path of this server that a form names; empty for anything that a browser might take elsewhere."""
-    parts = urlsplit(text) if text.isascii() and text.isprintable() and "\\" not in text else None
-    is_ours = parts is not None and not parts.scheme and not parts.netloc and parts.path.startswith("/")
-    return text if is_ours and not text.startswith("//") and len(text) <= 2000 else ""
+    is_plain = text.isascii() and text.isprintable() and "\\" not in text
+    is_ours = is_plain and text.startswith("/") and not text.startswith("//") and len(text) <= 2000
+    return text if is_ours else ""
 
 
 def redirected(place: str, **values: Any) -> Response:

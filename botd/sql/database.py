@@ -23,6 +23,7 @@ UNREADABLE = (
     ArithmeticError,
     LookupError,
     MemoryError,
+    RecursionError,
     TypeError,
     ValueError,
     sa.exc.MultipleResultsFound,

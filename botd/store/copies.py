@@ -29,9 +29,10 @@ class Copies:
             db.execute(self._db.upsert(copies, "kind", "key"), rows)
 
     def drop(self, kind: str, *keys: str) -> None:
-        """Takes these documents away."""
+        """Takes these documents away, of which there may be any number: others write here too."""
+        gone = sa.delete(copies).where(copies.c.kind == kind, copies.c.key == sa.bindparam("gone"))
         with self._db.write() as db:
-            db.execute(sa.delete(copies).where(copies.c.kind == kind, copies.c.key.in_(keys)))
+            db.execute(gone, [{"gone": key} for key in keys])
 
     def clear(self, kind: str, *, until: str | None = None) -> None:
         """Takes away the documents of a kind: all of them, or those whose keys are not behind this one."""

@@ -85,11 +85,19 @@ def test_one_is_led_back_to_where_one_came_from(office: Office, site: Site) -> N
         "",
         "/x\r\nSet-Cookie: a=b",
         "///evil.example",
+        "//[",
+        "http://[",
         "/" * 3000,
     ],
 )
 def test_nobody_is_led_to_another_site(text: str) -> None:
     assert local_path(text) == ""
+
+
+def test_an_odd_path_to_go_to_afterwards_takes_no_page_down(site: Site) -> None:
+    for odd in ("//[", "http://[", "/[", "\udcff"):
+        page = site.client.get("/login", query_string={"to": odd.encode("utf-8", "surrogateescape")}, headers=HTML)
+        assert page.status_code == 200, odd
 
 
 def test_one_ends_ones_sessions_by_a_form(office: Office, site: Site) -> None:

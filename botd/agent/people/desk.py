@@ -118,7 +118,11 @@ class Desk:
 
     def _tell_holders(self) -> None:
         state = self._roles()
-        self._set("session", {key: self._told(holder, state) for key, holder in self._people.holders().items()})
+        told: dict[str, HolderDocument] = {}
+        for key, holder in self._people.holders().items():
+            with suppress(NotAllowed):  # locked a moment ago
+                told[key] = self._told(holder, state)
+        self._set("session", told)
 
     def _set(self, kind: str, documents: Mapping[str, Any]) -> None:
         """Makes these the copies of a kind: what others put there goes, and what is damaged."""

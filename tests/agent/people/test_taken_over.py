@@ -184,3 +184,28 @@ def test_forged_copies_of_the_record_are_put_right_and_the_chain_is_whole(house:
     house.step()
     assert house.told() == before
     assert house.people.verdict().broken_at is None
+
+
+DEEP = "[" * 100_000
+"""JSON that no reader follows to its end."""
+
+
+def test_no_copy_that_is_put_there_keeps_people_from_logging_in(house: House) -> None:
+    before = house.told()
+    rows = [("session", f"{number:064d}", "{}") for number in range(300_000)]
+    rows += [(kind, "deep", DEEP) for kind in ("session", "roles", "person", "audit")]
+    with house.thief._db.write() as db:
+        db.exec_driver_sql("INSERT INTO copies VALUES (?, ?, ?)", rows)
+    says = {"login": "anna", "password": PASSWORD, "code": house.people.code("anna", 1)}
+    assert house.put("n", "login", house.letter("login", new_token(), says=says))["ok"] is True
+    house.step()
+    after = house.told()
+    assert len(after["session"]) == 1
+    assert {kind: after[kind] for kind in ("person", "roles")} == {kind: before[kind] for kind in ("person", "roles")}
+
+
+@pytest.mark.parametrize("name", ["login", "password", "code"])
+def test_half_a_surrogate_is_no_text_and_no_damage_of_the_ledger(house: House, name: str) -> None:
+    says = {"login": "anna", "password": PASSWORD, "code": house.people.code("anna", 1), name: "\ud800"}
+    answer = house.put("n", "login", house.letter("login", new_token(), says=says))
+    assert (answer["ok"], answer["code"]) == (False, "bad-request")
