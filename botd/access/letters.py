@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypedDict, TypeGuard
+from typing import Any, Literal, TypedDict, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from botd.access.tokens import is_token
+from botd.errors import StoreDamaged
 
 KINDS = ("login", "logout", "used", "token", "end")
 """Log in; end what this token is; it is still in use; have a token for scripts; end another session or token."""
@@ -49,6 +50,29 @@ class RolesDocument(TypedDict):
     digest: str
     fault: str
     faults: dict[str, str]
+
+
+Told = TypeVar("Told", HolderDocument, PersonDocument, RolesDocument)
+
+
+def read_told(shape: type[Told], document: Any) -> Told:
+    """What the agent told, as it lies in the shared database. Raises StoreDamaged for what has another shape."""
+    hints = get_type_hints(shape)
+    is_whole = isinstance(document, dict) and document.keys() == hints.keys()
+    if not (is_whole and all(_has_type(document[name], hint) for name, hint in hints.items())):
+        raise StoreDamaged("what the agent told the database was altered there; it puts that right within seconds")
+    return document  # type: ignore[no-any-return]
+
+
+def _has_type(value: Any, hint: Any) -> bool:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return value in get_args(hint)
+    if origin is list:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+    return type(value) is hint
 
 
 @dataclass(frozen=True)

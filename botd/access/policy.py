@@ -56,14 +56,18 @@ class PolicyDocument(TypedDict):
     nodes: dict[str, dict[str, MayDocument]]
 
 
-def policy(roles: Roles, person: Person, nodes: Iterable[str], places: Places) -> PolicyDocument:
-    """The policy for a person. What conditions, proofs and caps will say at the press is not looked at."""
+def policy(roles: Roles, person: Person, nodes: Iterable[str], places: Places, fault: str = "") -> PolicyDocument:
+    """The policy for a person. What conditions, proofs and caps will say at the press is not looked at.
+
+    `fault` says why these roles are not those of the file.
+    """
+    doubt = fault or why_in_doubt(roles, places)
     return {
         "user": person.name,
         "rights": sorted(rights_of(roles, person)),
         "roles": [role_document(role) for role in roles_of(roles, person)],
-        "doubt": why_in_doubt(roles, places),
-        "nodes": {node: _on_node(roles, person, node, places) for node in nodes},
+        "doubt": doubt,
+        "nodes": {node: _on_node(roles, person, node, places, doubt) for node in nodes},
     }
 
 
@@ -98,8 +102,7 @@ def in_words(role: RoleDocument) -> str:
     return "; ".join(parts + ([f"beside actions: {', '.join(role['may'])}"] if role["may"] else []))
 
 
-def _on_node(roles: Roles, person: Person, node: str, places: Places) -> dict[str, MayDocument]:
-    doubt = why_in_doubt(roles, places)
+def _on_node(roles: Roles, person: Person, node: str, places: Places, doubt: str) -> dict[str, MayDocument]:
     closed = doubt or ("protected by the roles file" if places.protects(roles.protected, node) else "")
     return {action.name: _may(roles, person, action.name, node, places, closed) for action in ACTIONS}
 

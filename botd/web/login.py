@@ -25,10 +25,10 @@ class Session:
 
 def log_in(login: str, password: str, code: str) -> Session:
     """A new session. Raises BadRequest where others can listen, TooMany, and what the agent refuses with."""
-    peer = str(request.environ.get("REMOTE_ADDR", ""))
-    if not request.is_secure and peer and not is_loopback(peer):
+    peer, address = str(request.environ.get("REMOTE_ADDR", "")), address_of(request.environ)
+    # A proxy on this machine comes from loopback, and names whom it may have heard in clear.
+    if not request.is_secure and not all(is_loopback(each) for each in (peer, address) if each):
         raise BadRequest("a password is not taken over a connection that others can listen to: use https")
-    address = address_of(request.environ)
     # Whoever shares an address with others must not be able to use up their attempts.
     is_alone = not is_shared(address, config().server.proxies)
     current_app.extensions["botd"].rates.take(address if is_alone else f"login {login[:64]}")

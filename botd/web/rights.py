@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from botd.access.letters import HolderDocument, RolesDocument
+from botd.access.letters import HolderDocument, RolesDocument, read_told
 from botd.access.places import Places
 from botd.access.policy import PolicyDocument, policy
 from botd.access.roles import Roles, parse_roles
@@ -16,11 +16,9 @@ from botd.web.who import Who, known
 
 def policy_of(who: Who, nodes: Iterable[str] = ()) -> PolicyDocument:
     """What they may do in general, and to these nodes. Raises StoreUnavailable."""
-    told: RolesDocument | None = store().copies.get("roles", "file")
-    roles, faults = (_roles(told["text"]), told["faults"]) if told else (Roles(), {})
-    found = policy(roles, who.person, nodes, Places(board().view().inventory, faults))
-    fault = told["fault"] if told else "the agent has told of no roles yet"
-    return {**found, "doubt": fault or found["doubt"]}
+    told = _told()
+    places = Places(board().view().inventory, told["faults"])
+    return policy(_roles(told["text"]), who.person, nodes, places, told["fault"])
 
 
 def known_with(right: str) -> Who:
@@ -33,8 +31,16 @@ def known_with(right: str) -> Who:
 
 def holders_of(who: Who) -> list[HolderDocument]:
     """The sessions and tokens of who asks, the oldest first. Raises StoreUnavailable."""
-    every: list[HolderDocument] = list(store().copies.all("session").values())
+    every = [read_told(HolderDocument, told) for told in store().copies.all("session").values()]
     return sorted((each for each in every if each["login"] == who.login), key=lambda each: (each["kind"], each["id"]))
+
+
+def _told() -> RolesDocument:
+    """The roles file as the agent has told it."""
+    told = store().copies.get("roles", "file")
+    if told is None:
+        return {"text": "", "digest": "", "fault": "the agent has told of no roles yet", "faults": {}}
+    return read_told(RolesDocument, told)
 
 
 @lru_cache(maxsize=4)

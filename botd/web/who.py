@@ -14,7 +14,7 @@ from flask import request
 from werkzeug.wrappers import Request
 
 from botd.access.judge import Person
-from botd.access.letters import HolderDocument, PersonDocument
+from botd.access.letters import HolderDocument, PersonDocument, read_told
 from botd.access.tokens import is_token, token_hash
 from botd.documents import iso
 from botd.errors import BotdError, LoginRequired
@@ -96,18 +96,21 @@ def cookie_name(asked: Request) -> str:
 
 def _look_up(asked: Request, here: Store, now: datetime) -> Who | None:
     shown = shown_token(asked)
-    holder: HolderDocument | None = here.copies.get("session", token_hash(shown[0])) if shown else None
-    if shown and holder and holder["until"] > iso(now):
-        return Who(*shown, holder)
+    told = here.copies.get("session", token_hash(shown[0])) if shown else None
+    if shown and told is not None:
+        holder = read_told(HolderDocument, told)
+        if holder["until"] > iso(now):  # the agent may be away, and the copy stay
+            return Who(*shown, holder)
     return None if shown and shown[1] == "header" else _vouched(asked, here, now)
 
 
 def _vouched(asked: Request, here: Store, now: datetime) -> Who | None:
     """Whom a proxy vouches for, if the agent knows them: for this request, and for no action."""
     login = str(asked.environ.get(VOUCHED, ""))
-    known: PersonDocument | None = here.copies.get("person", login) if login else None
-    if known is None:
+    told = here.copies.get("person", login) if login else None
+    if told is None:
         return None
+    known = read_told(PersonDocument, told)
     at, address = iso(now), address_of(asked.environ)
     holder: HolderDocument = {
         "id": 0,

@@ -163,7 +163,22 @@ def test_a_fault_of_the_roles_file_is_said(office: Office, site: Site) -> None:
     token = log_in(site, ANNA)
     office.desk._roles = lambda: type(office.roles)(office.roles.roles, office.roles.text, "digest", "it is not TOML")
     office.desk.tell({})
-    assert send(site, "GET", "/api/v2/policy", token).json["doubt"] == "it is not TOML"
+    told = send(site, "GET", "/api/v2/policy?nodes=n0000.savio2", token).json
+    assert told["doubt"] == "it is not TOML"
+    assert {(each["may"], each["why"]) for each in told["nodes"]["n0000.savio2"].values()} == {
+        (False, "it is not TOML")
+    }
+
+
+def test_forged_copies_of_others_and_of_the_roles_are_damage(office: Office, site: Site) -> None:
+    token = log_in(site, ANNA)
+    site.store.copies.put("session", {"f" * 64: {"login": "anna"}})
+    assert send(site, "GET", "/api/v2/me", token).status_code == 200
+    assert code_of(send(site, "GET", "/api/v2/tokens", token)) == (503, "store-damaged")
+    site.store.copies.put("roles", {"file": {"text": 1, "digest": "", "fault": "", "faults": {}}})
+    assert code_of(send(site, "GET", "/api/v2/me", token)) == (503, "store-damaged")
+    office.desk.tell({})
+    assert send(site, "GET", "/api/v2/tokens", token).json == {"tokens": []}
 
 
 def test_without_an_agent_nobody_logs_in_and_it_is_said_why(office: Office, site: Site) -> None:
@@ -220,6 +235,17 @@ def test_a_session_has_the_address_that_a_proxy_of_ours_names(
     assert behind.site.client.post("/api/v2/login", json=ANNA, **more).status_code == 201
     (held,) = behind.crew.held.values()
     assert held.address == address
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", ""])
+@pytest.mark.parametrize(("named", "status"), [("10.0.0.9", 400), ("127.0.0.1", 201)])
+def test_a_proxy_here_that_was_spoken_to_in_clear_brings_no_password(
+    behind: Office, peer: str, named: str, status: int
+) -> None:
+    more = {"headers": {"X-Forwarded-For": named}, "environ_overrides": {"REMOTE_ADDR": peer}}
+    assert behind.site.client.post("/api/v2/login", json=ANNA, **more).status_code == status
+    more["headers"] |= TLS
+    assert behind.site.client.post("/api/v2/login", json={**ANNA, "code": "333333"}, **more).status_code == 201
 
 
 @pytest.mark.parametrize(("peer", "status"), [(PROXY, 201), (STRANGER, 400)])

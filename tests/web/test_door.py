@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from botd.access.tokens import new_token, token_hash
 from botd.resources import ROUTES
 from tests.conftest import Site, drained
-from tests.office import Office
+from tests.office import Office, bearer
 
 CLOSED = (
     "/",
@@ -73,6 +74,24 @@ def test_who_is_known_reads_until_the_session_ends_though_answers_are_kept(close
         assert closed.client.delete("/api/v2/login", headers=bearer).status_code == 204
         assert closed.client.get("/api/v1/status?groups=all&max_age=999", headers=bearer).status_code == 401
         assert closed.client.post("/api/v1/status", json={"groups": ["all"]}).status_code == 401
+
+
+def test_a_session_is_over_at_its_time_though_no_agent_takes_its_copy_away(closed: Site) -> None:
+    shown = bearer(closed)  # good for an hour
+    assert closed.client.get("/api/v1/checks", headers=shown).status_code == 200
+    closed.later(3599)
+    assert closed.client.get("/api/v1/checks", headers=shown).status_code == 200
+    closed.later(1)
+    assert closed.client.get("/api/v1/checks", headers=shown).status_code == 401
+
+
+@pytest.mark.parametrize("told", [[1], 3, {}, {"login": "kmf", "until": "2099"}, {"login": 1, "until": 3}])
+def test_a_copy_of_another_shape_is_damage_and_lets_nobody_in(closed: Site, told: object) -> None:
+    token = new_token()
+    closed.store.copies.put("session", {token_hash(token): told})
+    for path in ("/", "/api/v2/me", "/api/v1/status"):
+        answer = closed.client.get(path, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
+        assert (answer.status_code, answer.json["error"]["code"]) == (503, "store-damaged")
 
 
 def test_a_database_that_cannot_be_read_lets_nobody_in(closed: Site) -> None:
