@@ -220,7 +220,8 @@ def _check_ranges(config: Config) -> None:
     _check_tickets(config.tickets.pattern, config.tickets.url)
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
-            f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name}"'
+            f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name[:80]}"',
+            "[site] name",
         )
 
 

@@ -32,6 +32,7 @@ def check_files(config: Config) -> Report:
         ("ssh", "[ssh] config", _routes),
         ("nodes", "[nodes] hosts_file", _hosts),
         ("bmc", "[bmc] password_file", _password),
+        ("actions", "[actions] bmc_password_file", _acting_password),
         ("groups", "[groups]", _groups),
         ("ping", "[ping] command", _fping),
         ("access", "[access] roles_file", _roles),
@@ -134,6 +135,16 @@ def _password(config: Config) -> Report:
     else:
         told = f"user {config.bmc.user} has no password: set [bmc] password_file, or BOTD_BMC_PASSWORD"
         yield Told(Level.WARN, "bmc", told, "[bmc] user")
+
+
+def _acting_password(config: Config) -> Report:
+    """That of the user who acts on BMCs, where there is one."""
+    user, file = config.actions.bmc_user, config.actions.bmc_password_file
+    if user and file and read_secret(config, file, ""):
+        yield Told(Level.OK, "actions", f"BMC user {user}, with a password")
+    elif user or file:
+        told = "bmc_user and bmc_password_file need each other, and the file a password in it"
+        yield Told(Level.WARN, "actions", told, f"[actions] {'bmc_user' if user else 'bmc_password_file'}")
 
 
 def _groups(config: Config) -> Report:

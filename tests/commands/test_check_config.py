@@ -151,6 +151,23 @@ def test_a_missing_password_is_told(site: Path, report: Report) -> None:
     assert f"{site}:{number - 1}" in told or f"{site}:{number + 1}" in told
 
 
+def test_the_password_of_the_user_who_acts_on_bmcs_is_read(site: Path, report: Report) -> None:
+    before = site.read_text()
+    site.write_text(f'{before}\n[actions]\nbmc_user = "botd-op"\nbmc_password_file = "op"\n')
+    number = before.count("\n") + 3
+    path = site.with_name("op")
+    for text, level, words in (
+        (None, "FAIL", f"{site}:{number + 1}: cannot read the secret in op: No such file"),
+        ("", "warn", f"{site}:{number}: bmc_user and bmc_password_file need each other"),
+        ("secret", "ok  ", "BMC user botd-op, with a password"),
+    ):
+        if text is not None:
+            path.write_text(text)
+            path.chmod(0o600)
+        (told,) = [line for line in report("--offline")[1] if "[actions]" in line]
+        assert told.startswith(f"{level}  [actions] {words}")
+
+
 def test_a_slurm_that_does_not_answer_is_a_failure_and_the_rest_is_still_tried(site: Path, report: Report) -> None:
     replace(site, setting(site, "sinfo ="), 'sinfo = "/nonexistent/sinfo"')
     status, lines = report()
