@@ -12,7 +12,7 @@ from pathlib import Path
 from botd.access.places import groups_named
 from botd.agent.people.roles_file import read_roles
 from botd.commands.places import Level, Told
-from botd.config import command_words, read_secret, resolve_path
+from botd.config import command_words, header_secret, read_secret, resolve_path
 from botd.errors import ConfigError
 from botd.file_modes import check_unwritable
 from botd.inventory.groups import read_groups, why_not_believed
@@ -37,6 +37,7 @@ def check_files(config: Config) -> Report:
         ("ping", "[ping] command", _fping),
         ("access", "[access] roles_file", _roles),
         ("access", "[access] allowed_signers", _signers),
+        ("access", "[access] header_secret_file", _header),
     )
     for section, at, step in steps:
         with _heard(section) as warnings:
@@ -89,6 +90,24 @@ def _signers(config: Config) -> Report:
         except OSError as error:
             raise ConfigError(f"the allowed signers {path} cannot be read: {error.strerror}") from error
         yield Told(Level.OK, "access", f"{path}: the keys that people sign with")
+
+
+def _header(config: Config) -> Report:
+    """What a proxy shares with the web part, whose user may be another one than the agent's."""
+    path = _path(config, config.access.header_secret_file)
+    if path and _is_closed(path):
+        yield Told(Level.SKIP, "access", f"{path}: it is the web part's, and this user cannot read it")
+    elif header_secret(config):
+        yield Told(Level.OK, "access", f"{path}: what a proxy sends beside {config.access.header}")
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether this user may not read a file."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
 
 
 def _key(config: Config) -> Report:

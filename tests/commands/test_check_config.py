@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from botd.cli import main
+from botd.commands import config_files
 from botd.commands.places import line_of
 from botd.demo import DemoCluster
 
@@ -166,6 +167,26 @@ def test_the_password_of_the_user_who_acts_on_bmcs_is_read(site: Path, report: R
             path.chmod(0o600)
         (told,) = [line for line in report("--offline")[1] if "[actions]" in line]
         assert told.startswith(f"{level}  [actions] {words}")
+
+
+def test_the_secret_of_a_proxy_is_read_where_it_can_be(
+    site: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = replace(site, "[access]\n", '[access]\nheader = "X-Remote-User"\nheader_secret_file = "proxy"\n') + 2
+    path = site.with_name("proxy")
+
+    def told() -> str:
+        (line,) = [each for each in report("--offline")[1] if "[access]" in each and "roles" not in each]
+        return line
+
+    assert told().startswith(f"FAIL  [access] {site}:{number}: cannot read the secret in proxy: No such file")
+    path.write_text("short")
+    path.chmod(0o600)
+    assert told().startswith(f"FAIL  [access] {site}:{number}: the secret in proxy has fewer than 20 characters")
+    path.write_text("0123456789abcdef0123456789abcdef")
+    assert told() == f"ok    [access] {path}: what a proxy sends beside X-Remote-User"
+    monkeypatch.setattr(config_files, "_is_closed", lambda path: True)  # root may read anything
+    assert told().startswith(f"skip  [access] {path}: it is the web part's")
 
 
 def test_a_slurm_that_does_not_answer_is_a_failure_and_the_rest_is_still_tried(site: Path, report: Report) -> None:
