@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from botd.errors import BadNodeset
 from botd.inventory import Inventory
@@ -24,6 +24,7 @@ from botd.text import shown
 
 MAX_NODES = 50_000
 
+_DIGITS = re.compile(r"[0-9]+")
 _GLOB = re.compile(r"[A-Za-z0-9_.*?-]{1,253}")
 
 
@@ -79,7 +80,7 @@ class Places:
         if is_glob(term):
             return _matches(term, node)
         if self._is_word(term):
-            raise Doubt(f'there is no group "{shown(term)}"')
+            raise Doubt(f'there is no node and no group "{shown(term)}"')
         return self._holds(term, node, widely=True)
 
     def _protects(self, term: str, node: str) -> bool:
@@ -106,12 +107,14 @@ class Places:
         return None if group is None else group.nodes
 
     def _is_word(self, term: str) -> bool:
-        """Whether it must mean a group and there is none: a word without digits that is no node."""
-        is_plain = term not in ("all", "sinfo") and not any(char.isdigit() or char == "[" for char in term)
-        return is_plain and self._group(term) is None and not self._is_node(term)
+        """Whether it must mean a group and there is none: no node is called like it, whatever its number."""
+        is_plain = term not in ("all", "sinfo") and "[" not in term
+        return is_plain and self._group(term) is None and _form(term) not in self._forms
 
-    def _is_node(self, name: str) -> bool:
-        return self.inventory.is_known(name) or bool(self.inventory.named_in_short(name))
+    @cached_property
+    def _forms(self) -> frozenset[str]:
+        """What nodes are called, their numbers left out: `n#.savio#` and `n#`."""
+        return frozenset(_form(name) for node in self.inventory.names() for name in (node, short(node)))
 
     def _is_only(self, name: str) -> bool:
         return len(self.inventory.named_in_short(name)) == 1
@@ -158,6 +161,10 @@ def _terms(part: str) -> list[str]:
     if "" in terms:
         raise BadNodeset(f'"{shown(part)}" has nothing on one side of "/"; write A/B for the nodes in both')
     return terms
+
+
+def _form(name: str) -> str:
+    return _DIGITS.sub("#", name)
 
 
 def _matches(glob: str, node: str) -> bool:

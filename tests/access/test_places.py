@@ -46,14 +46,17 @@ def test_a_role_is_for_these_nodes(text: str, nodes: tuple[str, ...]) -> None:
         ("savio2/n0000", SAVIO2[:1]),
         ("mgmt,fs*", ("fs01.brc", "mgmt")),
         ("fs0?", ("fs01.brc",)),
-        ("n9999", ()),
+        ("n9999", ()),  # a node that was taken away
+        ("n0099.savio2", ()),
     ],
 )
 def test_a_role_is_not_for_these_nodes(text: str, nodes: tuple[str, ...]) -> None:
     assert tuple(node for node in NODES if PLACES.excludes(text, node)) == nodes
 
 
-@pytest.mark.parametrize("text", ["@nowhere", "@empty", "empty", "nowhere", "savio2/nowhere", "mgmt,@nowhere"])
+@pytest.mark.parametrize(
+    "text", ["@nowhere", "@empty", "empty", "nowhere", "savio2/nowhere", "mgmt,@nowhere", "rack7", "savio4/n0002"]
+)
 def test_what_excludes_and_is_not_there_leaves_a_doubt(text: str) -> None:
     with pytest.raises(Doubt):
         PLACES.excludes(text, "mgmt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,6 +148,15 @@ def test_anothers_token_is_ended_by_who_has_the_right_and_by_nobody_else(office:
     assert send(site, "GET", "/api/v2/me", made["k"]["token"]).status_code == 200
     assert send(site, "DELETE", f"/api/v2/tokens/{made['a']['id']}", kmf).status_code == 204
     assert office.crew.ended == [(made["a"]["id"], "kmf")]
+
+
+def test_the_right_to_end_others_counts_for_nothing_while_the_roles_file_is_wrong(office: Office, site: Site) -> None:
+    anna, kmf = log_in(site, ANNA), log_in(site, KMF)
+    made = send(site, "POST", "/api/v2/tokens", anna, json={"name": "a"}).json
+    office.roles = replace(office.roles, fault="it is not TOML")
+    refused = send(site, "DELETE", f"/api/v2/tokens/{made['id']}", kmf)
+    assert (code_of(refused), "it is not TOML" in refused.text) == ((403, "not-allowed"), True)
+    assert send(site, "DELETE", f"/api/v2/tokens/{made['id']}", anna).status_code == 204  # one's own, always
 
 
 def test_the_policy_says_what_one_may_on_the_nodes_that_one_names(office: Office, site: Site) -> None:

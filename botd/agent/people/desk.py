@@ -207,12 +207,19 @@ class Desk:
             raise NotAllowed("this token is for reading only")
         wanted = said(letter, "kind"), letter.says.get("id")
         found = next((each for each in self._people.holders().values() if (each.kind, each.id) == wanted), None)
-        is_own = found is not None and found.login == holder.login
-        if not is_own and "people" not in rights_of(self._roles().roles, self._people.person(holder.login)):
-            raise NotAllowed("that is none of your sessions and tokens; ending others' takes the right `people`")
+        if found is None or found.login != holder.login:
+            self._check_people(holder)
         if found is not None:
             self._people.end(found, holder.login)
         return {}
+
+    def _check_people(self, holder: Holder) -> None:
+        """Raises NotAllowed unless they have the right `people` by a roles file that is whole."""
+        state = self._roles()
+        if "people" not in rights_of(state.roles, self._people.person(holder.login)):
+            raise NotAllowed("that is none of your sessions and tokens; ending others' takes the right `people`")
+        if state.fault:
+            raise NotAllowed(f"the right `people` counts for nothing now: {state.fault}; else `botd user lock`")
 
 
 def _refused(error: BotdError) -> dict[str, Any]:

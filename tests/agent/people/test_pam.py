@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from botd.agent.people.pam import Pam
+from botd.agent.people.pam_child import YES
 from botd.errors import ProofRefused
 from tests.agent.people.parts import PASSWORD, START, hall
 from tests.conftest import leave_out, need_program
@@ -19,7 +20,9 @@ SERVICE = "auth required pam_unix.so\naccount required pam_unix.so\n"
 ASK = """
 import json, sys
 from botd.agent.people.pam import Pam
-print(json.dumps([Pam(service).fits(login, password) for service, login, password in json.load(sys.stdin)]))
+times = {"hangs": 1.0}
+asked = json.load(sys.stdin)
+print(json.dumps([Pam(service, times.get(service, 60.0)).fits(login, password) for service, login, password in asked]))
 """
 QUESTIONS = [
     ("botd-test", "pamela", "correct horse battery", True),
@@ -30,6 +33,7 @@ QUESTIONS = [
     ("botd-test", "nopassword", "", False),
     ("botd-test", "nobody-of-that-name", "x", False),
     ("no-such-service", "pamela", "correct horse battery", False),
+    ("hangs", "pamela", "correct horse battery", False),
 ]
 
 
@@ -45,6 +49,9 @@ def test_a_real_pam_takes_a_right_password_of_a_good_account_and_nothing_else(tm
     )
     (tmp_path / "pam.d").mkdir()
     (tmp_path / "pam.d" / "botd-test").write_text(SERVICE)
+    (tmp_path / "pam.d" / "hangs").write_text(
+        "auth required pam_exec.so /bin/sleep 300\naccount required pam_permit.so\n"
+    )
     (tmp_path / "pam.d" / "other").write_text("auth required pam_deny.so\naccount required pam_deny.so\n")
     (tmp_path / "passwd").write_text(Path("/etc/passwd").read_text() + passwd)
     (tmp_path / "shadow").write_text(Path("/etc/shadow").read_text() + shadow)
@@ -55,6 +62,27 @@ def test_a_real_pam_takes_a_right_password_of_a_good_account_and_nothing_else(tm
     words = [unshare, "-m", "sh", "-c", script, "sh", sys.executable, "-c", ASK]
     done = subprocess.run(words, input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=300)
     assert json.loads(done.stdout) == [question[3] for question in QUESTIONS]
+
+
+@pytest.mark.parametrize(
+    ("program", "fits"),
+    [
+        (f"import sys; sys.exit({YES})", True),
+        ("import os; os._exit(0)", False),  # a module that ends its process
+        ("import os; os.abort()", False),
+        ("import json, sys; sys.exit(json.load(sys.stdin)[2])", False),
+    ],
+)
+def test_a_module_that_ends_or_breaks_its_process_lets_nobody_in(tmp_path: Path, program: str, fits: bool) -> None:
+    (tmp_path / "child.py").write_text(program)
+    assert Pam("any", 60.0, str(tmp_path / "child.py")).fits("anna", "secret word") is fits
+
+
+def test_a_module_that_hangs_is_given_up_and_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "child.py").write_text("import signal; signal.pause()")
+    assert Pam("any", 0.2, str(tmp_path / "child.py")).fits("anna", "secret word") is False
+    assert "pam does not answer service=any login=anna" in caplog.text
+    assert "secret word" not in caplog.text
 
 
 class Told(Pam):
