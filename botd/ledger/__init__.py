@@ -223,7 +223,12 @@ class Ledger:
         return found
 
     def rotate(self, by: str, now: datetime) -> None:
-        """Puts new keys in the place of the old ones, which sign them. Raises LedgerUnavailable."""
+        """Puts new keys in the place of the old ones, which sign them. Raises LedgerUnavailable.
+
+        A ledger that was restored is refused: the checkpoint of the new keys would hide it.
+        """
+        if why := self.state(now).why:
+            raise LedgerUnavailable(f"no new keys for a ledger that cannot be acted by: {why}")
         old = self.keys()
         new = old.rotated(now)
         signature = sign(old.sign, key_text(new.sign.verify_key))

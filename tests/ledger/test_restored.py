@@ -227,6 +227,23 @@ def test_after_a_rotation_the_old_key_opens_for_five_minutes_and_the_chain_names
     assert verify(read_chain(path), signed(points)).broken_at is None
 
 
+def test_new_keys_do_not_hide_that_a_ledger_was_restored(ledger: Ledger, open_ledger: Open, path: Path) -> None:
+    backup(ledger, path)
+    record(ledger, "anna")
+    ledger.checkpoint(NOW)
+    restore(ledger, path)
+    again = open_ledger()
+    again.open(NOW)
+    before = again.keys().public
+    with pytest.raises(LedgerUnavailable, match=r"no new keys .* behind what it was at .* `botd rearm REASON`"):
+        again.rotate("kmf", later(1))
+    assert again.keys().public == before
+    assert "behind what it was at" in again.state(later(2)).why
+    again.rearm("kmf", "the disk died", later(3))
+    again.rotate("kmf", later(4))
+    assert again.state(later(5)).is_usable
+
+
 def test_a_rotation_that_cannot_be_recorded_changes_no_key(ledger: Ledger, path: Path, monkeypatch) -> None:
     before = read_keys(key_file(path))
 
