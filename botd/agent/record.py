@@ -49,6 +49,8 @@ class Record:
         self._look_due, self._copy_due, self._sign_due = Due(LOOK_S), Due(COPY_S), Due(SIGN_S)
         self._mend_due = Due(MEND_S)
         self._is_usable = False
+        self._is_to_sign = False
+        self._why = ""  # what kept the head from being signed, or rows from being copied
         self._copied: int | None = None  # the newest row that the store has; not known to begin with
 
     def step(self) -> None:
@@ -56,18 +58,29 @@ class Record:
         if self._look_due.now():
             self.look()
         if self._is_usable and self._copy_due.now():
-            with suppress(LedgerUnavailable):  # the next look says so
-                self._sign()
-                self._mend_head()
-                self._copy()
+            why = self._keep()
+            if why != self._why:
+                self._why = why
+                self.look()
+
+    def _keep(self) -> str:
+        """Signs and copies what is due; what keeps it from that, empty where nothing does."""
+        try:
+            self._sign()
+            self._mend_head()
+            self._copy()
+        except LedgerUnavailable as error:
+            return str(error)
+        return ""
 
     def look(self) -> LedgerState:
         """Whether anything may act at this moment. Raises StoreUnavailable where nobody can be told."""
-        state = self.ledger.state(self._clock(), self._told())
+        found = self.ledger.state(self._clock(), self._told())
+        state = LedgerState(found.why or self._why)
         self._faults.tell(FAULT, [state.why] if state.why else (), level=logging.ERROR)
         document: LedgerDocument = {"usable": state.is_usable, "why": state.why or None}
         self._store.copies.put("ledger", {"state": document})
-        self._is_usable = state.is_usable
+        self._is_usable = found.is_usable
         return state
 
     def _told(self) -> Checkpoint | None:
@@ -85,8 +98,10 @@ class Record:
 
     def _sign(self, *, at_once: bool = False) -> None:
         """Signs the head of the audit where that is due. One that was restored is not signed: that would hide it."""
-        if at_once or self.ledger.unsigned() >= SIGN_ROWS or self._sign_due.now():
+        self._is_to_sign |= at_once or self._sign_due.now()
+        if self._is_to_sign or self.ledger.unsigned() >= SIGN_ROWS:
             point = self.ledger.checkpoint(self._clock())
+            self._is_to_sign = False
             log.info("audit checkpoint %s", checkpoint_text(point))
             self._store.copies.put("ledger", {"head": point._asdict()})
 
@@ -112,8 +127,9 @@ class Record:
                 self._store.copies.clear("audit")
                 self._copied = max(0, size - KEPT_ROWS)
             rows = self.ledger.chain.after(db, self._copied, COPY_ROWS)
+            copies = _copies(rows)
         if rows:
-            self._store.copies.put("audit", _copies(rows))
+            self._store.copies.put("audit", copies)
             self._copied = rows[-1].number
             self._store.copies.clear("audit", until=_key(self._copied - KEPT_ROWS))
 
@@ -135,8 +151,15 @@ class Record:
 
 
 def _copies(rows: Iterable[Row]) -> dict[str, object]:
-    """The rows as the store has them."""
-    return {_key(row.number): {**json.loads(row.document), "hash": row.hash} for row in rows}
+    """The rows as the store has them. Raises ValueError for one that is damaged."""
+    return {_key(row.number): {**_document(row), "hash": row.hash} for row in rows}
+
+
+def _document(row: Row) -> dict[str, object]:
+    try:
+        return dict(json.loads(row.document))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"row {row.number} of the audit cannot be read") from error
 
 
 def _key(number: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,7 +28,7 @@ class Chain:
     def last(self, db: sa.Connection) -> Row | None:
         """The newest row, None where there is none."""
         found = db.execute(sa.select(audit).order_by(audit.c.number.desc()).limit(1)).one_or_none()
-        return Row(*found) if found else None
+        return _row(found) if found else None
 
     def hash_at(self, db: sa.Connection, number: int) -> str | None:
         """The hash of a row, None where there is no such row."""
@@ -36,7 +37,15 @@ class Chain:
     def after(self, db: sa.Connection, number: int, limit: int) -> list[Row]:
         """At most so many rows behind one, in their order."""
         query = sa.select(audit).where(audit.c.number > number).order_by(audit.c.number).limit(limit)
-        return [Row(*found) for found in db.execute(query)]
+        return [_row(found) for found in db.execute(query)]
+
+
+def _row(found: Any) -> Row:
+    """A row of the table. Raises ValueError for one that is damaged: in SQLite a flipped bit makes bytes of a text."""
+    row = Row(*found)
+    if not (isinstance(row.document, str) and isinstance(row.hash, str)):
+        raise ValueError(f"row {row.number} of the audit cannot be read")
+    return row
 
 
 def read_chain(path: Path) -> Iterator[Row]:

@@ -106,6 +106,37 @@ def test_the_head_goes_to_log_file_and_store_at_once_and_after_a_hundred_rows(
     assert checkpoint_text(points[-1]) in caplog.text
 
 
+def test_a_place_where_no_checkpoint_can_be_written_is_told_until_it_is_mended(
+    site: Site, record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = record.ledger.checkpoints.path
+    place.symlink_to("elsewhere")
+    for _ in range(3):
+        due(record)
+    health = site.get("/healthz")["ledger"]
+    assert (health["usable"], "[ledger] checkpoints" in health["why"]) == (False, True)
+    assert len([each for each in caplog.records if "nothing may act" in each.message]) == 1
+    place.unlink()
+    due(record)
+    assert site.get("/healthz")["ledger"] == {"usable": True, "why": None}
+    assert [point.size for point in lines(place.read_text())] == [1]
+
+
+@pytest.mark.parametrize(
+    "damage", ["document = '{['", "document = '[7]'", "document = x'7b7d'", "hash = x'00'", "document = x'ff'"]
+)
+def test_a_damaged_row_of_the_audit_is_told_and_keeps_the_agent_from_nothing(
+    site: Site, record: Record, damage: str
+) -> None:
+    record.look()
+    note(record, "anna", "kmf")
+    with record.ledger.write() as db:
+        db.exec_driver_sql(f"UPDATE audit SET {damage} WHERE number = 2")
+    due(record)
+    why = site.get("/healthz")["ledger"]["why"]
+    assert "the ledger is damaged (row 2 of the audit cannot be read)" in why
+
+
 def test_an_hour_later_the_head_is_signed_whatever_happened(record: Record) -> None:
     record.step()
     record._sign_due = Due(1)  # as after an hour
