@@ -234,12 +234,11 @@ class _Reader:
         """Reads one row; what is wrong with it, empty where nothing."""
         if row.number != self.size + 1:
             return f"row {self.size + 1} is missing"
-        if chained(self.head, row.document) != row.hash:
-            return f"row {row.number} is not what was written, or one before it is not"
         try:
-            document = json.loads(row.document)
-            why = self._mark(document, row.number)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            if chained(self.head, row.document) != row.hash:
+                return f"row {row.number} is not what was written, or one before it is not"
+            why = self._mark(json.loads(row.document), row.number)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return f"row {row.number} cannot be read"
         if not why:
             self.size, self.head = row.number, row.hash

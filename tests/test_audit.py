@@ -99,7 +99,15 @@ def test_a_row_that_was_taken_out_breaks_the_chain_there(number: int) -> None:
     assert (verdict.broken_at, verdict.why) == (number, f"row {number} is missing")
 
 
-@pytest.mark.parametrize("document", ["{}", "[]", "no json", "null", '{"number":6}'])
+ROTATED = '{"detail":{"key":"","signature":""},"kind":"keys-rotated","number":1}'
+
+
+@pytest.mark.parametrize("rows", [[Row(1, b"{}", "")], [Row(1, ROTATED, chained(GENESIS, ROTATED))]])
+def test_bytes_in_place_of_a_text_and_a_new_key_of_none_are_broken(rows: list[Row]) -> None:
+    assert verify(rows).broken_at == 1
+
+
+@pytest.mark.parametrize("document", ["{}", "[]", "no json", "null", '{"number":6}', "[" * 100_000])
 def test_a_row_with_a_right_hash_that_is_no_row_is_broken(document: str) -> None:
     rows = chain(*LOGINS)
     rows.append(Row(6, document, chained(rows[-1].hash, document)))

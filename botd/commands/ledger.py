@@ -18,6 +18,7 @@ from botd.ledger.place import make_file
 from botd.model import utc_now
 from botd.settings import Config
 from botd.store import Store
+from botd.text import escaped
 
 SECRETS = "it holds the secrets that codes are worked out from: whoever reads it can log in as anybody in it"
 
@@ -58,10 +59,11 @@ def audit_verify(config: Config, file: str | None) -> int:
     except (LedgerUnavailable, OSError, ValueError) as error:
         print(f"botd: the audit cannot be verified: {error}", file=sys.stderr)
         return 2
+    # Who has forged rows may have written for this terminal.
     for note in verdict.notes:
-        print(note)
+        print(escaped(note))
     if verdict.broken_at is not None:
-        print(f"broken at row {verdict.broken_at}: {verdict.why}")
+        print(escaped(f"broken at row {verdict.broken_at}: {verdict.why}"))
         return 1
     print(f"whole: {verdict.size} rows, head {verdict.head}" + (f", {len(points)} checkpoints" if file else ""))
     return 0

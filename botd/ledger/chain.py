@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def read_chain(path: Path) -> Iterator[Row]:
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.text_factory = partial(str, encoding="utf-8", errors="replace")  # a broken letter has its row's number
             yield from (Row(*found) for found in db.execute("SELECT number, document, hash FROM audit ORDER BY number"))
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise LedgerUnavailable(f"the ledger {path} cannot be read: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from botd.audit import Event, Row
+from botd.audit import Event, Row, canonical, chained
 from botd.cli import main
 from botd.config import load_config
 from botd.ledger import Ledger
@@ -73,6 +74,29 @@ def test_a_row_that_was_altered_is_1_with_its_number(place: Place, botd: Botd) -
         db.execute("UPDATE audit SET document = replace(document, 'anna', 'bea') WHERE number = 2")
     status, out, _ = botd("audit", "verify")
     assert (status, out) == (1, "broken at row 2: row 2 is not what was written, or one before it is not\n")
+
+
+@pytest.mark.parametrize("damage", ["document = x'7b7d'", "document = CAST(x'7bff7d' AS TEXT)", "hash = x'00'"])
+def test_a_row_that_is_no_text_is_1_with_its_number(place: Place, botd: Botd, damage: str) -> None:
+    place.record("anna", "kmf")
+    with sqlite3.connect(place.path) as db:
+        db.execute(f"UPDATE audit SET {damage} WHERE number = 2")
+    status, out, _ = botd("audit", "verify")
+    assert (status, out.startswith("broken at row 2: ")) == (1, True)
+
+
+def test_a_forged_row_cannot_write_over_the_verdict(place: Place, botd: Botd) -> None:
+    with place.ledger.write() as db:
+        detail = {"lost_size": "\x1b[2Jwhole: 2 rows\n", "lost_head": ""}
+        row = place.ledger.chain.add(db, Event("rearm"), utc_now())
+        document = canonical({**json.loads(row.document), "detail": detail})
+        db.exec_driver_sql(
+            "UPDATE audit SET document = ?, hash = ? WHERE number = 2",
+            (document, chained(place.ledger.chain.hash_at(db, 1), document)),
+        )
+    status, out, _ = botd("audit", "verify")
+    assert (status, "\x1b" in out, out.count("\n")) == (0, False, 2)
+    assert out.startswith("row 2: a person has said that rows up to \\x1b[2Jwhole: 2 rows\\x0a were lost")
 
 
 def test_a_tail_that_was_cut_is_1_only_where_the_checkpoints_are_shown(place: Place, botd: Botd) -> None:
