@@ -55,9 +55,11 @@ def others_may_write(path: Path) -> str:
     can then rename or remove that (unlink(2)). BOTD_STRICT_MODES changes nothing here. Raises OSError where there is
     no such file.
     """
+    # What SQLite puts beside its file is not there yet, and lies where the links end.
+    ends = {path.absolute(), Path(os.path.realpath(path))} if not path.is_dir() else set()
     for directory, entry in _way(path):
         found = os.stat(directory)
-        holds_files = entry == path and not path.is_dir()  # what SQLite puts beside its file is not there yet
+        holds_files = entry in ends
         if (why := _why_open(directory, found)) and (holds_files or not _keeps(found, os.lstat(entry))):
             return why
     return _why_open(path, os.stat(path))

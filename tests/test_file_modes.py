@@ -192,6 +192,19 @@ def test_the_way_of_a_link_is_looked_at_as_well(ledger: Path, tmp_path: Path) ->
     assert f"{open_to_all} has mode 0777" in others_may_write(tmp_path / "short" / "ledger.db")
 
 
+@pytest.mark.parametrize("way", ["ledger.db", "../sticky/ledger.db", "../short/ledger.db", "../link.db"])
+def test_the_sticky_bit_never_serves_for_the_directory_of_the_file_whatever_leads_there(
+    tmp_path: Path, way: str
+) -> None:
+    sticky = tmp_path / "sticky"
+    sticky.mkdir()
+    sticky.chmod(0o1777)
+    (sticky / "ledger.db").touch(mode=0o600)
+    (tmp_path / "short").symlink_to(sticky)
+    (tmp_path / "link.db").symlink_to(sticky / "ledger.db")
+    assert others_may_write(sticky / way) == f"{sticky} has mode 1777, so that others can write it"
+
+
 def test_an_access_control_list_that_lets_somebody_write_is_seen(ledger: Path) -> None:
     """As setfacl(1) writes it: `u::rwx u:nobody:rwx g::--- m::rwx o::---` (linux/posix_acl_xattr.h)."""
     entries = [(0x01, 7, -1), (0x02, 7, NOBODY), (0x04, 0, -1), (0x10, 7, -1), (0x20, 0, -1)]
