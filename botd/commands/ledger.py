@@ -14,6 +14,7 @@ from botd.audit import Checkpoint, Event, canonical, lines, read_checkpoint, ver
 from botd.errors import BadRequest, ConfigError, LedgerUnavailable, StoreUnavailable
 from botd.ledger import Ledger
 from botd.ledger.chain import read_chain
+from botd.ledger.keys import key_file
 from botd.ledger.place import make_file
 from botd.model import utc_now
 from botd.settings import Config
@@ -38,17 +39,29 @@ def owned(config: Config) -> Iterator[Ledger]:
     Another user, and be it root, would leave files beside it that the agent cannot write.
     """
     ledger = Ledger(config)
-    with suppress(FileNotFoundError):
-        owner = ledger.path.stat().st_uid
-        if owner != os.geteuid():
-            raise ConfigError(
-                f"the ledger belongs to {_name(owner)}: run this as that user, `runuser -u {_name(owner)}`"
-            )
+    _check_owner(ledger.path)
     ledger.open(utc_now())
     try:
         yield ledger
     finally:
         ledger.close()
+
+
+def _check_owner(path: Path) -> None:
+    """Raises ConfigError for who is not the owner of a ledger, or of the directory that waits for one."""
+    owner = _owner(path)
+    if owner is None:
+        owner = _owner(path.parent) or None  # root's directory does not say who the agent is
+    if owner is not None and owner != os.geteuid():
+        raise ConfigError(f"the ledger belongs to {_name(owner)}: run this as that user, `runuser -u {_name(owner)}`")
+
+
+def _owner(path: Path) -> int | None:
+    """Whose a file or directory is, None where that cannot be told."""
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None
 
 
 def audit_verify(config: Config, file: str | None) -> int:
@@ -89,20 +102,33 @@ def keys_rotate(config: Config) -> int:
 
 def ledger_backup(config: Config, file: str) -> int:
     """Copies the ledger whole while the agent runs. Raises ConfigError where a file is there already."""
-    path = Path(file)
+    path, source = Path(file), Ledger(config).path
+    _check_owner(source)
+    if not source.exists():  # the backups of before are not to be replaced by one of nothing
+        raise LedgerUnavailable(f"there is no ledger {source} to copy: does [ledger] url name it?")
     with owned(config) as ledger:
-        try:
-            if not make_file(path):
-                raise ConfigError(f"there is a file {path} already; name another one")
-            with closing(sqlite3.connect(ledger.path)) as source, closing(sqlite3.connect(path)) as copy:
-                source.backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerUnavailable(f"the ledger cannot be copied to {path}: {error}") from error
+        copy_whole(source, path)
         with ledger.write() as db:
             ledger.chain.add(db, Event("backup", me(), about=str(path)), utc_now())
     print(f"copied to {path}, for you alone; {SECRETS}")
+    print(f"the keys are not in it: copy {key_file(source)} to another place, once and after each `botd keys rotate`")
     return 0
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copies a database whole, or makes no file. Raises ConfigError, LedgerUnavailable."""
+    try:
+        if not make_file(path):
+            raise ConfigError(f"there is a file {path} already; name another one")
+        try:
+            with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(path)) as copy:
+                old.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
+        except BaseException:
+            path.unlink()
+            raise
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerUnavailable(f"the ledger cannot be copied to {path}: {error}") from error
 
 
 def _told(config: Config) -> Checkpoint | None:

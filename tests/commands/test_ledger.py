@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 
 from botd.audit import Event, Row, canonical, chained
 from botd.cli import main
+from botd.commands.ledger import copy_whole
 from botd.config import load_config
+from botd.errors import LedgerUnavailable
 from botd.ledger import Ledger
 from botd.ledger.chain import read_chain
+from botd.ledger.keys import key_file
 from botd.model import utc_now
 from tests.conftest import leave_out
 
@@ -145,6 +149,7 @@ def test_a_backup_is_whole_for_nobody_else_and_says_what_it_holds(place: Place, 
     copy = tmp_path / "ledger.backup"
     status, out, _ = botd("ledger", "backup", str(copy))
     assert (status, "it holds the secrets that codes are worked out from" in out) == (0, True)
+    assert f"the keys are not in it: copy {key_file(place.path)} to another place" in out
     assert copy.stat().st_mode & 0o777 == 0o600
     assert [row.number for row in read_chain(copy)] == [1, 2]
     assert '"kind":"backup"' in place.rows[-1].document
@@ -157,6 +162,37 @@ def test_a_backup_takes_nobodys_place(place: Place, botd: Botd, tmp_path: Path) 
     status, _, err = botd("ledger", "backup", str(copy))
     assert (status, "name another one" in err) == (2, True)
     assert copy.read_text() == "something else"
+
+
+def test_a_ledger_that_is_gone_is_neither_copied_nor_begun_anew(place: Place, botd: Botd, tmp_path: Path) -> None:
+    place.ledger.close()
+    place.path.unlink()
+    status, _, err = botd("ledger", "backup", str(tmp_path / "ledger.backup"))
+    assert (status, f"there is no ledger {place.path} to copy" in err) == (1, True)
+    assert not place.path.exists()
+    assert not (tmp_path / "ledger.backup").exists()
+
+
+def test_a_backup_that_cannot_be_finished_leaves_nothing(place: Place, tmp_path: Path) -> None:
+    before, (soft, hard) = sorted(tmp_path.iterdir()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))  # as on a full disk
+    try:
+        with pytest.raises(LedgerUnavailable, match=r"cannot be copied to .*ledger\.backup"):
+            copy_whole(place.path, tmp_path / "ledger.backup")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_ledger_that_is_still_to_be_made_belongs_to_who_has_its_directory(place: Place, botd: Botd) -> None:
+    if os.geteuid() != 0:
+        leave_out("only root gives a directory away: run `make test` as root")
+    place.ledger.close()
+    place.path.unlink()
+    os.chown(place.path.parent, 65534, 65534)
+    status, _, err = botd("user", "list")
+    assert (status, "run this as that user, `runuser -u nobody`" in err) == (2, True)
+    assert not place.path.exists()
 
 
 @pytest.mark.parametrize("words", [("rearm", "x"), ("keys", "rotate"), ("ledger", "backup", "/tmp/x")])
