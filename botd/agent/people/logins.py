@@ -268,7 +268,7 @@ def is_good(held: Holding, now: datetime) -> bool:
     """Whether a session or token still counts. A clock that was put back makes nothing good that was over."""
     if not held.made_at <= now < held.until_at:
         return False
-    return held.kind == "token" or (held.used_at is not None and now < held.used_at + IDLE)
+    return held.kind == "token" or (held.used_at is not None and held.used_at <= now < held.used_at + IDLE)
 
 
 def unix_groups(login: str) -> frozenset[str]:

@@ -293,6 +293,14 @@ def test_a_clock_that_is_put_back_makes_nothing_good_that_was_not_made_yet(here:
     assert here.logins.find(token) is None
 
 
+def test_a_clock_that_is_put_back_makes_no_session_last_longer_without_use(here: Hall) -> None:
+    token = log_in(here)
+    here.later(minutes=20)
+    assert here.logins.find(token)
+    here.later(minutes=-10)
+    assert here.logins.find(token) is None
+
+
 @pytest.mark.parametrize("token", ["", "x", "x" * 43, "x" * 5000, "\ud800" * 43])
 def test_what_is_no_token_is_nobodys(here: Hall, token: str) -> None:
     assert here.logins.find(token) is None
