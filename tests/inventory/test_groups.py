@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from botd.inventory.groups import MAX_FILE, read_groups
+from botd.inventory.groups import MAX_FILE, read_groups, why_not_believed
 from botd.model import Group
 from botd.settings import GroupSettings
 from tests.conftest import leave_out
@@ -237,3 +237,26 @@ def test_any_file_gives_groups_and_problems_and_no_exception(tmp_path: Path, dat
     for groups, problems in (of_directory(directory), of_file(directory / "a")):
         assert all(problem.startswith(str(directory)) for problem in problems)
         assert all(group.nodes == tuple(dict.fromkeys(group.nodes)) for group in groups.values())
+
+
+# ---- groups that rights depend on ----
+
+
+def test_a_group_of_rights_is_believed_where_nobody_else_can_write_any_of_its_files(tmp_path: Path) -> None:
+    directory = write(tmp_path / "group", login="#include more\nn1\n", more="n2\n")
+    racks = write(tmp_path / "racks", racks='login: n1\n#include "rest"\n', rest="n3\n") / "racks"
+    sites = [
+        (GroupSettings(directories=(str(directory),)), directory / "more"),
+        (GroupSettings(directories=(), files=(str(racks),)), racks.with_name("rest")),
+    ]
+    for settings_, included in sites:
+        (group, *_) = [found for name, found in read_groups(settings_, Path)[0].items() if name == "login"]
+        assert why_not_believed(group, settings_, Path) == ""
+        included.chmod(0o666)
+        assert f"{included} " in why_not_believed(group, settings_, Path)
+        included.chmod(0o644)
+        included.write_text("n[1-\n")
+        assert f"{included}:1" in why_not_believed(group, settings_, Path)
+        included.unlink()
+        assert why_not_believed(group, settings_, Path)
+    assert why_not_believed(Group("savio2", "slurm", ("n1",)), GroupSettings(), Path) == ""
