@@ -261,6 +261,32 @@ def test_a_check_of_the_site_that_cannot_work_is_refused(changes: dict[str, obje
     assert words in refusal(own(**changes))
 
 
+@pytest.mark.parametrize(
+    ("document", "at"),
+    [
+        ({"sssh": {}}, "[sssh]"),
+        ({"ssh": {"prot": 22}}, "[ssh] prot"),
+        ({"ssh": {"port": "22"}}, "[ssh] port"),
+        ({"ssh": {"port": 0}}, "[ssh] port"),
+        ({"site": {"name": "our cluster"}}, "[site] name"),
+        ({"server": {"listen": "nonsense"}}, "[server] listen"),
+        ({"server": {"proxies": ["x"]}}, "[server] proxies"),
+        ({"access": {"read": "all"}}, "[access] read"),
+        ({"access": {"header": "Cookie"}}, "[access] header"),
+        ({"tickets": {"pattern": "#1"}}, "[tickets]"),
+        ({"tickets": {"pattern": "(a+)+", "url": "https://rt.example.org/{}"}}, "[tickets] pattern"),
+        ({"tickets": {"pattern": "#1", "url": "javascript:{}"}}, "[tickets] url"),
+        ({"actions": {"slurm": "ssh 'x"}}, "[actions] slurm"),
+        ({"mounts": {"A": "/a"}}, "[mounts] A"),
+        ({"check": [{"name": "ping_ms", "command": "x"}]}, "[[check]] name=ping_ms"),
+    ],
+)
+def test_what_is_refused_says_which_setting_to_look_at(document: dict[str, Any], at: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        site_checks(parse_config(document))
+    assert caught.value.at == at
+
+
 def test_two_checks_of_one_name_are_refused() -> None:
     assert 'two checks named "nhc"' in refusal({"check": own()["check"] * 2})
 

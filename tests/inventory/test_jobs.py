@@ -176,6 +176,12 @@ def test_a_command_that_is_not_there_is_not_asked_twice(make_tool: MakeTool, cal
     assert len(calls_of(command)) == 1
 
 
+def test_a_line_without_an_end_is_not_gathered(make_tool: MakeTool) -> None:
+    command = make_tool("squeue", "exec cat /dev/zero")
+    with pytest.raises(SlurmFailed, match="printed a line of more than 2,097,152 bytes and was ended"):
+        running_jobs(squeue(command), known=KNOWN)
+
+
 def test_a_missing_command_is_named() -> None:
     with pytest.raises(SlurmFailed, match=r'"/nonexistent" is missing; set \[slurm\] squeue'):
         running_jobs(squeue("/nonexistent"), known=KNOWN)
