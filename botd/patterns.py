@@ -52,4 +52,6 @@ def _repeated(least: int, most: int, what: Any) -> int:
     if most == _constants.MAXREPEAT:
         raise ValueError("say how many at most: {1,9} in place of + and *")
     each = _ways(what)
-    return int(most - least + 1) * (1 if each == 1 else each ** min(most, 20))
+    # A part that may be empty uses up no text, so that nothing but this number ends its repeats.
+    times = int(most if what.getwidth()[0] == 0 else most - least) + 1
+    return times * (1 if each == 1 else each ** min(most, 20))

@@ -14,6 +14,7 @@ from botd.patterns import bounded
         (r"RT ?#?(\d{1,8})", "RT 12", "RT 12"),
         (r"(INC|CHG)\d{7}", "CHG0000001.", "CHG0000001"),
         (r"(?i)[A-Z]{2,10}-\d{1,8}", "hpc-42", "hpc-42"),
+        (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}\b", "12345678-0000-1111-ffff", "12345678-0000-1111-ffff"),
     ],
 )
 def test_a_pattern_of_a_ticket_is_taken(pattern: str, text: str, found: str) -> None:
@@ -42,6 +43,10 @@ def test_a_pattern_of_a_ticket_is_taken(pattern: str, text: str, found: str) -> 
         "(" * 90 + ")" * 90 + "(" * 90,
         "x" * 201,
         r"a{1,99999999999999999999}",
+        r"(?:\b){4000000000}",
+        r"(){4000000000}",
+        r"(?:a{0}){2000}b",
+        r"(?:(?:^){200}){200}",
     ],
 )
 def test_what_is_no_pattern_or_may_be_slow_is_refused_in_words(pattern: str) -> None:
