@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -90,18 +90,24 @@ def _note(row: Any) -> Note:
     node = row.node if isinstance(row.node, str) else repr(row.node)
     try:
         found = decode(Packing().unpack(row.document))
-        note = Note(
-            node=found["node"],
-            kind=NoteKind(found["kind"]),
-            text=found["text"],
-            by=found["by"],
-            at=datetime.fromisoformat(found["at"]),
-            until=datetime.fromisoformat(found["until"]) if found["until"] else None,
-            diagnosis=found["diagnosis"],
-            id=row.id,
-        )
-        if note.node != node:
+        if found["node"] != node:
             raise ValueError("a note of another node")
-    except (AttributeError, KeyError, TypeError, ValueError):
+        text, by, diagnosis = (_text(found[name]) for name in ("text", "by", "diagnosis"))
+        until = _time(found["until"]) if found["until"] else None
+        return Note(node, NoteKind(found["kind"]), text, by, _time(found["at"]), diagnosis, until, row.id)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return Note(node, NoteKind.SAY, DAMAGED, by="", at=EPOCH, diagnosis="", id=row.id)
-    return note
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _time(text: str) -> datetime:
+    """A time in UTC, as notes are written with. Raises ValueError for one of no zone: it compares with no other."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time of no zone")
+    return at.astimezone(UTC)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from botd.documents import encode
 from botd.errors import TooManyNotes, UnknownNote
 from botd.model import Note, NoteKind
 from botd.store import Store, notes
 from botd.store.notes import DAMAGED, MOST_OF_A_NODE
+from botd.store.packing import Packing
 from tests.store.conftest import Open
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -102,4 +104,34 @@ def test_a_damaged_note_says_that_it_is_and_can_be_ended(store: Store, database_
     engine.dispose()
     [found, other] = store.notes.of()
     assert (found.id, found.node, found.text, other) == (made.id, "n1", DAMAGED, whole)
+    assert store.notes.end({found: "ended by bob"}, NOW) == [found]
+
+
+FORGED: list[dict[str, Any]] = [
+    {"node": "n2"},
+    {"kind": "shout"},
+    {"text": 7},
+    {"by": ["eve"]},
+    {"diagnosis": {"a": 1}},
+    {"at": "2026-11-23T12:00:00"},
+    {"at": "0001-01-01T00:00:00+23:00"},
+    {"until": "2026-11-27T08:00:00"},
+    {"until": "9999-12-31T23:59:59-23:00"},
+    {"until": 7},
+]
+"""Rows with a sum that is right: who can write the database can make those too."""
+
+
+@pytest.mark.parametrize("said", FORGED)
+def test_a_forged_note_is_a_damaged_one(store: Store, database_url: str, said: dict[str, Any]) -> None:
+    made = store.notes.add(note())
+    document = {"node": "n1", "kind": "say", "text": "x", "by": "eve", "diagnosis": "silent", "until": None}
+    row = Packing().pack(encode({**document, "at": NOW.isoformat(), **said}))
+    engine = sa.create_engine(database_url)
+    with engine.begin() as db:
+        db.execute(sa.text("UPDATE notes SET document = :row"), {"row": row})
+    engine.dispose()
+    [found] = store.notes.of()
+    assert (found.id, found.node, found.text) == (made.id, "n1", DAMAGED)
+    assert not found.is_over(NOW)
     assert store.notes.end({found: "ended by bob"}, NOW) == [found]
