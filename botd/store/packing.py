@@ -9,6 +9,11 @@ from botd.errors import StoreDamaged
 FAST = 1
 """The level of zstd. JSON of readings is a twentieth of its size with it, and the next ones gain little."""
 
+LARGEST = 2**28
+"""Bytes that may come out of a column. The readings of 20,000 nodes are some 40 MB; ten bytes that somebody forged may
+promise any number, and keep it.
+"""
+
 
 class Packing:
     """Packs and unpacks bytes. To be made for each use: it belongs to one thread, and many columns share its cost."""
@@ -25,6 +30,8 @@ class Packing:
     def unpack(self, packed: bytes) -> bytes:
         """The bytes that were packed. Raises ValueError where these are others."""
         try:
+            if zstandard.frame_content_size(packed) > LARGEST:
+                raise ValueError(f"more than {LARGEST} bytes")
             return self._unpacker.decompress(packed)
         except (zstandard.ZstdError, MemoryError) as error:  # a broken header may promise any size
             raise ValueError(str(error) or "not a possible size") from error
