@@ -60,9 +60,9 @@ class BlockDocument(TypedDict):
     warn: int
     unknown: int
     unread: int
-    fail_nodes: str
-    warn_nodes: str
     unknown_nodes: str
+    warn_nodes: str
+    fail_nodes: str
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ class Block:
             "warn": self.counts["warn"],
             "unknown": self.counts["unknown"],
             "unread": self.counts[UNREAD] + self.counts[OUT],
-            "fail_nodes": self.nodesets.get("fail", ""),
-            "warn_nodes": self.nodesets.get("warn", ""),
             "unknown_nodes": self.nodesets.get("unknown", ""),
+            "warn_nodes": self.nodesets.get("warn", ""),
+            "fail_nodes": self.nodesets.get("fail", ""),
         }
 
 
 COLUMNS = tuple(BlockDocument.__annotations__)
-"""The members of a block's record."""
+"""The members of a block's record. The worst is last: a table that is too wide leaves others out, never the last."""
 
 
 def draw_blocks(

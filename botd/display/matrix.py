@@ -46,7 +46,7 @@ def _last_columns(nodes: Sequence[Shown], now: datetime) -> list[Column]:
     return [
         Column("SINCE", [age(node["since"], now) if node["since"] else "" for node in nodes]),
         Column("BY", [(found["reason_by"] or "") if found else "" for found in slurm]),
-        Column("REASON", [found["reason"] if found else "" for found in slurm]),
+        Column("REASON", [found["reason"] if found else "" for found in slurm], kept=True),
     ]
 
 

@@ -70,8 +70,8 @@ def draw(columns: Sequence[Column], look: Look) -> Drawn:
     """The table, two blanks between columns. The last column is as long as it needs to be, or as there is room.
 
     Where it has to be narrower, columns are left out until the last one has what it needs or a third of the width:
-    the empty ones first, then the quiet ones, each time the rightmost, and never the first, the last or one that is
-    `kept`.
+    the empty ones first, then the quiet ones, each time the rightmost, and never the first, one that is `kept`, or the
+    last unless nothing stands in it.
     """
     sizes = {column: _size(column, columns) for column in columns}
     shown = list(columns)
@@ -131,7 +131,7 @@ def _next_to_go(shown: Sequence[Column], sizes: Mapping[Column, int], limit: int
     if needed <= limit:
         return None
     may_go = [column for column in others[1:] if not column.kept]
-    empty = [column for column in may_go if column.is_empty]
+    empty = [column for column in (*may_go, *([] if last.kept else [last])) if column.is_empty]
     quiet = [column for column in may_go if column.quiet]
     chosen = empty or quiet or may_go
     return chosen[-1] if chosen else None

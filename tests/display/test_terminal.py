@@ -75,6 +75,13 @@ def test_quiet_columns_go_first_and_the_rightmost_of_them() -> None:
     )
 
 
+def test_a_last_column_in_which_nothing_stands_goes_before_one_in_which_something_does() -> None:
+    columns = [Column("GROUP", ["g1"]), Column("WARN_NODES", ["n" * 20]), Column("FAIL_NODES", [""])]
+    assert draw(columns, Look(30)).lines == ["GROUP  WARN_NODES", "g1     " + "n" * 20]
+    kept = [*columns[:2], Column("REASON", [""], kept=True)]
+    assert draw(kept, Look(30)).lines == ["GROUP  REASON", "g1"]
+
+
 def test_the_last_column_takes_what_is_left_and_at_least_a_third() -> None:
     columns = [Column("NODE", ["n1"], kept=True), Column("A", ["a" * 20]), Column("REASON", ["r" * 100])]
     wide, narrow = draw(columns, Look(60)), draw(columns, Look(33))

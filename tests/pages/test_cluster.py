@@ -27,6 +27,15 @@ def test_the_picture_has_a_square_for_every_node_in_one_block(site: Site) -> Non
     assert "savio3 2 nodes: 1 fail (n0002.savio3), 1 warn (n0010.savio3) X !" in text
 
 
+def test_a_narrow_table_names_what_failed(site: Site) -> None:
+    for node, state in (("n0000.savio2", State.FAIL), ("n0002.savio3", State.WARN)):
+        site.reading(node, ssh=Reading(state, "timeout"))
+    header, *rows = site.client.get("/cluster?width=70").text.splitlines()
+    assert header.split()[-1] == "FAIL_NODES"
+    assert any(row.endswith(" n0000.savio2") for row in rows)
+    assert "# no room for: WARN_NODES" in rows
+
+
 def test_the_picture_causes_no_sweep_unless_an_age_is_given(site: Site) -> None:
     site.nodes(idle("n0099.savio2"))
     text = page(site, "/cluster").text
