@@ -76,22 +76,25 @@ class _Figures:
         )
 
     def _singles(self) -> list[Metric]:
-        last = self._figures.last
-        duration_s = (
-            (last.ended_at - last.started_at).total_seconds() if last and last.ended_at and last.started_at else 0
-        )
+        """What is not known, as the age of a list that was never read, is left out: a 0 would be the best there is."""
         rows = (
             ("botd_agent_alive", "1 when the agent has beaten lately.", float(self._alive)),
             ("botd_node_list_age_seconds", "Age of the node list.", self._list_age_s()),
             ("botd_node_list_failed", "1 when Slurm did not give its list the last time.", self._list_failed()),
-            ("botd_sweep_duration_seconds", "Duration of the sweep that ended last.", duration_s),
+            ("botd_sweep_duration_seconds", "Duration of the sweep that ended last.", self._duration_s()),
             ("botd_sweep_errors", "Sweeps on record with an error.", float(self._figures.errors)),
         )
-        return [GaugeMetricFamily(name, text, value=value) for name, text, value in rows]
+        return [GaugeMetricFamily(name, text, value=value) for name, text, value in rows if value is not None]
 
-    def _list_age_s(self) -> float:
+    def _duration_s(self) -> float | None:
+        last = self._figures.last
+        if last is None or last.ended_at is None or last.started_at is None:
+            return None
+        return (last.ended_at - last.started_at).total_seconds()
+
+    def _list_age_s(self) -> float | None:
         as_of = self._view.pulse.list_as_of
-        return 0.0 if as_of is None else round((utc_now() - as_of).total_seconds(), 1)
+        return None if as_of is None else round((utc_now() - as_of).total_seconds(), 1)
 
     def _list_failed(self) -> float:
         return float(self._view.pulse.list_error is not None)

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from datetime import timedelta
 from platform import python_version
+from typing import Any
 
 import pytest
 from prometheus_client.metrics_core import Metric
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from botd import __version__
 from botd.model import Reading, State, SweepState
-from tests.conftest import Site
+from tests.conftest import Site, idle
 
 
 def figures(site: Site, name: str) -> dict[tuple[str, ...], float]:
@@ -30,7 +31,16 @@ def test_it_counts_nodes_by_check_and_state_for_prometheus(site: Site) -> None:
     assert 'botd_nodes{check="ping",state="ok"} 3.0' in text
     assert 'botd_slurm_nodes{state="drained"} 2.0' in text
     assert "botd_agent_alive 1.0" in text
-    assert "botd_sweep_duration_seconds" in text
+
+
+def test_what_is_not_known_yet_is_left_out_and_no_zero(make_site: Any) -> None:
+    new: Site = make_site()
+    new.nodes(idle("n0000.savio2"))
+    assert figures(new, "botd_sweep_duration_seconds") == {}
+    sweep = new.store.sweeps.start(["n0000.savio2"], ["ping"], new.now)
+    new.store.sweeps.end(sweep.id, SweepState.DONE, [], new.now + timedelta(seconds=7))
+    assert figures(new, "botd_sweep_duration_seconds") == {(): 7}
+    assert list(figures(new, "botd_node_list_age_seconds")) == [()]
 
 
 def test_the_figures_count_nodes_by_the_family_of_their_diagnosis(site: Site) -> None:
