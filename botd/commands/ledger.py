@@ -21,7 +21,7 @@ from botd.settings import Config
 from botd.store import Store
 from botd.text import escaped
 
-SECRETS = "it holds the secrets that codes are worked out from: whoever reads it can log in as anybody in it"
+SECRETS = "it holds the secrets that codes are worked out from: whoever reads it can work out the codes of all in it"
 
 
 def me() -> str:
