@@ -9,6 +9,8 @@ from botd.advice.guards import GUARDS
 from botd.advice.rules import PERSON, POWER_CYCLE, POWER_ON, RESTART_SLURMD, RESUME, RULES, Rule
 from botd.advice.words import mount_path, title
 from botd.documents import RankedDocument, RecommendationDocument, RefusalDocument, encode, iso
+from botd.inventory.states import is_out_of_service
+from botd.model import SlurmNode
 
 IN_WORDS = {
     RESUME: "resume",
@@ -25,6 +27,18 @@ def recommend(case: Case) -> RecommendationDocument | None:
         return None
     rule = next((rule for rule in RULES if rule.when(case)), None)
     return _document(case, rule) if rule else None
+
+
+def evidence_of(node: str, slurm: SlurmNode | None, advice: RecommendationDocument | None) -> str:
+    """What somebody who presses has looked at, as a hash: that of the diagnosis, where there is one.
+
+    Of a node without one it is that Slurm has it as it has. Jobs come and go on a node that is well, so that they do
+    not count.
+    """
+    if advice:
+        return advice["evidence"]
+    told = slurm and [is_out_of_service(slurm), slurm.reason, slurm.reason_by, iso(slurm.reason_at)]
+    return _hash([node, told])
 
 
 def _document(case: Case, rule: Rule) -> RecommendationDocument:
@@ -89,7 +103,11 @@ def _evidence(case: Case, rule: Rule) -> str:
         rule.name,
         [(name, case.state(name), case.checks[name].says_how and case.value(name)) for name in read],
     ]
-    return hashlib.blake2b(encode(judged), digest_size=8).hexdigest()
+    return _hash(judged)
+
+
+def _hash(looked_at: object) -> str:
+    return hashlib.blake2b(encode(looked_at), digest_size=8).hexdigest()
 
 
 def _is_read(case: Case, rule: Rule, check: str) -> bool:

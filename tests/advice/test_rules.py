@@ -10,7 +10,7 @@ import pytest
 
 from botd.advice.case import Case
 from botd.advice.guards import GUARDS
-from botd.advice.recommend import recommend
+from botd.advice.recommend import evidence_of, recommend
 from botd.advice.rules import FAMILIES, RULES
 from botd.documents import RecommendationDocument
 from botd.model import SlurmNode, State
@@ -114,6 +114,24 @@ def test_evidence_changes_with_each_thing_that_was_judged_by() -> None:
     ]
     evidence = [found["evidence"] for each in others if (found := recommend(each))]
     assert len(set(evidence)) == len(others)
+
+
+def test_evidence_of_a_node_that_is_well_is_that_it_is_in_service_whatever_runs_there() -> None:
+    well = SlurmNode(NODE, "idle", "IDLE")
+    busy = replace(well, state="mixed", base="MIXED")
+    others = [
+        evidence_of("n0008.savio2", well, None),
+        evidence_of(NODE, replace(well, reason="to be looked at"), None),
+        evidence_of(NODE, replace(well, flags=("DRAIN",)), None),
+        evidence_of(NODE, None, None),
+    ]
+    assert evidence_of(NODE, well, None) == evidence_of(NODE, busy, None)
+    assert len({evidence_of(NODE, well, None), *others}) == 5
+
+
+def test_evidence_of_a_node_that_is_ill_is_that_of_its_diagnosis() -> None:
+    morning = CASES[0]
+    assert evidence_of(NODE, morning.case().slurm, advised(morning)) == advised(morning)["evidence"]
 
 
 def test_what_is_left_is_ranked_with_a_person_last() -> None:
