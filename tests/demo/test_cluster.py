@@ -32,9 +32,8 @@ time.sleep(60)
 """
 
 INTERRUPTED = """
-import signal, sys, time
+import sys, time
 from botd.demo import run_demo
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background does not have
 def serve(path):
     try:
         print("config", path, flush=True)
