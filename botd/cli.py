@@ -13,13 +13,15 @@ from typing import NoReturn
 
 from botd import __version__
 from botd.checks import named, site_checks
-from botd.commands.output import CLOSED_PIPE, as_shown, forget_output, look_of, write_out
+from botd.commands.output import as_shown, look_of
 from botd.commands.owner import add_owner_commands
 from botd.commands.places import place
-from botd.commands.words import Parser, add_command, whole
+from botd.commands.words import add_command
 from botd.config import load_config
 from botd.errors import BotdError, ConfigError
 from botd.logs import LEVELS, set_up
+from botd.output import CLOSED_PIPE, forget_output, write_out
+from botd.words import Parser, whole
 
 AGENT_STOP_S = 2.0
 """What the agent has to write down its last readings."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
@@ -94,9 +95,35 @@ def whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def width(text: str) -> int:
+    """The columns that plain text takes on a terminal: two for a wide character, none for a combining one (UAX #11)."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def fit(text: str, columns: int, mark: str = "…") -> str:
+    """Plain text in exactly this many columns: filled up with blanks, or cut with a mark at its end."""
+    missing = columns - width(text)
+    if missing >= 0:
+        return text + " " * missing
+    mark = mark[:columns]
+    kept, room = "", columns - len(mark)
+    for char in text:
+        room -= _columns(char)
+        if room < 0:
+            break
+        kept += char
+    return fit(kept + mark, columns)
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a number, which true and false are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _printable(text: str, instead: str) -> str:

@@ -1,66 +1,21 @@
-"""Standard output as a person or a program has it: a terminal, a file or a pipe, and what becomes of a full disk."""
+"""How a command draws a table on standard output."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from collections.abc import Mapping
 
 from botd.display.terminal import Look
-from botd.errors import BotdError
-
-LEAST_WIDTH = 20
-"""Columns below which no table can be read."""
-
-CLOSED_PIPE = 141
-"""The exit status where the reader has gone away: that of a program that SIGPIPE ends, as cat(1) is."""
-
-_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
-"""What Python writes into LC_CTYPE where the locale is C (PEP 538); a person hardly ever does."""
+from botd.output import columns, is_colored, is_terminal, shows_unicode
 
 
 def look_of(width: int | None, environ: Mapping[str, str] = os.environ) -> Look:
-    """How a table is drawn on standard output: as wide as asked for, else as the terminal; coloured on one alone.
-
-    COLUMNS wins over what the terminal says of itself. NO_COLOR, to any text, keeps colours away (no-color.org).
-    """
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    if width is None and is_terminal:
-        width = max(LEAST_WIDTH, shutil.get_terminal_size().columns)
-    color = is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    return Look(width, color, ascii=not shows_unicode(environ))
-
-
-def shows_unicode(environ: Mapping[str, str]) -> bool:
-    """Whether the locale has UTF-8 (locale(7)), whatever Python made of a C locale for itself."""
-    ctype = environ.get("LC_CTYPE", "")
-    name = environ.get("LC_ALL") or ("" if ctype in _COERCED else ctype) or environ.get("LANG", "")
-    return name.lower().replace("-", "").endswith("utf8")
+    """As wide as asked for, else as the terminal; coloured on a terminal alone."""
+    if width is None and is_terminal():
+        width = columns()
+    return Look(width, is_colored(environ), ascii=not shows_unicode(environ))
 
 
 def as_shown(body: bytes, look: Look) -> bytes:
     """A text as the terminal's locale can show it: with `?` for what is beyond ASCII where it must be."""
     return body.decode().encode("ascii", "replace") if look.ascii else body
-
-
-def write_out(body: bytes) -> None:
-    """Writes to standard output and flushes it.
-
-    Raises BrokenPipeError where the reader has gone away, BotdError where it cannot be written for another reason.
-    """
-    if sys.stdout is None:
-        raise BotdError("cannot write the answer: standard output is closed")
-    try:
-        sys.stdout.buffer.write(body)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise BotdError(f"cannot write the answer: {error.strerror}") from error
-
-
-def forget_output() -> None:
-    """Leaves what is still to be written to nobody, so that the end of the program does not try it again."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import NamedTuple
 
-from botd.commands.words import Parser, add_command
+from botd.commands.words import add_command
 from botd.config import load_config
+from botd.words import Parser
 
 
 class Argument(NamedTuple):

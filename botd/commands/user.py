@@ -16,11 +16,11 @@ from botd.agent.people.codes import new_secret, secret_uri
 from botd.agent.people.passwords import Passwords, check_password
 from botd.agent.people.register import Register
 from botd.commands.ledger import me, owned
-from botd.commands.output import write_out
 from botd.config import resolve_path
 from botd.errors import BadRequest, ConfigError, did_you_mean
 from botd.ledger.people import Known
 from botd.model import utc_now
+from botd.output import write_out
 from botd.settings import Config
 from botd.text import plain
 

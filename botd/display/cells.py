@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -64,32 +63,6 @@ def age(at: str | None, now: datetime) -> str:
 def with_ages(text: str, now: datetime) -> str:
     """The sentence with its age behind every time in it: `last seen at 2026-11-23T21:54:45.272Z (3 min ago)`."""
     return _TIME.sub(lambda match: f"{match[0]} ({age(match[0], now)} ago)", text)
-
-
-def width(text: str) -> int:
-    """The columns that plain text takes on a terminal: two for a wide character, none for a combining one (UAX #11)."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-def fit(text: str, columns: int, mark: str = "…") -> str:
-    """Plain text in exactly this many columns: filled up with blanks, or cut with a mark at its end."""
-    missing = columns - width(text)
-    if missing >= 0:
-        return text + " " * missing
-    mark = mark[:columns]
-    kept, room = "", columns - len(mark)
-    for char in text:
-        room -= _columns(char)
-        if room < 0:
-            break
-        kept += char
-    return fit(kept + mark, columns)
-
-
-def _columns(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _list(items: Sequence[str], check: Check) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
-from botd.display.cells import age, fit, width, with_ages
+from botd.display.cells import age, with_ages
 from botd.display.round import (
     RoundDocument,
     RoundFamilyDocument,
@@ -22,7 +22,7 @@ from botd.display.round import (
 )
 from botd.display.terminal import Look, colored, notes, wrapped
 from botd.nodeset import split
-from botd.text import plain
+from botd.text import fit, plain, width
 
 WIDTH = 80
 """Columns where nobody says how many."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from botd.display.cells import fit, width
-from botd.text import plain
+from botd.text import fit, plain, width
 
 _GAP = "  "
 _MAX_CELL = 40

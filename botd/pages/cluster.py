@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from flask import Response, url_for
 
-from botd.display.cells import fit
 from botd.display.cluster import COLUMNS, ORDER, WORDS, Block, draw_blocks, families, family
 from botd.inventory import Inventory
 from botd.nodeset import split
 from botd.pages.base import figures, page_form, render, same_page
+from botd.text import fit
 from botd.web.here import board
 from botd.web.params import ClusterQuery, query
 from botd.web.questions import patience, status_question

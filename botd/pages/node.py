@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from botd.board.answer import StatusAnswer
-from botd.display.cells import age, cell, fit, width, with_ages
+from botd.display.cells import age, cell, with_ages
 from botd.display.findings import verdict
 from botd.display.formats import table_text
 from botd.display.terminal import Column, Look, notes
@@ -15,7 +15,7 @@ from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, render
 from botd.pages.history import timeline
 from botd.pages.notes import shown_notes
-from botd.text import plain
+from botd.text import fit, plain, width
 from botd.web.forms import new_form, with_form_cookie
 from botd.web.here import board, may_ask
 from botd.web.notes import may_write

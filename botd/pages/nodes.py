@@ -11,14 +11,14 @@ from flask import Response, request, url_for
 from botd.advice.rules import FAMILIES
 from botd.board.answer import Question
 from botd.board.choosing import FILTERS, RESULTS, UNLISTED, bare_state
-from botd.display.cells import age, cell, fit, width
+from botd.display.cells import age, cell
 from botd.display.findings import bad_first, verdict
 from botd.display.fold import Shown, fold_nodes
 from botd.documents import ReadingDocument
 from botd.inventory import listed_groups
 from botd.model import Check
 from botd.pages.base import figures, page_form, render, same_page
-from botd.text import plain
+from botd.text import fit, plain, width
 from botd.web.clients import is_text_browser
 from botd.web.here import board, may_ask
 from botd.web.params import MatrixQuery, query

@@ -9,7 +9,6 @@ from flask import Response, request, url_for
 
 from botd.board.answer import StatusAnswer
 from botd.board.choosing import FILTERS
-from botd.display.cells import width
 from botd.display.findings import verdict
 from botd.display.round import (
     RoundDocument,
@@ -29,6 +28,7 @@ from botd.nodeset import expand
 from botd.pages.base import figures, page_form, render, same_page
 from botd.pages.history import ShownChange, shown_changes
 from botd.pages.nodes import nodes_page
+from botd.text import width
 from botd.web.clients import is_text_browser
 from botd.web.here import board, config, store
 from botd.web.params import RoundQuery, query

@@ -15,7 +15,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from botd.commands.output import shows_unicode
+from botd.output import shows_unicode
 from tests.program import PATIENCE_S
 
 LONG = "a réason that is longer than any terminal which this test opens has columns, and than all of them together"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.display.cells import age, cell, fit, short_value, width, with_ages
-from botd.text import plain
+from botd.display.cells import age, cell, short_value, with_ages
+from botd.text import fit, plain, width
 
 CHECKS = site_checks(parse_config({"mounts": {"tmp": "/tmp"}, "check": [{"name": "own", "command": "true"}]}))
 PLAIN = CHECKS["own"]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.display.cells import width
 from botd.display.terminal import WIDE, Column, Look, draw, notes
+from botd.text import width
 
 TEXT = st.text(max_size=60)
 

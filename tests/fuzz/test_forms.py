@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from botd.checks import Checks, site_checks
 from botd.config import parse_config
-from botd.display.cells import cell, fit, short_value, width
+from botd.display.cells import cell, short_value
 from botd.display.formats import MIME, Form, records_body, status_body, to_csv
 from botd.display.terminal import Column, Look, draw
 from botd.documents import NodeDocument, encode, iso, node_document, reading_document
 from botd.model import Check, Reading, SlurmNode, State, utc_now
-from botd.text import plain
+from botd.text import fit, plain, width
 from tests.fuzz.conftest import FUZZ, fuzz
 from tests.fuzz.strategies import encoded, names, texts
 

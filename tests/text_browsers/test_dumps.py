@@ -10,9 +10,9 @@ import pytest
 
 from botd.checks import Checks, site_checks
 from botd.config import load_config
-from botd.display.cells import cell, width
+from botd.display.cells import cell
 from botd.display.findings import verdict
-from botd.text import plain
+from botd.text import plain, width
 from tests.program import DemoProgram
 from tests.text_browsers.conftest import Dump, every_node
 

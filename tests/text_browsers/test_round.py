@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from botd.display.cells import width
-from botd.text import plain
+from botd.text import plain, width
 from tests.program import DemoProgram
 from tests.text_browsers.conftest import Dump
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from botd.display.cells import width
 from botd.model import Reading, State
 from botd.resources import ROUTES
+from botd.text import width
 from tests.conftest import Site, drained, idle
 from tests.office import bearer
 from tests.pages.elements import CURL
