@@ -5,9 +5,24 @@ Times are text of one fixed form, `2026-11-23T20:16:37.123Z`, so that comparing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NotRequired, TypedDict, final, overload
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypedDict,
+    Union,
+    final,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+    overload,
+)
 
 import orjson
 
@@ -45,6 +60,32 @@ def iso(at: datetime | None) -> str | None:
         return None
     # Not strftime(3), which writes a year before 1000 with fewer digits.
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def has_shape(shape: Any, value: Any) -> bool:
+    """Whether what others may have written is of a type: a TypedDict, list, text, number, or one of several.
+
+    A time is one of the fixed form, and a text one that UTF-8 can have: JSON brings half a surrogate too.
+    """
+    origin, args = get_origin(shape), get_args(shape)
+    if origin is Annotated:
+        return has_shape(args[0], value) and (shape != Time or bool(_TIME.fullmatch(value)))
+    if is_typeddict(shape):
+        hints = get_type_hints(shape, include_extras=True)
+        is_whole = isinstance(value, dict) and value.keys() == hints.keys()
+        return is_whole and all(has_shape(hint, value[name]) for name, hint in hints.items())
+    if origin in (Union, UnionType):
+        return any(has_shape(each, value) for each in args)
+    if origin is list:
+        return isinstance(value, list) and all(has_shape(args[0], each) for each in value)
+    if origin is Literal:
+        return value in args
+    if shape is NoneType:
+        return value is None
+    return type(value) is shape and not (shape is str and any("\ud800" <= char <= "\udfff" for char in value))
 
 
 class ReadingDocument(TypedDict):

@@ -13,7 +13,8 @@
     │   ├── UnknownGroup      404  unknown-group
     │   ├── UnknownCheck      404  unknown-check
     │   ├── UnknownSweep      404  unknown-sweep
-    │   └── UnknownNote       404  unknown-note
+    │   ├── UnknownNote       404  unknown-note
+    │   └── UnknownAction     404  unknown-action
     ├── MethodNotAllowed      405  method-not-allowed
     ├── NotAcceptable         406  not-acceptable     no format that the client accepts
     ├── TooManyNotes          409  too-many-notes     as many notes as a node, or botd, may have
@@ -21,6 +22,7 @@
     ├── SameNonce             409  same-nonce         another request under a nonce that was used
     ├── NodeBusy              409  busy               somebody has an action under way on the node
     ├── MovedOn               409  moved-on           an action that is no longer where somebody saw it
+    ├── ActionsOff            409  actions-off        [actions] mode does not let botd act
     ├── CrossSite             403  cross-site         a page of another site wants more than to be looked at
     ├── WrongHost             421  wrong-host         a Host header with a name that is not botd's
     ├── RequestTimeout        408  request-timeout    a request that did not come to its end in time
@@ -120,6 +122,7 @@ class NotFound(BotdError):
 
     status = 404
     code = "not-found"
+    near: tuple[str, ...] = ()
 
     def __init__(self, message: str, near: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -154,6 +157,12 @@ class UnknownNote(NotFound):
     """Raised when a request names a note that the store does not hold."""
 
     code = "unknown-note"
+
+
+class UnknownAction(NotFound):
+    """Raised when a request names an action that the agent has not told of, or that is too long ago."""
+
+    code = "unknown-action"
 
 
 class TooManyNotes(BotdError):
@@ -220,6 +229,13 @@ class MovedOn(BotdError):
 
     status = 409
     code = "moved-on"
+
+
+class ActionsOff(BotdError):
+    """Raised when botd is asked to act, and [actions] mode does not let it."""
+
+    status = 409
+    code = "actions-off"
 
 
 class WrongHost(BotdError):

@@ -6,6 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from botd.resources.actions import (
+    ActionEventsResource,
+    ActionResource,
+    ActionsResource,
+    ApproveResource,
+    HaltResource,
+    SeenResource,
+    VetoResource,
+)
 from botd.resources.audit import AuditHeadResource, AuditResource
 from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
@@ -24,6 +33,7 @@ from botd.resources.status import (
     StatusNameResource,
     StatusResource,
 )
+from botd.resources.stop import BreakerResource, StopResource
 from botd.resources.sweeps import SweepEventsResource, SweepResource
 from botd.resources.table import TableResource
 from botd.resources.tokens import TokenResource, TokensResource
@@ -72,6 +82,15 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v2/tokens", TokensResource, "tokens"),
     Route("/api/v2/tokens/<int:token>", TokenResource, "token"),
     Route("/api/v2/policy", PolicyResource, "policy"),
+    Route("/api/v2/actions", ActionsResource, "actions"),
+    Route("/api/v2/actions/<int:action>", ActionResource, "action"),
+    Route("/api/v2/actions/<int:action>/events", ActionEventsResource, "action-events"),
+    Route("/api/v2/actions/<int:action>/approve", ApproveResource, "approve"),
+    Route("/api/v2/actions/<int:action>/veto", VetoResource, "veto"),
+    Route("/api/v2/actions/<int:action>/stop", HaltResource, "halt"),
+    Route("/api/v2/actions/<int:action>/seen", SeenResource, "seen"),
+    Route("/api/v2/stop", StopResource, "stop"),
+    Route("/api/v2/breaker", BreakerResource, "breaker"),
     Route("/healthz", HealthResource, "healthz"),
     Route("/metrics", MetricsResource, "metrics"),
 )

@@ -25,11 +25,11 @@ _FAULTS = {
     "400": "The request cannot be understood.",
     "401": "Nobody is logged in, or what was shown is refused.",
     "403": "A page of another site may not ask this, or this visitor may not.",
-    "404": "A node, group, check, sweep or note is not known.",
+    "404": "A node, group, check, sweep, note or action is not known.",
     "405": "The route does not take this method.",
     "406": "No form of the answer is accepted.",
     "408": "The request did not come to its end in time.",
-    "409": "There are as many notes as there may be.",
+    "409": "There are as many notes as there may be, or something keeps the action from being done.",
     "413": "The request body is too large.",
     "414": "The request line is too long.",
     "421": "The Host is not a name of botd.",
@@ -51,7 +51,8 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         info={"description": "The morning round of an HPC cluster: every drained or lost node checked at once."},
         plugins=[MarshmallowPlugin()],
     )
-    answers = [*map(_answer, routes), *(route.resource.MADE for route in routes if route.resource.MADE)]
+    made = (shape for route in routes for shape in (route.resource.MADE, route.resource.TAKEN) if shape)
+    answers = [*map(_answer, routes), *made]
     for name, shape in named_schemas([ErrorDocument, *answers]).items():
         spec.components.schema(name, shape)
     for route in routes:
@@ -69,16 +70,18 @@ def _operations(route: Route) -> dict[str, Any]:
         operation: dict[str, Any] = {
             "operationId": f"{method}-{route.name}",
             "summary": _summary(view.__doc__ or "", route.fixed),
-            "parameters": [{"in": "query", "schema": route.resource.QUERY}],
+            "parameters": [{"in": "query", "schema": _asked_with(route, method)}],
             "responses": _responses(route, method),
         }
-        if method == "post":
-            operation["requestBody"] = {
-                "required": True,
-                "content": {"application/json": {"schema": getattr(route.resource, "BODY", None)}},
-            }
+        if sent := getattr(route.resource, {"post": "BODY", "delete": "ENDS_WITH"}.get(method, ""), None):
+            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": sent}}}
         operations[method] = operation
     return operations
+
+
+def _asked_with(route: Route, method: str) -> Any:
+    other = route.resource.SENT_WITH if method == "post" else None
+    return other or route.resource.QUERY
 
 
 def _summary(told: str, fixed: Mapping[str, str]) -> str:
@@ -88,15 +91,18 @@ def _summary(told: str, fixed: Mapping[str, str]) -> str:
 
 
 def _responses(route: Route, method: str) -> dict[str, Any]:
-    made = route.resource.MADE if method == "post" else None
-    answer = made or _answer(route)
-    content = _content(answer, route.resource.FORMS)
+    made, taken = (route.resource.MADE, route.resource.TAKEN) if method == "post" else (None, None)
+    answer = made or taken or _answer(route)
+    content = _content(answer, ("json",) if taken else route.resource.FORMS)
     error = {"application/json": {"schema": schema(ErrorDocument)}, "text/plain": {"schema": _TEXT}}
     responses = {code: {"description": text, "content": error} for code, text in _FAULTS.items()}
     if answer is HealthDocument:
         responses["503"] = {"description": _FAULTS["503"], "content": content}
-    if method == "delete":
-        return {"204": {"description": "It is over."}, **responses}
+    if method == "delete" or (method == "post" and route.resource.SAYS_NOTHING):
+        return {"204": {"description": "It is done."}, **responses}
+    if taken:
+        was = {"description": "It was taken up before, or was a dry run that has ended.", "content": content}
+        return {"200": was, "202": {"description": "What was taken up.", "content": content}, **responses}
     if made:
         return {"201": {"description": "What was made.", "content": content}, **responses}
     return {

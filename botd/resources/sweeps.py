@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
-from flask import Response, current_app
+from flask import Response
 
 from botd.board.board import Board
 from botd.display.formats import MIME, records_body
 from botd.documents import SweepDocument, encode, sweep_document
-from botd.errors import StoreUnavailable, TooMany, UnknownSweep
 from botd.resources.base import BotdResource
 from botd.store import Store
 from botd.web.here import board, config, store
 from botd.web.params import EventsQuery, FormatQuery, chosen_format, query
 from botd.web.replies import reply
+from botd.web.streams import FORMS as STREAMED
+from botd.web.streams import POLL_S, stream
 
 COLUMNS = (
     "sweep",
@@ -32,8 +32,6 @@ COLUMNS = (
     "errors",
     "nodes",
 )
-
-_POLL_S = 0.25
 
 
 class EventDocument(SweepDocument):
@@ -63,7 +61,7 @@ class SweepEventsResource(BotdResource):
     """GET /api/v1/sweeps/<id>/events: the progress of a sweep as it happens."""
 
     QUERY = EventsQuery
-    FORMS = ("sse", "ndjson")
+    FORMS = STREAMED
     ANSWER = EventDocument
 
     def get(self, sweep: int) -> Response:
@@ -71,27 +69,12 @@ class SweepEventsResource(BotdResource):
         form = query(EventsQuery).get("format", "sse")
         here = store()
         here.sweeps.get(sweep)
-        streams = current_app.extensions["botd"].streams
-        if not streams.acquire(blocking=False):
-            raise TooMany(f"{config().server.max_streams} streams are open; poll /api/v1/sweeps/{sweep} instead")
         limit_s = config().sweep.deadline + 60
-        response = Response(_followed(here, board(), sweep, limit_s, form), content_type=_MIME[form])
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Accel-Buffering"] = "no"
-        response.call_on_close(streams.release)
-        return response
+        view = board()
+        return stream(lambda: _events(here, view, sweep, limit_s), form, f"/api/v1/sweeps/{sweep}")
 
 
-_MIME = {"sse": "text/event-stream; charset=utf-8", "ndjson": "application/x-ndjson"}
-
-
-def _followed(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) -> Iterator[bytes]:
-    """The events; where the database fails on the way, those until then: who follows asks again, and is told why."""
-    with suppress(StoreUnavailable, UnknownSweep):
-        yield from _events(here, view, sweep_id, limit_s, form)
-
-
-def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) -> Iterator[bytes]:
+def _events(here: Store, view: Board, sweep_id: int, limit_s: float) -> Iterator[EventDocument]:
     """The events until the sweep is over, or longer than any sweep may take."""
     until, told = time.monotonic() + limit_s, None
     sweep, revision = here.sweeps.get(sweep_id), here.pulse().revision
@@ -104,13 +87,8 @@ def _events(here: Store, view: Board, sweep_id: int, limit_s: float, form: str) 
             new = here.readings.nodes_since(revision) if stage.revision != revision else set()
             name: Literal["progress", "end"] = "end" if sweep.is_over else "progress"
             finished = sorted(new & view.names_of(sweep))
-            yield _event({**sweep_document(sweep), "event": name, "finished": finished}, form)
+            yield {**sweep_document(sweep), "event": name, "finished": finished}
             told, revision = stage, stage.revision
             if sweep.is_over:
                 return
-        time.sleep(_POLL_S)
-
-
-def _event(document: EventDocument, form: str) -> bytes:
-    data = encode(document)
-    return data + b"\n" if form == "ndjson" else b"event: %s\ndata: %s\n\n" % (document["event"].encode(), data)
+        time.sleep(POLL_S)

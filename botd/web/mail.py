@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nacl.public import PublicKey, SealedBox
 
-from botd import errors
 from botd.access.letters import Letter, write_letter
 from botd.config import resolve_path
 from botd.documents import iso
@@ -22,28 +21,27 @@ PATIENCE_S = 10.0
 
 _POLL_S = 0.05
 
-_REFUSALS: dict[str, type[BotdError]] = {
-    cls.code: cls
-    for cls in (
-        errors.BadRequest,
-        errors.LoginRequired,
-        errors.ProofRefused,
-        errors.NotAllowed,
-        errors.LockedOut,
-        errors.LedgerUnavailable,
-    )
-}
+
+def _with_those_below(cls: type[BotdError]) -> Iterator[type[BotdError]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from _with_those_below(child)
+
+
+_REFUSALS = {cls.code: cls for cls in _with_those_below(BotdError)}
 """What the agent refuses with, by its code."""
 
 
-def ask(kind: str, token: str, address: str, says: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def ask(
+    kind: str, token: str, address: str, says: Mapping[str, Any] | None = None, *, patience_s: float = PATIENCE_S
+) -> dict[str, Any]:
     """The agent's answer. Raises what it refuses with, AgentSilent where it does not answer, or StoreUnavailable."""
     nonce = secrets.token_urlsafe(24)
     send(kind, nonce, token, address, says)
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while (answer := store().asks.answer_to(nonce)) is None:
         if time.monotonic() >= until:
-            raise AgentSilent("the agent has not answered; see whether it runs, and try again")
+            raise AgentSilent("the agent has not answered; see whether it runs, and send the same again")
         time.sleep(_POLL_S)
     return _taken(answer)
 
@@ -67,7 +65,8 @@ def _taken(answer: Any) -> dict[str, Any]:
         return answer
     known = answer if isinstance(answer, dict) else {}
     words = str(known.get("words", "the agent failed; its log says how"))
-    raise _REFUSALS.get(str(known.get("code")), BotdError)(words)
+    refusal = _REFUSALS.get(str(known.get("code")), BotdError)
+    raise refusal.__new__(refusal, words)  # the words are whole, and no argument from which others are made
 
 
 def _public_key() -> PublicKey:

@@ -12,6 +12,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import BadRequest as WerkzeugBadRequest
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from botd.access.requests import MAX_REASON, MAX_TEXT
+from botd.acting.actions import WEIGHTS
 from botd.display.formats import MIME, Form
 from botd.display.terminal import Look
 from botd.errors import BadRequest, NotAcceptable, TooLarge, did_you_mean
@@ -194,6 +196,19 @@ class AuditQuery(FormatQuery):
     limit = _count("At most so many rows; 100 where nothing is said.", 1, 1000)
 
 
+class ActionsQuery(FormatQuery):
+    """A request for actions."""
+
+    node = _text("Only those on these nodes, as a nodeset.")
+    since = _text("Only those asked for since then: a time, or an age such as `12h`.")
+    state = _text("Only those in these states, separated by commas; `under-way` are all that have not ended.")
+    login = _text("Only those that this person has asked for; for who is logged in.")
+    action = _text("Only these: `identify`, `drain` and so on.", validate=validate.OneOf(list(WEIGHTS)))
+    batch = _text("Only those of this batch.")
+    before = _count("Only what stands before this id: the `next` of the page before.", 1, 2**31 - 1)
+    limit = _count("At most so many; 100 where nothing is said.", 1, 1000)
+
+
 class OffendersQuery(FormatQuery, NodesQuery):
     """A request for the nodes with the most incidents; without groups and nodes, of every node."""
 
@@ -249,6 +264,46 @@ class LoginBody(Schema):
     login = _text("Name.", required=True, validate=validate.Length(1, 64))
     password = _text("Password.", required=True, validate=validate.Length(1, 200))
     code = _text("The code of the moment.", validate=validate.Length(0, 16))
+
+
+_PROOF = "One of `otp` (a code), `ssh` (an object of login and signature) and `munge` (a credential); `{}` is none."
+
+
+def _proof() -> fields.Dict:
+    return fields.Dict(keys=fields.String(), metadata={"description": _PROOF})
+
+
+class ProofBody(Schema):
+    """A proof. What is signed by ssh or munge stands beside it."""
+
+    proof = _proof()
+    text = _text("The text that a proof by ssh signs: see `access.rst`.", validate=validate.Length(0, MAX_TEXT))
+
+
+class NoBody(Schema):
+    """A body that says nothing."""
+
+
+class ReasonBody(Schema):
+    """Why."""
+
+    reason = _text("Why, at most 500 characters.", validate=validate.Length(0, MAX_REASON))
+
+
+class ReArmBody(ProofBody, ReasonBody):
+    """Why botd may act again, and a proof."""
+
+
+class ActionBody(ProofBody, ReasonBody):
+    """What somebody wants done: to one `node`, or to the `nodes` of an object of node to evidence."""
+
+    action = _text("What is to be done.", required=True, validate=validate.OneOf(list(WEIGHTS)))
+    node = _text("The node.", validate=validate.Length(1, 253))
+    nodes = fields.Raw(metadata={"description": "Several nodes: an object of node to evidence, or a list of names."})
+    evidence = fields.Raw(
+        metadata={"description": "What was looked at, as `GET /api/v2/policy` gives it; of several an object."}
+    )
+    nonce = _text("What makes it one action however often it is sent: 16 to 64 letters, digits, `_` and `-`.")
 
 
 class TokenBody(Schema):

@@ -17,6 +17,7 @@ from botd.resources import ROUTES, Route
 from botd.resources.base import BotdResource
 from botd.resources.description import describe
 from botd.web.params import JsonQuery
+from tests.actor import action, moved, tell
 from tests.conftest import Site, drained, happened
 from tests.office import bearer
 
@@ -38,7 +39,7 @@ def test_the_openapi_document_names_every_route_and_no_other(site: Site) -> None
     "route", [each for each in ROUTES if each.resource.methods != {"POST"}], ids=lambda each: each.name
 )
 def test_every_route_refuses_a_parameter_that_it_does_not_describe(site: Site, route) -> None:
-    fills = {"sweep": "1", "mount": "tmp", "token": "1", "note": "1"}
+    fills = {"sweep": "1", "mount": "tmp", "token": "1", "note": "1", "action": "1"}
     path = re.sub(r"<\w+:(\w+)>", lambda match: fills.get(match[1], "ping"), route.path)
     method = "GET" if hasattr(route.resource, "get") else "DELETE"
     response = site.client.open(path + "?nonsense=1", method=method)
@@ -50,7 +51,8 @@ def test_every_route_refuses_a_parameter_that_it_does_not_describe(site: Site, r
 def test_every_described_parameter_is_understood(site: Site, route) -> None:
     sweep = site.store.sweeps.start(["n0001.savio2"], ["ping"], site.now)
     site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
-    fills = {"sweep": str(sweep.id), "mount": "tmp", "node": "n0001.savio2"}
+    tell(site.store, moved(action(1, "n0001.savio2", site.now), "succeeded"))
+    fills = {"sweep": str(sweep.id), "mount": "tmp", "node": "n0001.savio2", "action": "1"}
     path = re.sub(r"<\w+:(\w+)>", lambda m: fills.get(m[1], "ping"), route.path)
     document = site.get("/api/v1/openapi.json")["paths"][re.sub(r"<\w+:(\w+)>", r"{\1}", route.path)]
     values = {
@@ -71,7 +73,8 @@ def test_every_described_parameter_is_understood(site: Site, route) -> None:
         "until": "1s",
         "before": "9",
         "limit": "9",
-    }
+        "action": "drain",
+    } | ({"state": "succeeded"} if route.name == "actions" else {})
     for parameter in document["get"].get("parameters", []):
         name = parameter["name"]
         value = values.get(name, "n0001.savio2")
@@ -114,9 +117,10 @@ def test_every_answer_is_what_its_schema_says_and_nothing_more(site: Site, route
     site.reading("n0000.savio2", age_s=5, ssh=Reading(State.FAIL, "timeout", took_s=0.1))
     happened(site, "n0000.savio2")
     site.audit()
+    tell(site.store, moved(action(1, "n0000.savio2", site.now), "succeeded"))
     ended, _ = (site.store.sweeps.start(["n0000.savio2", "n0001.savio2"], ["ping"], site.now) for _ in range(2))
     site.store.sweeps.end(ended.id, SweepState.DONE, ["squeue failed"], site.now)
-    fills = {"sweep": str(ended.id), "mount": "tmp", "node": "n0000.savio2", "name": "n0000.savio2"}
+    fills = {"sweep": str(ended.id), "mount": "tmp", "node": "n0000.savio2", "name": "n0000.savio2", "action": "1"}
     path = re.sub(r"<\w+:(\w+)>", lambda m: fills.get(m[1], "ping"), route.path)
     for asked in QUESTIONS.get(route.name, [""]):
         for media in contents(route):
@@ -134,6 +138,7 @@ QUESTIONS = {
     "status": ["", "?fold=1&groups=all", "?max_age=0&wait=0", "?groups=all&checks=ping"],
     "hostinfo": ["?h=n0000.savio2"],
     "sweep-events": ["", "?format=ndjson"],
+    "action-events": ["", "?format=ndjson"],
 }
 """What is asked of routes that have more than one answer, or none to no question."""
 

@@ -1,0 +1,182 @@
+"""What a person asks the agent to do, as it is sent: the request that it judges, and the proof that it checks.
+
+A proof by ssh or munge signs a text that the client made. It is handed on as it is, after a look whether it says what
+the request says. For a code the text is made here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from flask import request
+
+from botd.access.requests import WITHOUT_NODES, ActionRequest, RequestError, new_request, parse_request, signed_text
+from botd.access.tokens import new_token
+from botd.acting.halts import Mode
+from botd.board.actions import is_over, read_action
+from botd.documents import has_shape
+from botd.errors import ActionsOff, BadRequest, BotdError, UnknownNode
+from botd.web.actions import is_off
+from botd.web.here import board, config, store
+from botd.web.mail import PATIENCE_S, ask
+from botd.web.visitors import address_of
+from botd.web.who import known
+
+RE_ARM = WITHOUT_NODES[0]
+
+DRY_RUN_S = 3.0
+"""How long an answer waits for the end of a dry run, which takes seconds."""
+
+_POLL_S = 0.1
+
+
+class SshProof(TypedDict):
+    """Whose key signed the text of the request, and the signature."""
+
+    login: str
+    signature: str
+
+
+PROOFS: Mapping[str, type] = {"otp": str, "ssh": SshProof, "munge": str}
+"""What a proof looks like, by its name."""
+
+SIGNED = ("ssh", "munge")
+"""The proofs that sign the text of the request, and say who that was."""
+
+
+class TakenActionDocument(TypedDict):
+    """An action that was taken up, and where it stood then."""
+
+    id: int
+    node: str
+    state: str
+
+
+class PressDocument(TypedDict):
+    """What was taken up. `new` is false for a request that was sent before.
+
+    `batch` is the nonce of several, else empty. `would_have` says what a dry run would have done; empty for others.
+    """
+
+    new: bool
+    batch: str
+    would_have: list[str]
+    actions: list[TakenActionDocument]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants done, and why. `nodes` gives each node the evidence that they looked at."""
+
+    action: str
+    nodes: Mapping[str, str]
+    reason: str
+    nonce: str = ""
+
+
+def press(wish: Wish, proof: object, text: str = "") -> PressDocument:
+    """What the agent has taken up. Raises ActionsOff before a code is used up, BadRequest, and what it refuses with."""
+    if is_off():
+        raise ActionsOff("botd does not act: [actions] mode is off")
+    answer = _sent("act", wish, proof, text, {}, patience_s=config().slurm.timeout + PATIENCE_S)
+    taken: list[TakenActionDocument] = answer["actions"]
+    told = _ends_of(taken) if config().actions.mode == Mode.DRY_RUN else []
+    return {"new": answer["new"], "batch": answer["batch"], "would_have": told, "actions": taken}
+
+
+def approve(number: int, proof: object, text: str = "") -> None:
+    """Agrees to what another person has asked for, as the second one. Raises what the agent refuses with."""
+    action = read_action(store(), number)
+    wish = Wish(action["action"], {action["node"]: action["evidence"]}, action["reason"])
+    _sent("approve", wish, proof, text, {"id": number})
+
+
+def re_arm(kind: str, reason: str, proof: object, text: str = "") -> None:
+    """Lets botd act again: `go-on` after a stop, `close-breaker`. Raises what the agent refuses with."""
+    _sent(kind, Wish(RE_ARM, {}, reason), proof, text, {"reason": reason})
+
+
+def say(kind: str, says: Mapping[str, Any]) -> None:
+    """Says what takes no proof: `veto`, `halt`, `seen`, `stop`. Raises what the agent refuses with."""
+    ask(kind, known().token, address_of(request.environ), says)
+
+
+def _sent(
+    kind: str, wish: Wish, proof: object, text: str, says: Mapping[str, Any], *, patience_s: float = PATIENCE_S
+) -> dict[str, Any]:
+    """The agent's answer to a request with a proof. Who signs it need not be logged in."""
+    given = _proof(proof)
+    written = _made(wish)
+    signed = next((name for name in SIGNED if name in given), "")
+    token = new_token() if signed else known().token
+    letter = {**says, "text": _checked(text, wish, signed) if signed else written, "proof": given}
+    return ask(kind, token, address_of(request.environ), letter, patience_s=patience_s)
+
+
+def _proof(given: object) -> dict[str, Any]:
+    """The proof of a request, one of `PROOFS` or none. Raises BadRequest."""
+    proof = {} if given is None else given
+    if not isinstance(proof, dict) or len(proof) > 1 or not all(has_shape(PROOFS.get(n), p) for n, p in proof.items()):
+        raise BadRequest('"proof" is {"otp": "123456"}, {"ssh": {"login": …, "signature": …}} or {"munge": "…"}')
+    return proof
+
+
+def _made(wish: Wish) -> str:
+    """The text of a request about nodes that there are. Raises BadRequest, UnknownNode."""
+    try:
+        made = new_request(config().site.name, wish.action, wish.nodes, wish.reason, board().now(), nonce=wish.nonce)
+    except RequestError as error:
+        raise BadRequest(str(error)) from error
+    for node in wish.nodes:
+        check_node(node)
+    return signed_text(made)
+
+
+def check_node(node: str) -> None:
+    """Raises UnknownNode, with the nearest name, for what is not the whole name of a node."""
+    if not board().known().inventory.is_known(node):
+        board().question(groups=None, nodes=node, checks=None, max_age_s=None, wait_s=0)
+        raise UnknownNode(f'there is no node "{node}"; give its whole name')
+
+
+def _checked(text: str, wish: Wish, signed: str) -> str:
+    """The text that was signed; that of munge is in the credential. Raises BadRequest where it says something else."""
+    if not text and signed == "munge":
+        return text
+    try:
+        read = parse_request(text)
+    except RequestError as error:
+        raise BadRequest(f'the "text" that is signed: {error}') from error
+    for name in ("action", "nodes", "reason", "nonce"):
+        if not _says(read, wish, name):
+            raise BadRequest(f'the "text" that is signed has another {name} than the request')
+    return text
+
+
+def _says(signed: ActionRequest, wish: Wish, name: str) -> bool:
+    said, wanted = getattr(signed, name), getattr(wish, name)
+    return wanted == "" or (dict(said) == dict(wanted) if name == "nodes" else said == wanted)
+
+
+def _ends_of(taken: list[TakenActionDocument]) -> list[str]:
+    """What a dry run would have done to each node; empty where that is not known within seconds."""
+    until = time.monotonic() + DRY_RUN_S
+    while time.monotonic() < until:
+        found = [_told(each["id"]) for each in taken]
+        if all(found):
+            return [words for words in found if words]
+        time.sleep(_POLL_S)
+    return []
+
+
+def _told(number: int) -> str:
+    try:
+        action = read_action(store(), number)
+    except BotdError:
+        return ""
+    ended = is_over(action)
+    words = action["words"] or next((move["words"] for move in reversed(action["moves"]) if move["words"]), "")
+    return f"{action['node']}: {words or action['state']}" if ended else ""
