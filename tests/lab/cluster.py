@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pwd
 import secrets
 import shutil
@@ -15,7 +16,7 @@ from tests.lab import bmc, net
 from tests.lab.bmc import Bmc
 from tests.lab.faults import BMC_VERBS, CONTROLLER_VERBS, NODE_VERBS, SLURM_VERBS, VERBS
 from tests.lab.node import USERS, Node, generate_key
-from tests.lab.proc import LabError, end_marked, run, wait_until
+from tests.lab.proc import LabError, Proc, end_marked, run, wait_until
 from tests.lab.slurm import CLUSTERS, Slurm
 
 PROGRAMS = [
@@ -25,7 +26,7 @@ PROGRAMS = [
 # Everything of a lab but its logs, which the way down leaves.
 OWN = [
     *["etc", "run", "bmc", "nodes", "ns", "bin", "state", "groups", "scratch"],
-    *["known_hosts", "bmc_password", "botd.toml", "lab.json", "up"],
+    *["known_hosts", "bmc_password", "botd.toml", "lab.json", "maker", "up"],
 ]
 
 USER_COMMENT = "botd lab"
@@ -169,6 +170,7 @@ class Lab:
         missing = [program for program in PROGRAMS if not shutil.which(program)]
         if missing:
             raise LabError(f"not installed: {', '.join(missing)} (see tests/lab/__init__.py)")
+        take_down_abandoned(net.lab_in_hosts())
         net.create_bridge()
         try:
             self._build()
@@ -181,6 +183,7 @@ class Lab:
         shutil.rmtree(self.directory / "log", ignore_errors=True)
         for name in ("etc", "run", "log", "ns", "bin", "state", "groups", "scratch"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
+        Proc.of(os.getpid()).save(self.directory / "maker")
         (self.directory / "lab.json").write_text(json.dumps({"nodes": len(self.nodes)}))
         hosts = [(net.CONTROLLER, net.CONTROLLER_NAME)]
         hosts += [(node.address, node.name) for node in self.nodes]
@@ -243,3 +246,10 @@ class Lab:
             else:
                 path.unlink(missing_ok=True)
         net.delete_bridge()  # the last: it is the lock
+
+
+def take_down_abandoned(directory: str) -> None:
+    """Take down the lab in that directory if the process that built it was killed; one that lives is left alone."""
+    maker = Proc.load(Path(directory) / "maker") if directory else None
+    if maker and not maker.is_alive:
+        Lab.load(directory).down()

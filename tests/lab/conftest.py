@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import leave_out, need_program
-from tests.lab.cluster import PROGRAMS, Lab
+from tests.lab import net
+from tests.lab.cluster import PROGRAMS, Lab, take_down_abandoned
 from tests.lab.net import HOSTS
 from tests.lab.proc import find_marked
 from tests.lab.program import Comparison, LabProgram
@@ -91,6 +92,7 @@ def lab() -> Iterator[Lab]:
         leave_out("the lab's network namespaces need root on Linux: run `make test` as root")
     for name in (*PROGRAMS, "bindfs", "fping", "ipmitool"):
         need_program(name)
+    take_down_abandoned(net.lab_in_hosts())
     before = Traces.now()
     folder = Path(tempfile.mkdtemp(prefix="botd-lab-"))  # pytest's own paths are too long for munge's socket
     try:

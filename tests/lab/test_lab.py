@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import json
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.lab import bmc, net
-from tests.lab.cluster import Lab
-from tests.lab.proc import LabError
+from tests.lab.cluster import Lab, take_down_abandoned
+from tests.lab.proc import LabError, Proc
 from tests.lab.program import LabProgram
 from tests.program import wait_until
 
@@ -47,6 +49,20 @@ def test_a_second_lab_is_refused_and_the_first_lives_on(lab: Lab) -> None:
     with pytest.raises(LabError, match="a lab is up already"):
         Lab("/tmp/botd-lab-second", nodes=3).up()
     assert set(lab.slurm.states().values()) == {"idle"}
+
+
+def test_a_lab_whose_maker_was_killed_is_taken_down_and_no_other(tmp_path: Path, monkeypatch: Any) -> None:
+    taken_down: list[Path] = []
+    monkeypatch.setattr(Lab, "down", lambda self: taken_down.append(self.directory))
+    (tmp_path / "lab.json").write_text('{"nodes": 3}')
+    take_down_abandoned(str(tmp_path))
+    with subprocess.Popen(["sleep", "60"]) as maker:
+        Proc.of(maker.pid).save(tmp_path / "maker")
+        take_down_abandoned(str(tmp_path))
+        assert taken_down == []
+        maker.kill()
+    take_down_abandoned(str(tmp_path))
+    assert taken_down == [tmp_path]
 
 
 def ipmitool(lab: Lab, node: str, *words: str) -> str:
