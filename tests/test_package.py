@@ -75,7 +75,8 @@ def test_twine_finds_nothing_to_complain_of(dist: Path) -> None:
 
 
 def test_the_wheel_has_the_whole_program_and_nothing_else(wheel: Path) -> None:
-    expected = tracked("botd") | {f"botd/{name}" for name in tracked("static") | tracked("templates")} | {"wsgi.py"}
+    beside = tracked("libexec") | tracked("static") | tracked("templates")
+    expected = tracked("botd") | {f"botd/{name}" for name in beside} | {"wsgi.py"}
     assert {name for name in files(wheel) if ".dist-info/" not in name} == expected
     assert any(name.startswith("botd/store/migrations/versions/") for name in files(wheel))
 

@@ -13,6 +13,7 @@ import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import botd
 from botd import nodeset
 from botd.demo import standin
 from botd.demo.machine import Node
@@ -23,7 +24,9 @@ from botd.demo.site import racks
 
 CONFIG_FILE, KEY, PASSWORD, SOCKET = "botd.toml", "id_ed25519", "bmc-password", "demo.sock"
 ROLES_FILE = "roles.toml"
+ACTOR, ACTOR_PASSWORD, SLURM_HELPER = "botd-operator", "bmc-operator-password", "slurm-helper"
 TOOLS = ("sinfo", "scontrol", "squeue", "sacct", "fping")
+OWN_TOOLS = ("heard",)
 
 CONFIG = """\
 # Written by the demo and removed with it: a complete configuration for the simulated cluster.
@@ -70,6 +73,14 @@ name = "demo"
 
 [access]
 roles_file = {roles}
+
+[actions]
+mode = "on"
+one_user = true
+clock = "trusted"
+slurm = {slurm_helper}
+bmc_user = {actor}
+bmc_password_file = {actor_password}
 
 [mounts]
 scratch = {scratch}
@@ -131,6 +142,9 @@ def config_text(directory: Path, listen: str, ssh_port: int, bmc_port: int) -> s
         "known_hosts": str(directory / "known_hosts"),
         "password": str(directory / PASSWORD),
         "roles": str(directory / ROLES_FILE),
+        "slurm_helper": shlex.join([sys.executable, "-IS", str(directory / SLURM_HELPER)]),
+        "actor": ACTOR,
+        "actor_password": str(directory / ACTOR_PASSWORD),
         "scratch": SCRATCH,
         "software": SOFTWARE,
         "tmp": TMP,
@@ -148,10 +162,10 @@ def make_keys(directory: Path) -> Keys:
     return Keys(_new_key(), _new_key(), client)
 
 
-def make_password(directory: Path) -> str:
-    """A new password for the BMCs (16 characters, as IPMI 1.5 allows), written for botd."""
+def make_password(directory: Path, name: str) -> str:
+    """A new password for the BMCs (16 characters, as IPMI 1.5 allows), written into that file for botd."""
     password = secrets.token_hex(8)
-    _write_secret(directory / PASSWORD, f"{password}\n")
+    _write_secret(directory / name, f"{password}\n")
     return password
 
 
@@ -159,10 +173,25 @@ def write_stand_ins(directory: Path) -> None:
     """The executables `bin/sinfo` and so on, which ask the demo at its socket."""
     start = shlex.join([sys.executable, "-IS", str(Path(standin.__file__)), str(directory / SOCKET)])
     (directory / "bin").mkdir()
-    for tool in TOOLS:
+    for tool in (*TOOLS, *OWN_TOOLS):
         path = directory / "bin" / tool
         path.write_text(f'#!/bin/sh\nexec {start} {tool} "$@"\n', encoding="utf-8")
         path.chmod(0o755)
+
+
+def write_slurm_helper(directory: Path) -> None:
+    """A copy of botd's helper for Slurm, made for the Slurm of the demo as a site makes it for its own."""
+    text = _slurm_helper().read_text(encoding="utf-8")
+    path = directory / SLURM_HELPER
+    path.write_text(text.replace('"/usr/bin"', json.dumps(str(directory / "bin"))), encoding="utf-8")
+    path.chmod(0o755)
+
+
+def _slurm_helper() -> Path:
+    """Where it is: inside the package where that is installed, beside it in a checkout."""
+    package = Path(botd.__file__).parent
+    inside = package / "libexec" / SLURM_HELPER
+    return inside if inside.exists() else package.parent / "libexec" / SLURM_HELPER
 
 
 def write_names(directory: Path, nodes: list[Node], host_key: paramiko.PKey, ssh_port: int) -> None:

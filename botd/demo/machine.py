@@ -81,7 +81,7 @@ UNNOTICED = Standing()
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One simulated node. `up` means that its system runs; `booted_at` is in seconds since the epoch."""
+    """One simulated node. `up` means that its system runs; times are in seconds since the epoch."""
 
     name: str
     index: int
@@ -94,6 +94,7 @@ class Node:
     up: bool = True
     health: Health = SOUND
     standing: Standing = UNNOTICED
+    blinks_until: float = 0.0  # the LED that tells it from its neighbours in the rack
 
     @property
     def address(self) -> str:

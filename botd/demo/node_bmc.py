@@ -12,7 +12,9 @@ import contextlib
 import socket
 import struct
 import uuid
-from typing import Any
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 from pyghmi.ipmi.bmc import Bmc
 from pyghmi.ipmi.private.constants import payload_types
@@ -29,6 +31,7 @@ RECEIVE_BUFFER = 32 << 20
 SESSIONS_PER_BMC = 4
 
 Peer = tuple[str, int]
+Do = Callable[[], int | None]
 
 _ASF = 0x06
 _OPEN_SESSION = 0x10
@@ -37,18 +40,33 @@ _CHANNEL_CAPABILITIES = 0x38
 _NO_SUCH_SUITE = 0x11
 _SHA1 = 1
 _UNAUTHORISED_NAME = 0x0D
-_CHASSIS_CONTROL = (0, 2)
-_USER, _OPERATOR = 2, 3
-_TOO_LITTLE_PRIVILEGE = 0xD4
+_CHASSIS_CONTROL, _CHASSIS_IDENTIFY = (0, 2), (0, 4)
+_TOO_LITTLE_PRIVILEGE, _NOT_IN_THIS_STATE, _INVALID_FIELD, _TOO_SHORT = 0xD4, 0xD5, 0xCC, 0xC7
+_BLINKS_S = 15
+_FOR_EVER_S = 1e9
 _ASF_PONG = (bytes.fromhex("0600ff06000011be40"), bytes.fromhex("0010000011be000000008100000000000000"))
 """Presence Pong (ASF 2.0, 3.2.4.3), before and after the message tag: IPMI is supported."""
+
+
+class Privilege(IntEnum):
+    """What a session may do (IPMI v2.0 rev. 1.1, 6.8)."""
+
+    USER = 2
+    OPERATOR = 3
+
+
+class Account(NamedTuple):
+    """A user of the BMCs: the password, and the privilege that no session of theirs gets beyond."""
+
+    password: str
+    limit: Privilege
 
 
 class BmcFront:
     """All BMCs of the site. Lives on the event loop. Raises OSError when the port is taken."""
 
-    def __init__(self, state: ClusterState, secrets: dict[str, str], port: int) -> None:
-        self._state, self._secrets, self.port = state, secrets, port
+    def __init__(self, state: ClusterState, accounts: Mapping[str, Account], port: int) -> None:
+        self._state, self._accounts, self.port = state, accounts, port
         self._names = {node.bmc_address: name for name, node in state.nodes.items()}
         self._sessions: dict[tuple[str, Peer], NodeSession] = {}
         self._socket = _open_socket(port)
@@ -92,7 +110,7 @@ class BmcFront:
             self._sessions[key] = NodeSession(self._bmc(name, reply), reply, peer, data[16:])
 
     def _bmc(self, name: str, reply: ReplySocket) -> NodeBmc:
-        return NodeBmc(self._state, name, self._secrets, self.port, reply)
+        return NodeBmc(self._state, name, self._accounts, self.port, reply)
 
 
 class ReplySocket:
@@ -113,12 +131,15 @@ class ReplySocket:
 
 
 class NodeBmc(Bmc):  # type: ignore[misc]
-    """The BMC of one node: chassis power. What it does not override, pyghmi answers with "unrecognized"."""
+    """The BMC of one node: chassis power and LED. What it does not override, pyghmi answers with "unrecognized"."""
 
-    def __init__(self, state: ClusterState, name: str, secrets: dict[str, str], port: int, reply: ReplySocket) -> None:
+    def __init__(
+        self, state: ClusterState, name: str, accounts: Mapping[str, Account], port: int, reply: ReplySocket
+    ) -> None:
         # Not pyghmi's own constructor: that one binds a socket and starts a thread.
-        self._state, self._name = state, name
-        self.authdata, self.port, self.serversocket, self.kg = secrets, port, reply, None
+        self._state, self._name, self.accounts = state, name, accounts
+        self.authdata = {user: account.password for user, account in accounts.items()}
+        self.port, self.serversocket, self.kg = port, reply, None
         self.uuid = uuid.uuid5(uuid.NAMESPACE_DNS, name)
         self.deviceid, self.revision, self.firmwaremajor, self.firmwareminor = 32, 1, 1, 0
         self.ipmiversion, self.additionaldevices, self.mfgid, self.prodid = 2, 0, 0, 0
@@ -154,18 +175,45 @@ class NodeBmc(Bmc):  # type: ignore[misc]
     def power_cycle(self) -> int:
         """Off and on; a node without power refuses (completion code D5h)."""
         if self.get_power_state() == "off":
-            return 0xD5
+            return _NOT_IN_THIS_STATE
         self._state.power_cycle(self._name)
         return 0
 
     power_reset = power_cycle
+
+    def order(self, request: tuple[int, int], data: bytes, privilege: int) -> int:
+        """The completion code of Chassis Control or Identify, which goes into the journal with it."""
+        words, do = self._control(data) if request == _CHASSIS_CONTROL else self._identify(data)
+        code = _TOO_LITTLE_PRIVILEGE if privilege < Privilege.OPERATOR else do() or 0
+        self._state.journal.note("BMC", self._name, words, f"completion code {code:02X}h" if code else "")
+        return code
+
+    def _control(self, data: bytes) -> tuple[str, Do]:
+        """IPMI v2.0 rev. 1.1, 28.3."""
+        known: dict[int, tuple[str, Do]] = {
+            0: ("power off", self.power_off),
+            1: ("power on", self.power_on),
+            2: ("power cycle", self.power_cycle),
+            3: ("power reset", self.power_reset),
+            5: ("power soft off", self.power_shutdown),
+        }
+        if not data:
+            return "power", lambda: _TOO_SHORT
+        return known.get(data[0] & 0xF, (f"power {data[0]}", lambda: _INVALID_FIELD))
+
+    def _identify(self, data: bytes) -> tuple[str, Do]:
+        """For so many seconds, 15 where none are said, or until told otherwise (IPMI v2.0 rev. 1.1, 28.5)."""
+        seconds = data[0] if data else _BLINKS_S
+        if len(data) > 1 and data[1] & 1:
+            return "identify until told otherwise", lambda: self._state.identify(self._name, _FOR_EVER_S)
+        return f"identify {seconds} s", lambda: self._state.identify(self._name, seconds)
 
 
 class NodeSession(ServerSession):  # type: ignore[misc]
     """One RMCP+ session, fed with packets from outside."""
 
     k1 = None  # pyghmi looks at it before RAKP 3 has set it
-    clientpriv = _USER  # what a session begins with (IPMI 2.0, 13.31)
+    clientpriv = Privilege.USER  # what a session begins with (IPMI 2.0, 13.31)
 
     def __new__(cls, *_: object) -> NodeSession:
         """A new session, never the one that pyghmi already has for the client."""
@@ -190,14 +238,18 @@ class NodeSession(ServerSession):  # type: ignore[misc]
     def _got_rakp1(self, data: bytearray) -> None:
         """pyghmi says nothing to a user that it does not know; a BMC does (IPMI 2.0, table 13-15)."""
         super()._got_rakp1(data)
-        if bytes(data[28:]).decode("utf-8", "replace") not in self.authdata:
+        account = self.bmc.accounts.get(bytes(data[28:]).decode("utf-8", "replace"))
+        if account:
+            self.maxpriv = min(data[24] & 0xF, account.limit)
+        else:
             refusal = bytearray([data[0], _UNAUTHORISED_NAME, 0, 0]) + self.clientsessionid
             self.send_payload(refusal, payload_types["rakp2"], retry=False)
 
     def handle_client_request(self, request: dict[str, Any]) -> None:
-        """Switches the power for an operator and an administrator only, which pyghmi does not look at."""
-        if (request["netfn"], request["command"]) == _CHASSIS_CONTROL and self.clientpriv < _OPERATOR:
-            self.send_ipmi_response(code=_TOO_LITTLE_PRIVILEGE)
+        """Power and LED are for an operator and an administrator only, which pyghmi does not look at."""
+        asked = (request["netfn"], request["command"])
+        if asked in (_CHASSIS_CONTROL, _CHASSIS_IDENTIFY):
+            self.send_ipmi_response(code=self.bmc.order(asked, bytes(request["data"]), self.clientpriv))
         else:
             super().handle_client_request(request)
 

@@ -20,16 +20,18 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import TypeVar
 
 from botd.config import parse_config
 from botd.demo import files
-from botd.demo.node_bmc import BmcFront
+from botd.demo.node_bmc import Account, BmcFront, Privilege
 from botd.demo.node_shell import USER, NodeShell
 from botd.demo.node_ssh import SshFront
 from botd.demo.site import build_site
 from botd.demo.state import ClusterState, Times
+from botd.demo.tools.base import ZONE
 from botd.demo.tools.table import run_tool
 
 SSH_PORTS = range(2222, 2322)
@@ -55,14 +57,18 @@ class Simulator:
         """Opens every port and writes every file. Raises OSError."""
         nodes = list(self._state.nodes.values())
         keys = files.make_keys(self._directory)
-        secrets = {USER: files.make_password(self._directory)}
+        accounts = {
+            USER: Account(files.make_password(self._directory, files.PASSWORD), Privilege.USER),
+            files.ACTOR: Account(files.make_password(self._directory, files.ACTOR_PASSWORD), Privilege.OPERATOR),
+        }
         config = parse_config(tomllib.loads(files.config_text(self._directory, listen, 22, 623)))
         shell = NodeShell(self._state, config)
-        self._bmc = _on_free_port(BMC_PORTS, lambda port: BmcFront(self._state, secrets, port))
+        self._bmc = _on_free_port(BMC_PORTS, lambda port: BmcFront(self._state, accounts, port))
         self._ssh = _on_free_port(SSH_PORTS, lambda port: self._open_ssh(SshFront(self._state, shell, keys, port)))
         self._tools = await asyncio.start_unix_server(self._answer_tool, self._directory / files.SOCKET)
         self._state.watch = lambda name: self._loop.call_soon_threadsafe(self._apply, name)
         files.write_stand_ins(self._directory)
+        files.write_slurm_helper(self._directory)
         files.write_roles(self._directory)
         files.write_names(self._directory, nodes, keys.host, self._ssh.port)
         text = files.config_text(self._directory, listen, self._ssh.port, self._bmc.port)
@@ -107,7 +113,9 @@ class Simulator:
         """One run of a stand-in; `botd.demo.standin` has the form of what goes over the socket."""
         with contextlib.closing(writer), contextlib.suppress(ConnectionError):
             head, _, rest = (await reader.read(-1)).partition(b"\n")
-            *words, stdin = rest.split(b"\0", int(head))
+            count, zone = head.split()
+            *words, stdin = rest.split(b"\0", int(count))
+            ZONE.set(UTC if zone == b"UTC" else None)
             texts = [word.decode("utf-8", "replace") for word in words]
             # In a thread, so that a long table does not keep the BMCs waiting.
             done = await asyncio.to_thread(run_tool, self._state, texts, stdin)

@@ -3,12 +3,13 @@ r"""The program behind the stand-ins for sinfo, scontrol, squeue, sacct and fpin
 Run by path, `python -IS standin.py SOCKET TOOL [ARGUMENT...]`: it starts as often as the real tools do, so it
 imports nothing that it does not need, and the demo does the work. What goes over the socket::
 
-    ->  number of words \\n  each word \\0  standard input
+    ->  number of words  time zone \\n  each word \\0  standard input
     <-  exit status  length of standard output \\n  standard output  standard error
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 
@@ -35,7 +36,9 @@ def ask(path: str, words: list[str], stdin: bytes) -> bytes:
     """The demo's answer. Raises OSError when it is gone or went away in the middle."""
     with socket.socket(socket.AF_UNIX) as wire:
         wire.connect(path)
-        wire.sendall(b"%d\n" % len(words) + b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in words))
+        zone = b"UTC" if os.environ.get("TZ") == "UTC" else b"local"
+        wire.sendall(b"%d %s\n" % (len(words), zone))
+        wire.sendall(b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in words))
         wire.sendall(stdin)
         wire.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: wire.recv(1 << 20), b""))

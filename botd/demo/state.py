@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from botd.demo.journal import Journal
 from botd.demo.machine import DemoJob, Mount, Node, Partition, Standing
 from botd.demo.scenarios import PARTITIONS
 
@@ -74,6 +75,7 @@ class ClusterState:
         self._times = times
         self._due: list[tuple[float, str, str]] = []
         self._lock = threading.RLock()
+        self.journal = Journal(clock)
         self.watch: Callable[[str], object] = lambda _: None
 
     # ---- reading ----
@@ -114,7 +116,17 @@ class ClusterState:
         used = self.used_cores(node.name)
         return "IDLE" if not used else "ALLOCATED" if used >= node.cores else "MIXED"
 
-    # ---- power ----
+    def leds(self) -> dict[str, float]:
+        """The nodes whose LED blinks, and how many seconds more."""
+        now = self.now()
+        return {node.name: node.blinks_until - now for node in self._nodes.values() if node.blinks_until > now}
+
+    # ---- power and LED ----
+
+    def identify(self, name: str, seconds: float) -> None:
+        """Lets the node's LED blink for so long, and no longer by what was said before; 0 ends it."""
+        with self._lock:
+            self._put(replace(self._nodes[name], blinks_until=self.now() + seconds))
 
     def power_off(self, name: str) -> None:
         """Takes the node's power: it falls silent at once, and Slurm notices after its timeout."""
@@ -168,7 +180,8 @@ class ClusterState:
         if word == "resume" and (old.down or old.drain):
             return Standing(responding=node.registers)
         if word == "undrain":
-            return Standing(down=old.down, responding=old.responding) if old.drain else old
+            # The reason goes with the drain, unless the node is down besides.
+            return replace(old, drain=False) if old.down or not old.drain else Standing(responding=old.responding)
         if word == "" and reason:
             return written
         raise InvalidUpdate("Invalid node state specified")

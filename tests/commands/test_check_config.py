@@ -153,9 +153,8 @@ def test_a_missing_password_is_told(site: Path, report: Report) -> None:
 
 
 def test_the_password_of_the_user_who_acts_on_bmcs_is_read(site: Path, report: Report) -> None:
-    before = site.read_text()
-    site.write_text(f'{before}\n[actions]\nbmc_user = "botd-op"\nbmc_password_file = "op"\n')
-    number = before.count("\n") + 3
+    number = replace(site, setting(site, "bmc_user"), 'bmc_user = "botd-op"')
+    replace(site, setting(site, "bmc_password_file"), 'bmc_password_file = "op"')
     path = site.with_name("op")
     for text, level, words in (
         (None, "FAIL", f"{site}:{number + 1}: cannot read the secret in op: No such file"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import paramiko
 import pytest
@@ -58,17 +60,26 @@ class DemoSite:
 
     @contextlib.contextmanager
     def bmc(self, name: str, password: str = "") -> Iterator[Command]:
-        """A session with the node's BMC, closed at the end. Raises IpmiException."""
+        """An operator's session with the node's BMC, closed at the end. Raises IpmiException."""
         settings = self.config.bmc
-        secret = password or read_secret(self.config, settings.password_file, "")
+        secret = password or read_secret(self.config, self.config.actions.bmc_password_file, "")
         address = self.addresses[fill_in(settings.address, name)]
         # As bytes: with text pyghmi 1.6 finds its own ended session again, and waits for it for ever.
-        user, key = settings.user.encode(), secret.encode()
+        user, key = self.config.actions.bmc_user.encode(), secret.encode()
         command = Command(bmc=address, userid=user, password=key, port=settings.port)
         try:
             yield command
         finally:
             command.ipmi_session.logout()
+
+    def heard(self) -> Any:
+        """What the cluster was told to do so far, and which LEDs blink."""
+        return json.loads(self.run("heard", "--json").stdout)
+
+    def orders(self, name: str) -> list[tuple[str, str, str]]:
+        """Place, words and answer of each order that one node got."""
+        orders = self.heard()["orders"]
+        return [(each["place"], each["words"], each["answer"]) for each in orders if each["node"] == name]
 
     def set_power(self, name: str, state: str) -> None:
         """Asks the node's BMC for `on` or `off`."""

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from botd.config import command_words, load_config, read_secret, resolve_path
 from botd.demo import DemoCluster, run_demo
 from botd.errors import BotdError
 from botd.inventory.groups import read_groups
+from botd.model import utc_now
 from botd.transport.addresses import read_hosts
+from botd.transport.slurm_control import Done, Refused, Shown, SlurmControl
 from tests.demo.conftest import DemoSite
 from tests.program import wait_until
 
@@ -62,7 +65,8 @@ def test_the_configuration_is_complete(demo: DemoSite) -> None:
     assert config.server.listen == "127.0.0.1:5000"
     assert dict(config.mounts) == {"scratch": "/global/scratch", "software": "/global/software", "tmp": "/tmp"}
     assert "kernel" in site_checks(config)
-    for path in (config.ssh.key_file, config.ssh.known_hosts, config.nodes.hosts_file, config.bmc.password_file):
+    files = (config.ssh.key_file, config.ssh.known_hosts, config.nodes.hosts_file, config.bmc.password_file)
+    for path in (*files, config.actions.bmc_password_file):
         assert Path(path).stat().st_size
     slurm = [getattr(config.slurm, tool) for tool in ("sinfo", "scontrol", "squeue", "sacct")]
     for command in (*slurm, config.ping.command):
@@ -71,11 +75,41 @@ def test_the_configuration_is_complete(demo: DemoSite) -> None:
 
 def test_secrets_are_readable_by_the_owner_only_and_not_in_the_configuration(demo: DemoSite) -> None:
     config = demo.config
-    password = read_secret(config, config.bmc.password_file, "")
-    assert len(password) == 16
-    assert password not in demo.cluster.config_text()
-    for path in (config.bmc.password_file, config.ssh.key_file):
+    files = (config.bmc.password_file, config.actions.bmc_password_file)
+    passwords = {read_secret(config, path, "") for path in files}
+    assert [len(password) for password in passwords] == [16, 16]
+    assert not [password for password in passwords if password in demo.cluster.config_text()]
+    for path in (*files, config.ssh.key_file):
         assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+
+
+def test_the_helper_for_slurm_drains_a_node_of_the_demo(demo: DemoSite) -> None:
+    control, name, reason = SlurmControl(demo.config.actions), demo.take_sound().name, "botd: drain 7 by anna"
+    seen = control.show(name)
+    assert isinstance(seen, Shown)
+    done = control.drain(name, seen.stamp, reason)
+    assert isinstance(done, Done), done
+    assert demo.slurm_state(name) == f"drained|{reason}"
+    assert isinstance(control.drain(name, seen.stamp, reason), Refused)
+    again = control.show(name)
+    assert isinstance(again, Shown)
+    assert isinstance(control.undrain(name, again.stamp), Done)
+    assert demo.slurm_state(name) == "idle|none"
+    assert demo.orders(name) == [("Slurm", f"state=drain reason={reason}", ""), ("Slurm", "state=undrain", "")]
+
+
+def test_the_helper_reads_the_times_of_the_demo_in_any_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with DemoCluster(8) as cluster:
+        control, name = SlurmControl(load_config(str(cluster.config_path)).actions), "n0001.savio2"
+        drain = ["update", f"nodename={name}", "state=drain", "reason=x"]
+        subprocess.run([cluster.tools / "scontrol", *drain], check=True)
+        seen = control.show(name)
+        assert isinstance(seen, Shown)
+        assert seen.now.at
+        assert abs(utc_now() - seen.now.at) < timedelta(hours=1)
+        local = subprocess.run([cluster.tools / "sinfo", "-h", "-n", name, "-o", "%H"], capture_output=True, text=True)
+        assert datetime.fromisoformat(local.stdout.strip()) - seen.now.at.replace(tzinfo=None) == timedelta(hours=9)
 
 
 def test_groups_and_names_are_as_botd_reads_them(demo: DemoSite) -> None:

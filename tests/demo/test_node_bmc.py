@@ -38,10 +38,10 @@ def test_ipmitool_reads_the_power(demo: DemoSite, suite: list[str]) -> None:
     assert ipmitool(demo, node.bmc_address, *suite, "power", "status") == "Chassis Power is on\n"
 
 
-def ipmitool(demo: DemoSite, address: str, *words: str) -> str:
+def ipmitool(demo: DemoSite, address: str, *words: str, privilege: str = "OPERATOR") -> str:
     tool = need_program("ipmitool")
     where = ["-I", "lanplus", "-H", address, "-p", str(demo.config.bmc.port)]
-    who = ["-U", demo.config.bmc.user, "-f", demo.config.bmc.password_file]
+    who = ["-U", demo.config.actions.bmc_user, "-f", demo.config.actions.bmc_password_file, "-L", privilege]
     return subprocess.run([tool, *where, *who, *words], capture_output=True, text=True, timeout=30, check=True).stdout
 
 
@@ -86,12 +86,39 @@ def test_a_wrong_password_is_refused(demo: DemoSite) -> None:
 
 def test_a_user_may_look_at_the_power_and_not_switch_it(demo: DemoSite) -> None:
     node = demo.node(lambda node: node.health.powered and node.health.bmc)
-    level = ["-C", "3", "-L", "USER", "power"]
-    assert ipmitool(demo, node.bmc_address, *level, "status") == "Chassis Power is on\n"
+    power = ["-C", "3", "power"]
+    assert ipmitool(demo, node.bmc_address, *power, "status", privilege="USER") == "Chassis Power is on\n"
     with pytest.raises(subprocess.CalledProcessError) as caught:
-        ipmitool(demo, node.bmc_address, *level, "off")
+        ipmitool(demo, node.bmc_address, *power, "off", privilege="USER")
     assert "Insufficient privilege level" in caught.value.stderr
     assert demo.power(node.name) == "on"
+    assert demo.orders(node.name)[-1] == ("BMC", "power off", "completion code D4h")
+
+
+def test_the_user_of_the_sweeps_gets_no_session_of_an_operator(demo: DemoSite) -> None:
+    node = demo.node(lambda node: node.health.powered and node.health.bmc)
+    asked = ["-I", "lanplus", "-C", "3", "-H", node.bmc_address, "-p", str(demo.config.bmc.port), "-L", "OPERATOR"]
+    who = ["-U", demo.config.bmc.user, "-f", demo.config.bmc.password_file]
+    done = subprocess.run([need_program("ipmitool"), *asked, *who, "power", "off"], capture_output=True, text=True)
+    assert (done.returncode, "Set Session Privilege Level to OPERATOR failed" in done.stderr) == (1, True)
+    assert demo.power(node.name) == "on"
+
+
+def test_a_led_blinks_for_as_long_as_an_operator_says_and_the_cluster_tells_of_it(demo: DemoSite) -> None:
+    node = demo.take_sound()
+    identify = ["-C", "3", "chassis", "identify"]
+    with pytest.raises(subprocess.CalledProcessError):
+        ipmitool(demo, node.bmc_address, *identify, "15", privilege="USER")
+    assert node.name not in demo.heard()["leds"]
+    told = {"15": 15.0, "240": 240.0, "force": 1e9}
+    for word, seconds in told.items():
+        ipmitool(demo, node.bmc_address, *identify, word)
+        assert seconds - 60 < demo.heard()["leds"][node.name] <= seconds
+    assert f"{node.name}: its LED blinks for" in demo.run("heard").stdout
+    ipmitool(demo, node.bmc_address, *identify, "0")
+    assert node.name not in demo.heard()["leds"]
+    words = ["identify 15 s", "identify 15 s", "identify 240 s", "identify until told otherwise", "identify 0 s"]
+    assert demo.orders(node.name) == [("BMC", word, "completion code D4h" * (not i)) for i, word in enumerate(words)]
 
 
 def test_power_off_really_stops_the_node_and_power_on_brings_it_back(demo: DemoSite) -> None:

@@ -192,3 +192,11 @@ def test_it_tells_the_watcher_of_each_change(clock: Clock) -> None:
     state.watch = seen.append
     state.power_off("n1")
     assert set(seen) == {"n1"}
+
+
+def test_an_undrain_takes_the_reason_along_unless_the_node_is_down_besides(clock: Clock) -> None:
+    for down, reason in ((False, ""), (True, "no IB")):
+        state = make(clock, standing=Standing(down=down, drain=True, reason="no IB", reason_by="jd", reason_at=START))
+        state.update("n0", "undrain", "", "root")
+        standing = state.nodes["n0"].standing
+        assert (standing.down, standing.drain, standing.reason) == (down, False, reason)

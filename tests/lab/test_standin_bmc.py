@@ -32,6 +32,7 @@ class Login:
     def ask(self, *words: str, user: str = "", password: str = "") -> Told:
         """What ipmitool prints on both outputs, and its status."""
         where = ["-I", "lanplus", "-C", "3", "-N", "2", "-R", "2", "-H", self.address, "-p", str(self.port)]
+        where += ["-L", "OPERATOR"]  # the last one given counts
         who = ["-U", user or self.user, "-P", password or self.password]
         argv = [need_program("ipmitool"), *where, *who, *words]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
@@ -59,8 +60,8 @@ def ours() -> Iterator[Login]:
             addresses = {name: address for address, name in map(str.split, lines)}
         sinfo = [cluster.tools / "sinfo", "-h", "-N", "-t", "idle", "-o", "%N"]
         node = subprocess.run(sinfo, capture_output=True, text=True, check=True).stdout.split()[0]
-        secret = read_secret(config, config.bmc.password_file, "")
-        yield Login(addresses[fill_in(config.bmc.address, node)], config.bmc.port, config.bmc.user, secret)
+        secret = read_secret(config, config.actions.bmc_password_file, "")
+        yield Login(addresses[fill_in(config.bmc.address, node)], config.bmc.port, config.actions.bmc_user, secret)
 
 
 # Each order, and the state of the power that it ends in.
@@ -86,7 +87,19 @@ def test_each_power_order_is_answered_and_done_alike(real: Login, ours: Login) -
             wait_until(f"power {state} after {order}", lambda: login.ask("power", "status") == told)  # noqa: B023
 
 
-@pytest.mark.parametrize("words", ["power", "power diag", "power bogus", "chassis status", "chassis power status"])
+CHASSIS = (
+    *("power", "power diag", "power bogus", "chassis status", "chassis power status"),
+    *(
+        "chassis identify",
+        "chassis identify 0",
+        "chassis identify 15",
+        "chassis identify 255",
+        "chassis identify force",
+    ),
+)
+
+
+@pytest.mark.parametrize("words", CHASSIS)
 def test_what_else_is_said_of_the_chassis_is_the_same(real: Login, ours: Login, words: str) -> None:
     assert ours.ask(*words.split()) == real.ask(*words.split())
 
@@ -101,6 +114,12 @@ def test_a_session_of_user_privilege_may_look_and_not_switch(real: Login, ours: 
     told = ours.ask("-L", "USER", "power", order)
     assert told == real.ask("-L", "USER", "power", order)
     assert told[2] == (0 if order == "status" else 1)
+
+
+def test_a_session_of_user_privilege_may_not_let_the_led_blink(real: Login, ours: Login) -> None:
+    told = ours.ask("-L", "USER", "chassis", "identify", "15")
+    assert told == real.ask("-L", "USER", "chassis", "identify", "15")
+    assert told[2] == 1
 
 
 @pytest.mark.parametrize("order", ["cycle", "reset"])

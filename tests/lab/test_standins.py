@@ -13,11 +13,13 @@ import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
 from botd.demo.state import CHANGES, ClusterState
 from botd.demo.tools import sacct, sinfo, squeue
+from botd.demo.tools.base import Printed
 from botd.demo.tools.scontrol import COMMANDS
 from botd.demo.tools.table import OPTIONS
 from botd.inventory.command import SCOPE
@@ -28,6 +30,7 @@ from botd.transport.ping import SAFE_INTERVAL_MS, fping_options
 from tests.lab.cluster import Lab
 from tests.lab.proc import wait_until
 from tests.lab.standins import PARTITIONS, Both, break_lab, jobs_of, mend_lab, nodes_of
+from tests.libexec.helper import load
 
 NEUTRAL: dict[str, str] = {
     r"(Slurmctld\(primary\) at) \S+": r"\1 HOST",  # the name of the controller's machine
@@ -222,12 +225,30 @@ UPDATES = (
     "scontrol update nodename={idle} reason=three",
     "scontrol update nodename={idle} state=undrain",
     "scontrol update NodeName={idle} State=DRAIN Reason=four",
+    "scontrol update nodename={idle} state=drain reason='botd: drain 7 by anna'",
     "scontrol update nodename={idle} state=resume",
+    "scontrol update nodename={idle} state=resume",
+    "scontrol update nodename={idle} state=undrain",
     "scontrol update nodename={idle},{mixed} state=drain reason=both",
     "scontrol update nodename={mixed} state=undrain",
     "scontrol update nodename={idle} state=down reason=five",
+    "scontrol update nodename={idle} state=drain reason=six",
+    "scontrol update nodename={idle} state=undrain",
     "scontrol update nodename={idle} state=resume",
 )
+
+HELPED = (
+    "undrain {idle} {stamp}",
+    "drain {idle} {stamp} botd: drain 7 by anna",
+    "drain {idle} {stamp} botd: drain 8 by kmf",
+    "undrain {idle} {stamp}",
+    "resume {idle} {stamp}",
+    "drain {mixed} {stamp} botd: drain 9 by anna",
+    "undrain {mixed} 00000000000000000000000000000000",
+    "undrain {mixed} {stamp}",
+    "drain nosuch 00000000000000000000000000000000 botd: drain 9 by anna",
+)
+"""What the helper is asked, one after the other; the stamp is that of a `show` right before."""
 
 
 def test_updates_change_the_same(both: Both) -> None:
@@ -237,6 +258,33 @@ def test_updates_change_the_same(both: Both) -> None:
         told = both.ours(look)
         # slurmctld says "*" for a moment, again and again, until slurmd has registered.
         wait_until(f"{told} from Slurm after {line}", lambda: both.real(look) == told, 60)  # noqa: B023
+
+
+def test_the_helper_for_slurm_does_the_same_on_both(both: Both) -> None:
+    real, ours = load(), load()
+    real.SLURM_CONF = str(both.lab.slurm.config)
+    ours.run = lambda name, words, _: told_as_process(both.ours(shlex.join([name, *words])))
+    for line in HELPED:
+        assert helped(ours, line, both.words) == helped(real, line, both.words), line
+
+
+def told_as_process(told: Printed) -> tuple[int, bytes, bytes]:
+    return told.status, told.out, told.err
+
+
+def helped(helper: ModuleType, line: str, words: dict[str, str]) -> object:
+    """What a helper answers, without what no two can share: the time, and "*" until slurmd has registered again."""
+    node = line.split()[1].format(**words)
+    try:
+        stamp = helper.look(node)[1] if "{stamp}" in line else ""
+        answer = helper.answer_to(helper.parse(line.format(stamp=stamp, **words).encode()))
+    except helper.Refused as refused:
+        return refused.code, str(refused).rstrip("*"), standing(refused.now)
+    return answer["answer"], answer["words"], standing(answer["before"]), standing(answer["after"])
+
+
+def standing(now: dict[str, str] | None) -> object:
+    return now and (now["state"].rstrip("*"), now["reason"], now["by"])
 
 
 # ---- fping ----

@@ -5,6 +5,7 @@ The helper on a real Slurm is in tests/lab/test_slurm_helper.py.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import socket
@@ -12,7 +13,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tests.conftest import need_program
@@ -102,6 +105,16 @@ def make_helper(directory: Path) -> Helper:
     helper.put(NODE, IDLE)
     helper.put("n0013.savio2", "drained|2026-11-23T20:16:37|kmf|see hung mpirun")
     return helper
+
+
+def load() -> ModuleType:
+    """The helper as a module."""
+    loader = SourceFileLoader("slurm_helper", str(SOURCE))
+    spec = importlib.util.spec_from_loader("slurm_helper", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
 
 
 def _takes_connections(path: Path) -> bool:

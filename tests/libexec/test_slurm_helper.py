@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import subprocess
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.libexec.helper import NODE, REASON, SOURCE, Helper, installed
+from tests.libexec.helper import NODE, REASON, SOURCE, Helper, installed, load
 
 DRAINED = "n0013.savio2"
 STAMP = "0" * 32
@@ -189,16 +187,6 @@ def test_the_only_argument_is_a_request_too(helper: Helper) -> None:
     request = f"drain {NODE} {helper.stamp()} {REASON}"
     assert json.loads(helper.run(b"", *request.split()))["code"] == "bad-request"
     assert json.loads(helper.run(b"", request))["answer"] == "done"
-
-
-def load() -> ModuleType:
-    """The helper as a module."""
-    loader = SourceFileLoader("slurm_helper", str(SOURCE))
-    spec = importlib.util.spec_from_loader("slurm_helper", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 class Recorder:

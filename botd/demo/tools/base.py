@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from itertools import groupby
 
 from botd.demo.machine import Node
@@ -25,6 +26,9 @@ class Printed:
     status: int = 0
     after_s: float = 0.0
 
+
+ZONE: ContextVar[tzinfo | None] = ContextVar("ZONE", default=None)
+"""The time zone of who runs the tool; None is that of this machine."""
 
 Tool = Callable[[ClusterState, list[str], bytes], Printed]
 """A tool: the state, the arguments, and standard input."""
@@ -63,8 +67,8 @@ def flags(node: Node) -> list[str]:
 
 
 def iso(at: float | None) -> str:
-    """Local time without a zone, as Slurm prints it; `Unknown` for none."""
-    return datetime.fromtimestamp(at).isoformat(timespec="seconds") if at else "Unknown"
+    """Local time of who asks, without a zone, as Slurm prints it; `Unknown` for none."""
+    return f"{datetime.fromtimestamp(at, ZONE.get()):%Y-%m-%dT%H:%M:%S}" if at else "Unknown"
 
 
 def clock_text(seconds: float, *, full: bool = False) -> str:

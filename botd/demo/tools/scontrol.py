@@ -140,12 +140,15 @@ def _update(state: ClusterState, asked: Asked, settings: Sequence[str]) -> Print
 
 
 def _changed(state: ClusterState, names: str, word: str, reason: str) -> Printed:
+    asked = " ".join(filter(None, (f"state={word}" if word else "", f"reason={reason}" if reason else "")))
     try:
         for name in names.split(","):
             state.update(name, word, reason, "root")
     except InvalidUpdate as refusal:
         text = str(refusal)
+        state.journal.note("Slurm", names, asked, text)
         raise Usage(text if "must" in text else f"slurm_update error: {text}") from None
+    state.journal.note("Slurm", names, asked)
     return Printed()
 
 

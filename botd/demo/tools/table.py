@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from botd.demo.state import ClusterState
-from botd.demo.tools import fping, sacct, scontrol, sinfo, squeue
+from botd.demo.tools import fping, heard, sacct, scontrol, sinfo, squeue
 from botd.demo.tools.base import Printed, Tool
 from botd.demo.tools.options import Option
 
@@ -13,6 +13,7 @@ TOOLS: dict[str, Tool] = {
     "squeue": squeue.squeue,
     "sacct": sacct.sacct,
     "fping": fping.fping,
+    "heard": heard.heard,
 }
 
 OPTIONS: dict[str, tuple[Option, ...]] = {
@@ -22,7 +23,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     "sacct": sacct.OPTIONS,
     "fping": fping.OPTIONS,
 }
-"""What each of them takes; each is compared with the real tool."""
+"""What each of those takes that stand in for a real tool; each option is compared with it."""
 
 
 def run_tool(state: ClusterState, words: list[str], stdin: bytes) -> Printed:
