@@ -45,6 +45,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "token-revoked": "a token was ended",
         "proof-used": "a proof was accepted",
         "proof-refused": "a proof was refused",
+        "press-refused": "a press was refused, and nothing was changed",
         "action-requested": "an action was asked for",
         "action-queued": "an action waits for its turn",
         "action-awaiting": "an action waits for a second person",

@@ -6,6 +6,7 @@
     ├── ConfigError           500  bad-config         a setting that cannot be used; the program does not start
     ├── LoginRequired         401  login-required     nobody is logged in who asks for what is somebody's
     ├── ProofRefused          401  proof-refused      a proof that does not vouch for the request
+    ├── ProofRequired         401  proof-required     an action that nothing vouches for
     ├── BadRequest            400  bad-request        a request that cannot be understood
     │   └── BadNodeset        400  bad-nodeset        a node list that is malformed, unsafe or too long
     ├── NotFound              404  not-found          a route that does not exist
@@ -23,6 +24,21 @@
     ├── NodeBusy              409  busy               somebody has an action under way on the node
     ├── MovedOn               409  moved-on           an action that is no longer where somebody saw it
     ├── ActionsOff            409  actions-off        [actions] mode does not let botd act
+    ├── LiveJob               409  live-job           a job that an action could end
+    ├── JobsUnknown           409  jobs-unknown       it is not known whether a node has jobs
+    ├── EvidenceChanged       409  evidence-changed   a node is not what it was when somebody looked
+    ├── HumanReason           409  human-reason       a person keeps the node out
+    ├── Protected             409  protected          a node that nobody touches through botd
+    ├── BreakerOpen           409  breaker-open       the breaker is open
+    ├── StormOn               409  storm              so many nodes fell ill at once that they share a fault
+    ├── Stopped               409  stopped            somebody has stopped everything, or this
+    ├── NotRecommended        409  not-recommended    an action that is not the recommended one
+    ├── OtherBmc              409  other-bmc          a BMC that may not be that of the node
+    ├── WrongState            409  wrong-state        power, drain or base state are not what it needs
+    ├── Capped                429  cap                as much was done as may be
+    ├── ClockUnsure           503  clock              the clock of the agent's machine is not believed
+    ├── RolesUnreadable       503  roles-unreadable   the roles file, or a protected group, is not believed
+    ├── SlurmUnreadable       503  slurm-unreadable   Slurm did not say what a node is just now
     ├── CrossSite             403  cross-site         a page of another site wants more than to be looked at
     ├── WrongHost             421  wrong-host         a Host header with a name that is not botd's
     ├── RequestTimeout        408  request-timeout    a request that did not come to its end in time
@@ -213,9 +229,6 @@ class SameNonce(BotdError):
     status = 409
     code = "same-nonce"
 
-    def __init__(self, nonce: str) -> None:
-        super().__init__(f'the nonce "{nonce[:64]}" is that of another request; send this one with a new nonce')
-
 
 class NodeBusy(BotdError):
     """Raised when somebody has an action under way on a node, which is locked until that has ended."""
@@ -236,6 +249,118 @@ class ActionsOff(BotdError):
 
     status = 409
     code = "actions-off"
+
+
+class ProofRequired(BotdError):
+    """Raised for an action that nothing vouches for: neither a code, nor a signature, nor a credential."""
+
+    status = 401
+    code = "proof-required"
+
+
+class LiveJob(BotdError):
+    """Raised when Slurm has a job on a node that an action could end."""
+
+    status = 409
+    code = "live-job"
+
+
+class JobsUnknown(BotdError):
+    """Raised when it is not known whether a node has jobs, or it is not known to Slurm."""
+
+    status = 409
+    code = "jobs-unknown"
+
+
+class EvidenceChanged(BotdError):
+    """Raised when a node is no longer what it was when somebody looked at it."""
+
+    status = 409
+    code = "evidence-changed"
+
+
+class HumanReason(BotdError):
+    """Raised when a person keeps a node out of service, other than who asks."""
+
+    status = 409
+    code = "human-reason"
+
+
+class Protected(BotdError):
+    """Raised for a node that nobody touches through botd."""
+
+    status = 409
+    code = "protected"
+
+
+class BreakerOpen(BotdError):
+    """Raised when the breaker is open: too much was done, or ended badly."""
+
+    status = 409
+    code = "breaker-open"
+
+
+class StormOn(BotdError):
+    """Raised when so many nodes fell ill at once that it is a fault of what they share."""
+
+    status = 409
+    code = "storm"
+
+
+class Stopped(BotdError):
+    """Raised when somebody has stopped everything, or this action."""
+
+    status = 409
+    code = "stopped"
+
+
+class NotRecommended(BotdError):
+    """Raised for an action that is not the one that is recommended."""
+
+    status = 409
+    code = "not-recommended"
+
+
+class OtherBmc(BotdError):
+    """Raised when the BMC at an address may be another than the node's, or has no address."""
+
+    status = 409
+    code = "other-bmc"
+
+
+class WrongState(BotdError):
+    """Raised when power, drain or base state of a node, or what became of an action, is not what is needed."""
+
+    status = 409
+    code = "wrong-state"
+
+
+class Capped(BotdError):
+    """Raised when as much was done as may be for a while."""
+
+    status = 429
+    code = "cap"
+
+
+class ClockUnsure(BotdError):
+    """Raised when the clock of the agent's machine is not believed, by which codes and caps are counted."""
+
+    status = 503
+    code = "clock"
+
+
+class RolesUnreadable(BotdError):
+    """Raised when the roles file, or a group in it that is protected, cannot be read or believed."""
+
+    status = 503
+    code = "roles-unreadable"
+
+
+class SlurmUnreadable(BotdError):
+    """Raised when Slurm did not say a moment ago what a node is."""
+
+    status = 503
+    code = "slurm-unreadable"
 
 
 class WrongHost(BotdError):

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from botd.answers import Deliver, Delivery, Job, Output, SlurmAnswer, Source
+from botd.answers import Deliver, Delivery, Job, Output, PowerAnswer, SlurmAnswer, Source
 from botd.checks import command_for
 from botd.config import read_secret
 from botd.errors import SlurmFailed
@@ -63,6 +63,21 @@ class Probes:
             Prober("bmc", frozenset({Source.PRESENCE, Source.POWER}), lambda deliver: self._ask_bmcs(plan, deliver)),
         )
         return [prober for prober in makers if prober.sources & wanted]
+
+    def bmc_addresses(self, nodes: Iterable[str]) -> Addresses:
+        """The address of each node's BMC, in digits; None where there is none."""
+        return self._resolver.resolve_all(node_names(nodes, self._config.bmc.address))
+
+    def powers(self, nodes: Iterable[str]) -> dict[str, PowerAnswer]:
+        """What the BMCs say of these nodes' power now. One that does not answer is not there."""
+        found: dict[str, PowerAnswer] = {}
+
+        def take(delivery: Delivery) -> None:
+            if isinstance(delivery.answer, PowerAnswer):
+                found[delivery.node] = delivery.answer
+
+        self._bmc.run(self.bmc_addresses(nodes), take, power=True)
+        return found
 
     def close(self) -> None:
         """Closes what is kept open."""
@@ -118,7 +133,7 @@ class Probes:
             self._unended.discard((node, check))
 
     def _ask_bmcs(self, plan: Plan, deliver: Deliver) -> None:
-        targets = self._resolve(plan, self._config.bmc.address)
+        targets = self.bmc_addresses(plan.nodes)
         self._bmc.run(targets, deliver, power=Source.POWER in plan.sources)
 
     def _jobs(self, plan: Plan, deliver: Deliver) -> None:

@@ -14,8 +14,14 @@ from typing import Any, Literal, TypedDict, TypeGuard, TypeVar, get_args, get_or
 from botd.access.tokens import is_token
 from botd.errors import StoreDamaged
 
-KINDS = ("login", "logout", "used", "token", "end")
+PEOPLE_KINDS = ("login", "logout", "used", "token", "end")
 """Log in; end what this token is; it is still in use; have a token for scripts; end another session or token."""
+
+ACTION_KINDS = ("act", "approve", "veto", "halt", "seen", "stop", "go-on", "close-breaker")
+"""Do something to nodes; agree to that as a second person, or not; end one action that was not sent yet; say that one
+has looked at what may have happened; stop everything; end that; close the breaker."""
+
+KINDS = PEOPLE_KINDS + ACTION_KINDS
 
 PADDED_TO = 512
 

@@ -12,6 +12,7 @@ import os
 import threading
 from datetime import datetime, timedelta
 
+from botd.agent.actions.service import Acting, make_kit
 from botd.agent.diagnoses import Diagnoses
 from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
@@ -62,13 +63,26 @@ class Agent:
         self._diagnoses = Diagnoses(self._checks, self._store, clock)
         self._record = Record(Ledger(config), self._store, clock)
         people = open_logins(config, self._record.ledger, clock)
-        self._desk = Service(config, self._store, self._record.ledger, people, self._list, clock)
         self._read_anew: set[str] = set()
         self._housekeeping = Housekeeping(config.history, self._store, clock)
         self._wake = threading.Event()
         self._sweeps = Sweeps(
             config, self._checks, self._list, self._latest, self._numbers, clock=clock, wake=self._wake.set
         )
+        parts = make_kit(
+            config,
+            self._checks,
+            self._store,
+            self._record,
+            people,
+            self._list,
+            self._latest,
+            self._sweeps.probes,
+            clock,
+        )
+        self._acting = Acting(parts)
+        ledger, counter = self._record.ledger, self._acting.answer
+        self._desk = Service(config, self._store, ledger, people, self._list, clock, counter)
         self._regular: int | None = None
         self._list_due = threading.Event()
         self._faults = Faults(log)

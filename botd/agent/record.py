@@ -49,6 +49,7 @@ class Record:
         self._look_due, self._copy_due, self._sign_due = Due(LOOK_S), Due(COPY_S), Due(SIGN_S)
         self._mend_due = Due(MEND_S)
         self._is_usable = False
+        self.why: str | None = None  # what keeps everything from acting; empty for nothing, None before the first look
         self._is_to_sign = False
         self._why = ""  # what kept the head from being signed, or rows from being copied
         self._copied: int | None = None  # the newest row that the store has; not known to begin with
@@ -81,6 +82,7 @@ class Record:
         document: LedgerDocument = {"usable": state.is_usable, "why": state.why or None}
         self._store.copies.put("ledger", {"state": document})
         self._is_usable = found.is_usable
+        self.why = state.why
         return state
 
     def _told(self) -> Checkpoint | None:

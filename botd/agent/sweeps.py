@@ -68,7 +68,7 @@ class Sweeps:
         self._numbers = numbers
         self._clock = clock
         self._wake = wake
-        self._probes = Probes(config)
+        self.probes = Probes(config)
         self._faults = Faults(log)
         self._running: dict[int, _Running] = {}
         self._ended: list[Ended] = []
@@ -151,7 +151,7 @@ class Sweeps:
     def close(self) -> None:
         """Starts no more, and closes what is kept open."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._probes.close()
+        self.probes.close()
 
     def _run(self, running: _Running) -> None:
         """One sweep from start to end, in its own thread."""
@@ -190,7 +190,7 @@ class Sweeps:
                 self._lock.notify_all()
 
         deadline_s = self._settings.deadline
-        errors = run_sweep(plan, self._probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
+        errors = run_sweep(plan, self.probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
         self._faults.tell(f"sweep checks={','.join(sweep.checks)}", errors)
         return errors
 

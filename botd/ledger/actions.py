@@ -109,7 +109,7 @@ class Budget(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """An action that was reserved."""
+    """An action that was reserved, with its id."""
 
     node: str
     action: str
@@ -120,6 +120,7 @@ class Spent(NamedTuple):
     is_free: bool
     was_sent: bool
     at: datetime
+    id: int = 0
 
 
 class Made(NamedTuple):
@@ -149,7 +150,8 @@ class Actions:
         """The action of this nonce, and whether it is a new one. Raises SameNonce for one with another body."""
         if there := self._one(db, actions.c.nonce == asked.nonce):
             if (there.digest, there.login, there.node) != (asked.digest, asked.login, asked.node):
-                raise SameNonce(asked.nonce)
+                nonce = asked.nonce[:64]
+                raise SameNonce(f'the nonce "{nonce}" is that of another request; send this one with a new nonce')
             return there, False
         row = asdict(asked) | {"state": step.target, "code": "", "words": "", "seen_by": ""}
         row |= {"asked_at": now.timestamp(), "changed_at": now.timestamp()}
@@ -234,6 +236,22 @@ class Actions:
             return found
         raise MovedOn(f"there is no action {id}")
 
+    def of_nonce(self, db: sa.Connection, nonce: str) -> list[Stored]:
+        """The action of a nonce, or the members of its batch; empty where nobody has used it."""
+        return self._all(db, sa.or_(actions.c.nonce == nonce, actions.c.batch == nonce))
+
+    def newest(self, db: sa.Connection, limit: int) -> list[Stored]:
+        """The newest actions, the newest first."""
+        return self._all(db, newest=limit)
+
+    def on(self, db: sa.Connection, node: str) -> list[Stored]:
+        """All actions on a node, the oldest first."""
+        return self._all(db, actions.c.node == node)
+
+    def ended(self, db: sa.Connection, states: Collection[str], limit: int) -> list[Stored]:
+        """The newest of the actions that were sent and stand in one of these states."""
+        return self._all(db, actions.c.sent_at.is_not(None), actions.c.state.in_(states), newest=limit)
+
     def under(self, db: sa.Connection, *states: str) -> list[Stored]:
         """The actions that stand in one of these states, the oldest first."""
         return self._all(db, actions.c.state.in_(states))
@@ -263,12 +281,13 @@ class Actions:
         """What was spent since then, by dry runs or by real ones: never both."""
         columns = (actions.c.node, actions.c.action, actions.c.weight, actions.c.login)
         query = (
-            sa.select(*columns, budgets.c.role, budgets.c.incident, budgets.c.is_free, actions.c.sent_at, budgets.c.at)
+            sa.select(*columns, budgets.c.role, budgets.c.incident, budgets.c.is_free)
+            .add_columns(actions.c.sent_at.label("was_sent"), budgets.c.at, actions.c.id)
             .join_from(budgets, actions)
             .where(budgets.c.at > since.timestamp(), budgets.c.is_dry.is_(is_dry))
             .order_by(budgets.c.at)
         )
-        return [Spent(*row[:7], row.sent_at is not None, _at(row.at)) for row in db.execute(query)]
+        return [_spent(row._asdict()) for row in db.execute(query)]
 
     def moves(self, db: sa.Connection, id: int) -> list[Made]:
         """Every move of an action, in their order."""
@@ -280,8 +299,10 @@ class Actions:
         found = self._all(db, *where)
         return found[0] if found else None
 
-    def _all(self, db: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Stored]:
-        query = sa.select(*(actions.c[name] for name in Stored._fields)).where(*where).order_by(actions.c.id)
+    def _all(self, db: sa.Connection, *where: sa.ColumnElement[bool], newest: int | None = None) -> list[Stored]:
+        """The oldest first, or so many of the newest, which then stand first."""
+        query = sa.select(*(actions.c[name] for name in Stored._fields)).where(*where)
+        query = query.order_by(actions.c.id) if newest is None else query.order_by(actions.c.id.desc()).limit(newest)
         return [_stored(row._asdict()) for row in db.execute(query)]
 
 
@@ -300,6 +321,10 @@ def _changed(step: Step, said: Said, now: datetime) -> dict[str, Any]:
 def _stored(row: dict[str, Any]) -> Stored:
     times = {"asked_at": _at(row["asked_at"]), "changed_at": _at(row["changed_at"])}
     return Stored(**{**row, **times, "sent_at": None if row["sent_at"] is None else _at(row["sent_at"])})
+
+
+def _spent(row: dict[str, Any]) -> Spent:
+    return Spent(**{**row, "was_sent": row["was_sent"] is not None, "at": _at(row["at"])})
 
 
 def _at(seconds: float) -> datetime:

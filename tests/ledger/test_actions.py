@@ -112,7 +112,7 @@ def test_an_action_goes_its_way_and_each_move_is_recorded(ledger: Ledger, path: 
     assert targets == [
         *("requested", "reserved", "announced", "re-read", "sending", "sent", "verifying", "succeeded"),
     ]
-    assert spent == [Spent("n1", "power-cycle", "hard", "anna", "", "", False, True, NOW)]
+    assert spent == [Spent("n1", "power-cycle", "hard", "anna", "", "", False, True, NOW, stored.id)]
     assert verify(read_chain(path)).size == 1 + len(targets)
 
 

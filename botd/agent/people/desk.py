@@ -7,21 +7,30 @@ database, where others can forge it: it lets somebody read, and the agent asks i
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
 from botd.access.judge import Person, rights_of
-from botd.access.letters import HolderDocument, Letter, PersonDocument, RolesDocument, read_letter, said
+from botd.access.letters import ACTION_KINDS, HolderDocument, Letter, PersonDocument, RolesDocument, read_letter, said
 from botd.access.tokens import is_token
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesState
-from botd.errors import BadRequest, BotdError, LedgerUnavailable, LoginRequired, NotAllowed, StoreDamaged
+from botd.errors import (
+    BadRequest,
+    BotdError,
+    LedgerUnavailable,
+    LoginRequired,
+    NotAllowed,
+    StoreDamaged,
+    StoreUnavailable,
+)
 from botd.model import Clock
 from botd.store import Store
-from botd.store.asks import GOOD_FOR, Ask
+from botd.store.asks import GOOD_FOR, MAX_WAITING, Ask
 from botd.text import is_number
 
 log = logging.getLogger(__name__)
@@ -34,6 +43,12 @@ HOURS = 8.0
 """How long a token is good: at most, and where nothing is said."""
 
 SCOPES = ("read", "ask")
+
+Counter = Callable[[Letter, Holder | None], dict[str, Any]]
+"""What answers a letter that has to do with actions. Called in a thread of its own. Raises BotdError, ValueError."""
+
+PRESSES_AT_ONCE = 4
+"""Presses that are looked at together: each waits for Slurm, and for a BMC."""
 
 Open = Callable[[bytes, datetime], bytes]
 """What was sealed to the agent, in clear. Raises ValueError."""
@@ -76,6 +91,7 @@ class Desk:
         clock: Clock,
         *,
         tells_people: bool = False,
+        counter: Counter | None = None,
     ) -> None:
         self._store = store
         self._open = open_seal
@@ -83,16 +99,40 @@ class Desk:
         self._roles = roles
         self._clock = clock
         self._tells_people = tells_people  # only where a proxy may say a name
+        self._counter = counter
+        self._pool = ThreadPoolExecutor(max_workers=PRESSES_AT_ONCE, thread_name_prefix="press")
+        self._handed_on = dict[int, Future[None]]()
 
     def answer(self) -> int:
-        """Answers what waits; how many that were. Raises StoreUnavailable."""
-        answers = [(ask, self._answer(ask)) for ask in self._store.asks.waiting(self._clock())]
+        """Answers what waits; how many that were. What takes a look at nodes is handed on. Raises StoreUnavailable."""
+        waiting = self._store.asks.waiting(self._clock(), MAX_WAITING)
+        self._hand_on([ask for ask in waiting if ask.kind in ACTION_KINDS])
+        answers = [(ask, self._answer(ask)) for ask in waiting if ask.kind not in ACTION_KINDS]
         if answers:  # told before it is answered: who has logged in is known at the next request
             with suppress(LedgerUnavailable):
                 self._tell_holders()
         for ask, answer in answers:
             self._store.asks.answer(ask, answer, self._clock())
         return len(answers)
+
+    def _hand_on(self, asks: Sequence[Ask]) -> None:
+        """Has these answered in threads of their own, each once: nobody's login waits for a BMC."""
+        waiting = {ask.id for ask in asks}
+        self._handed_on = {
+            number: future
+            for number, future in self._handed_on.items()
+            if number in waiting or not future.done()  # one that was answered since the asks were read is not new
+        }
+        for ask in asks:
+            if ask.id not in self._handed_on:
+                self._handed_on[ask.id] = self._pool.submit(self._answer_later, ask)
+
+    def _answer_later(self, ask: Ask) -> None:
+        answer = self._answer(ask)
+        try:
+            self._store.asks.answer(ask, answer, self._clock())
+        except StoreUnavailable as error:
+            log.error("an answer was lost kind=%s error=%s", ask.kind, error)
 
     def tell(self, faults: Mapping[str, str]) -> None:
         """Tells who is logged in and which roles there are, as the ledger has it. Raises StoreUnavailable."""
@@ -172,6 +212,10 @@ class Desk:
         if letter.kind == "login":
             return self._log_in(letter)
         holder = self._people.find(letter.token)
+        if letter.kind in ACTION_KINDS:
+            if self._counter is None:
+                raise NotAllowed("this agent does nothing to nodes")
+            return self._counter(letter, holder)
         if holder is None:
             raise LoginRequired("that session or token is over; log in again")
         handle = {"logout": self._log_out, "used": self._use, "token": self._give_token, "end": self._end}[letter.kind]

@@ -32,10 +32,14 @@ TTL_S = 120
 _MUNGE = {15: "it has expired", 16: "it is of a time to come", 17: "it was used before", 18: "it is not for the agent"}
 """Exit statuses of unmunge(1), which prints the payload for some of them as if all were well (munge 0.5.15)."""
 
+CODE = re.compile(r"[0-9]{6}")
 LOGIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 CheckCode = Callable[[str, str], None]
 """Takes a login and a code, uses the code up, and raises ProofRefused where it is not the code of the moment."""
+
+IsKnown = Callable[[str, ActionRequest], bool]
+"""Whether a login has asked exactly this before, under this nonce: then nothing is done again, and no code is used."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ class Vouched:
 class Proofs:
     """The proofs as this site takes them."""
 
-    def __init__(self, config: Config, clock: Clock, check_code: CheckCode) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, check_code: CheckCode, is_known: IsKnown = lambda login, request: False
+    ) -> None:
         access = config.access
         self._site = config.site.name
         self._namespace = f"botd-action@{self._site}"
@@ -59,9 +65,12 @@ class Proofs:
         self._unmunge = command_words(access.unmunge)
         self._clock = clock
         self._check_code = check_code
+        self._is_known = is_known
 
     def otp(self, login: str, text: str, code: str) -> Vouched:
         """The request in a text that a login sent with a code. Raises ProofRefused."""
+        if not CODE.fullmatch(code):
+            raise ProofRefused("a code has 6 digits")
         return self._vouched(login, text, "otp", code)
 
     def ssh(self, login: str, text: str, signature: str) -> Vouched:
@@ -115,17 +124,30 @@ class Proofs:
 
     def _vouched(self, login: str, text: str, kind: str, code: str = "") -> Vouched:
         """The request, looked at before its code is used up."""
+        request = self.request(text)
+        code = code or request.otp
+        if not self._is_known(login, request):
+            self.check_times(request)
+            if code:
+                self._check_code(login, code)
+        return Vouched(login, request, frozenset({kind} | ({"otp"} if code else set())))
+
+    def request(self, text: str) -> ActionRequest:
+        """The request in a text, for this cluster. Raises ProofRefused."""
         try:
             request = parse_request(text)
-            check_times(request, self._clock())
         except RequestError as error:
             raise ProofRefused(str(error)) from None
         if request.site != self._site:
             raise ProofRefused(f'the request is for "{request.site}", and this is "{self._site}": ask there')
-        code = code or request.otp
-        if code:
-            self._check_code(login, code)
-        return Vouched(login, request, frozenset({kind} | ({"otp"} if code else set())))
+        return request
+
+    def check_times(self, request: ActionRequest) -> None:
+        """Raises ProofRefused unless the request is good now."""
+        try:
+            check_times(request, self._clock())
+        except RequestError as error:
+            raise ProofRefused(str(error)) from None
 
 
 def _run(words: Sequence[str], stdin: str) -> Completed:

@@ -10,7 +10,7 @@ from functools import partial
 
 from botd.agent.life import Due
 from botd.agent.node_list import NodeList
-from botd.agent.people.desk import Desk, People
+from botd.agent.people.desk import Counter, Desk, People
 from botd.agent.people.roles_file import RolesFile, places_of
 from botd.config import resolve_path
 from botd.errors import LedgerUnavailable, StoreUnavailable
@@ -34,7 +34,14 @@ class Service:
     """The desk, with the roles file and the keys of this agent."""
 
     def __init__(
-        self, config: Config, store: Store, ledger: Ledger, people: People, nodes: NodeList, clock: Clock
+        self,
+        config: Config,
+        store: Store,
+        ledger: Ledger,
+        people: People,
+        nodes: NodeList,
+        clock: Clock,
+        counter: Counter | None = None,
     ) -> None:
         self._config = config
         self._ledger = ledger
@@ -49,6 +56,7 @@ class Service:
             lambda: self.roles,
             clock,
             tells_people=bool(config.access.header),
+            counter=counter,
         )
         self._tell_due = Due(TELL_S)
         self._faults = Faults(log)

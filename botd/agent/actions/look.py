@@ -1,0 +1,113 @@
+"""Nodes looked at for an action: by Slurm's commands and the BMC, at this moment, and not as a sweep left them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from botd.acting.actions import Action, Weight
+from botd.acting.guards import FRESH, Look
+from botd.answers import Job, PowerAnswer, PowerState
+from botd.documents import NodeReadings
+from botd.errors import SlurmFailed
+from botd.inventory.jobs import running_jobs
+from botd.inventory.slurm import SlurmReader
+from botd.model import Clock, SlurmNode
+from botd.settings import SlurmSettings
+from botd.transport.bmc.targets import why_no_target
+
+Addresses = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Senses:
+    """By what nodes are looked at. Each takes names, and may leave out what it learnt nothing of."""
+
+    slurm: Callable[[Sequence[str]], Mapping[str, SlurmNode] | None]
+    jobs: Callable[[Sequence[str]], Mapping[str, tuple[Job, ...]] | None]
+    powers: Callable[[Iterable[str]], Mapping[str, PowerAnswer]]
+    bmc_addresses: Callable[[], Addresses]  # of all nodes
+    readings: Callable[[str], NodeReadings]
+
+
+class Looker:
+    """Looks at nodes. Used from any thread."""
+
+    def __init__(self, senses: Senses, clock: Clock) -> None:
+        self._senses = senses
+        self._clock = clock
+
+    def look(self, action: Action, nodes: Sequence[str]) -> dict[str, Look]:
+        """What each node is now, as far as the action has to know. It is as old as the first question."""
+        at = self._clock()
+        slurm, jobs = self._senses.slurm(nodes), self._senses.jobs(nodes)
+        powers_at = self._clock()
+        powers = self._senses.powers(nodes) if needs_power(action) else {}
+        addresses = self._senses.bmc_addresses() if "bmc" in action.guards else None
+        return {
+            node: Look(
+                slurm=(slurm or {}).get(node),
+                jobs=_jobs(node, slurm, jobs),
+                slurm_at=at,
+                power=_power(powers.get(node)),
+                power_at=powers_at,
+                bmc=None if addresses is None else why_no_target(node, addresses),
+                bad=self._bad(node, at) if "green" in action.guards else None,
+            )
+            for node in nodes
+        }
+
+    def slurm(self, node: str) -> SlurmNode | None:
+        """What Slurm has on a node now; None where that cannot be read."""
+        return (self._senses.slurm([node]) or {}).get(node)
+
+    def _bad(self, node: str, now: datetime) -> tuple[str, ...] | None:
+        """The checks that are not green; None where a reading is too old to say so."""
+        readings = self._senses.readings(node)
+        ages = [now - datetime.fromisoformat(reading["at"]) for reading in readings.values() if reading["at"]]
+        if not ages or max(ages) > FRESH:
+            return None
+        return tuple(name for name, reading in readings.items() if reading["state"] not in ("ok", "skipped"))
+
+
+def needs_power(action: Action) -> bool:
+    """Whether the power of the node matters to an action."""
+    return action.weight is Weight.HARD or not {"power-on", "power-off"}.isdisjoint(action.guards)
+
+
+def slurm_senses(
+    settings: SlurmSettings, reader: SlurmReader
+) -> tuple[
+    Callable[[Sequence[str]], Mapping[str, SlurmNode] | None],
+    Callable[[Sequence[str]], Mapping[str, tuple[Job, ...]] | None],
+]:
+    """Slurm's nodes and jobs by the commands of the node list, None where they do not answer."""
+
+    def nodes(names: Sequence[str]) -> Mapping[str, SlurmNode] | None:
+        try:
+            return reader.read_some(names)
+        except SlurmFailed:
+            return None
+
+    def jobs(names: Sequence[str]) -> Mapping[str, tuple[Job, ...]] | None:
+        try:
+            return running_jobs(settings, known=frozenset(names))
+        except SlurmFailed:
+            return None
+
+    return nodes, jobs
+
+
+def _jobs(
+    node: str, slurm: Mapping[str, SlurmNode] | None, jobs: Mapping[str, tuple[Job, ...]] | None
+) -> tuple[str, ...] | None:
+    """The jobs of a node; None where they are not known, as those of a node that Slurm does not know."""
+    if jobs is None or slurm is None or node not in slurm:
+        return None
+    return tuple(job.job_id for job in jobs.get(node, ()))
+
+
+def _power(answer: PowerAnswer | None) -> str | None:
+    known = {PowerState.ON: "on", PowerState.OFF: "off"}
+    return known.get(answer.power) if answer else None

@@ -1,0 +1,140 @@
+"""A press: what is asked for becomes an action for each node, or is refused with its code and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.agent.actions.works import DRAINED, NODES, ROLES, Works
+
+NODE = NODES[0]
+
+
+def test_a_press_with_a_code_becomes_one_action(at_work: Works) -> None:
+    answer = at_work.press("drain", NODE)
+    assert answer == {
+        "ok": True,
+        "new": True,
+        "batch": "",
+        "actions": [{"id": 1, "node": NODE, "state": "requested"}],
+    }
+    stored = at_work.actions()[0]
+    assert (stored.login, stored.action, stored.reason, stored.proof) == ("anna", "drain", "hangs", "otp")
+
+
+def test_the_same_press_again_is_the_same_action_and_uses_no_second_code(at_work: Works) -> None:
+    at_work.token("anna")
+    nonce, proof = "n" * 20, {"otp": at_work.code("anna")}
+    first = at_work.press("drain", NODE, nonce=nonce, proof=proof)
+    again = at_work.press("drain", NODE, nonce=nonce, proof=proof)
+    assert (first["new"], again["new"], again["actions"]) == (True, False, first["actions"])
+    other = at_work.press("drain", NODES[1], nonce=nonce)
+    assert other["code"] == "same-nonce"
+
+
+def test_twenty_presses_of_one_nonce_at_once_are_one_action(at_work: Works) -> None:
+    at_work.token("anna")
+    says = {"text": at_work.text("drain", [NODE]), "proof": {"otp": at_work.code("anna")}}
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: at_work.letter("act", "anna", says), range(20)))
+    assert all(answer["ok"] for answer in answers), answers
+    assert [answer["new"] for answer in answers].count(True) == 1
+    assert len(at_work.actions()) == 1
+
+
+def test_a_code_serves_five_minutes_of_its_session_for_what_is_soft(at_work: Works) -> None:
+    at_work.token("anna")
+    at_work.hall.later(minutes=6)  # the code of the login is too old
+    without = {"text": at_work.text("drain", [NODE]), "proof": {}}
+    assert at_work.letter("act", "anna", without)["code"] == "proof-required"
+    assert at_work.press("drain", NODE)["ok"]
+    at_work.hall.later(minutes=4)
+    soft = {"text": at_work.text("drain", [NODES[1]]), "proof": {}}
+    assert at_work.letter("act", "anna", soft)["ok"]
+    hard = {"text": at_work.text("power-cycle", [NODES[1]]), "proof": {}}
+    assert at_work.letter("act", "anna", hard)["code"] == "proof-required"
+    at_work.hall.later(minutes=1)
+    late = {"text": at_work.text("drain", [NODES[2]]), "proof": {}}
+    assert at_work.letter("act", "anna", late)["code"] == "proof-required"
+
+
+@pytest.mark.parametrize("code", ["", "12345", "abcdef"])
+def test_what_is_no_code_proves_nothing(at_work: Works, code: str) -> None:
+    assert at_work.press("drain", NODE, proof={"otp": code})["code"] == "proof-refused"
+
+
+def test_a_refused_press_leaves_a_line_of_the_audit_and_nothing_else(at_work: Works) -> None:
+    answer = at_work.press("drain", DRAINED)
+    assert (answer["code"], "see hung mpirun" in answer["words"]) == ("wrong-state", True)
+    assert at_work.actions() == []
+    refused = json.loads(at_work.hall.rows()[-1])
+    assert (refused["kind"], refused["by"], refused["detail"]["code"]) == ("press-refused", "anna", "wrong-state")
+
+
+def test_a_role_decides(at_work: Works) -> None:
+    assert at_work.press("drain", NODE, login="eve")["code"] == "not-allowed"
+    at_work.roles = ROLES.replace('nodes = "n0009.savio2"', f'nodes = "{NODE}"')
+    assert at_work.press("drain", NODE)["code"] == "protected"
+    assert at_work.press("resume", DRAINED, login="kmf")["code"] == "not-allowed"
+
+
+def test_evidence_that_is_no_longer_so_is_refused(at_work: Works) -> None:
+    text = at_work.text("identify", [NODE])
+    at_work.helper.put(NODE, "down|2026-11-26T19:59:00|slurm|Not responding")
+    assert at_work.press("identify", NODE, text=text)["code"] == "evidence-changed"
+    at_work.refresh()
+    assert at_work.press("identify", NODE)["ok"]
+
+
+def test_what_cannot_be_read_is_in_the_way(at_work: Works) -> None:
+    at_work.token("anna")
+    at_work.silent = {"slurm"}
+    assert at_work.press("drain", NODE)["code"] == "slurm-unreadable"
+    at_work.silent, at_work.ledger_why = set(), "the ledger was restored"
+    assert at_work.press("drain", NODE)["code"] == "ledger-unavailable"
+    at_work.ledger_why, at_work.synchronised = "", None
+    assert at_work.press("drain", NODE)["code"] == "clock"
+
+
+def test_members_of_a_batch_wait_for_their_turn_and_one_that_is_in_the_way_is_told(at_work: Works) -> None:
+    answer = at_work.press("drain", NODE, DRAINED)
+    states = {each["node"]: each["state"] for each in answer["actions"]}
+    assert states == {NODE: "queued", DRAINED: "refused"}
+    assert answer["batch"] == at_work.actions()[0].batch != ""
+
+
+def test_a_second_person_agrees_over_the_same_request(at_work: Works) -> None:
+    number = at_work.press("drain", NODE, login="carl")["actions"][0]["id"]
+    assert at_work.states() == ["awaiting"]
+    text = at_work.text("drain", [NODE])
+    own = {"id": number, "text": text, "proof": {"otp": at_work.code("carl")}}
+    assert at_work.letter("approve", "carl", own)["code"] == "not-allowed"
+    at_work.token("kmf")
+    other = {"id": number, "text": at_work.text("drain", [NODES[1]]), "proof": {"otp": at_work.code("kmf")}}
+    assert at_work.letter("approve", "kmf", other)["code"] == "proof-refused"
+    agreed = {"id": number, "text": at_work.text("drain", [NODE]), "proof": {"otp": at_work.code("kmf")}}
+    assert at_work.letter("approve", "kmf", agreed)["ok"]
+    assert at_work.states() == ["approved"]
+
+
+def test_a_second_person_may_be_against_it(at_work: Works) -> None:
+    number = at_work.press("drain", NODE, login="carl")["actions"][0]["id"]
+    assert at_work.letter("veto", "anna", {"id": number})["code"] == "not-allowed"
+    assert at_work.letter("veto", "kmf", {"id": number})["ok"]
+    assert at_work.states() == ["vetoed"]
+
+
+def test_anybody_stops_and_who_may_re_arm_lets_go_on(at_work: Works) -> None:
+    at_work.press("drain", NODE, login="carl")
+    assert at_work.letter("stop", "eve", {"reason": "smoke"})["ok"]
+    assert at_work.states() == ["refused"]
+    assert at_work.press("drain", NODE)["code"] == "stopped"
+    says = {"reason": "no smoke", "text": at_work.text("re-arm", reason="no smoke"), "proof": {}}
+    assert at_work.letter("go-on", "kmf", says)["code"] == "proof-required"
+    anna = {**says, "proof": {"otp": at_work.code("anna")}, "text": at_work.text("re-arm", reason="no smoke")}
+    assert at_work.letter("go-on", "anna", anna)["code"] == "not-allowed"
+    kmf = {**says, "proof": {"otp": at_work.code("kmf")}, "text": at_work.text("re-arm", reason="no smoke")}
+    assert at_work.letter("go-on", "kmf", kmf)["ok"]
+    assert at_work.press("drain", NODE)["ok"]

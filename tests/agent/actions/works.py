@@ -1,0 +1,196 @@
+"""An agent that acts, in parts: a real ledger with people, a store, the real helper, and nodes that lie in files."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from botd.access.letters import Letter
+from botd.access.requests import new_request, signed_text
+from botd.access.roles import parse_roles
+from botd.acting.guards import Look
+from botd.agent.actions.kit import Kit
+from botd.agent.actions.known import Known
+from botd.agent.actions.look import Looker, Senses
+from botd.agent.actions.service import Acting
+from botd.agent.people.roles_file import RolesState
+from botd.answers import Job, PowerAnswer, PowerState
+from botd.errors import BotdError
+from botd.inventory import Inventory, build, states
+from botd.inventory.times import parse_time
+from botd.ledger.actions import Stored
+from botd.model import SlurmNode
+from tests.agent.people.parts import HOME, Hall, hall
+from tests.conftest import Site
+from tests.libexec.helper import IDLE, Helper, make_helper
+
+ROLES = """
+[[role]]
+name = "student"
+users = ["anna"]
+actions = ["identify", "drain", "power-cycle"]
+nodes = "savio2"
+
+[[role]]
+name = "few"
+users = ["bert"]
+actions = ["drain"]
+nodes = "savio2"
+per_hour = 2
+
+[[role]]
+name = "pair"
+users = ["carl"]
+actions = ["drain"]
+nodes = "savio2"
+approve_by = "approve"
+
+[[role]]
+name = "admin"
+users = ["kmf"]
+actions = ["*"]
+nodes = "all"
+may = ["re-arm", "approve"]
+
+[protected]
+nodes = "n0009.savio2"
+"""
+NODES = tuple(f"n{number:04d}.savio2" for number in range(10, 30))
+DRAINED = "n0013.savio2"
+
+
+@dataclass
+class Works:
+    """The parts, and what a test may say of the world."""
+
+    site: Site
+    hall: Hall
+    helper: Helper
+    roles: str = ROLES
+    jobs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)  # `slurm`, `jobs`
+    synchronised: bool | None = True
+    ledger_why: str | None = ""
+    held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
+
+    def __post_init__(self) -> None:
+        self.inventory = self._read_list()
+        senses = Senses(self._slurm, self._jobs, self._powers, self._addresses, lambda _: {})
+        self.kit = Kit(
+            config=self.site.config,
+            ledger=self.hall.ledger,
+            people=self.hall.logins,
+            known=Known(self.site.checks, self.site.store, lambda: self.inventory, dict, self.clock),
+            looker=Looker(senses, self.clock),
+            clock=self.clock,
+            roles=lambda: RolesState(parse_roles(self.roles), self.roles, "digest"),
+            why_no_ledger=lambda: self.ledger_why,
+            is_synchronised=lambda: self.synchronised,
+            cannot=lambda action: "" if action.name in ("identify", "drain") else "it is not built yet",
+        )
+        self.acting = Acting(self.kit)
+
+    def clock(self) -> datetime:
+        return self.hall.now
+
+    # ---- the world ----
+
+    def refresh(self) -> None:
+        """The agent reads its node list."""
+        self.inventory = self._read_list()
+
+    def _read_list(self) -> Inventory:
+        return build(self._slurm(self._names()).values(), {}, self.clock())
+
+    def _names(self) -> list[str]:
+        return sorted(path.name for path in (self.helper.directory / "nodes").iterdir())
+
+    def _slurm(self, names: Sequence[str]) -> Mapping[str, SlurmNode] | None:
+        if "slurm" in self.silent:
+            return None
+        return {name: self._node(name) for name in names if name in self._names()}
+
+    def _node(self, name: str) -> SlurmNode:
+        state, at, by, reason = (self.helper.directory / "nodes" / name).read_text().rstrip("\n").split("|", 3)
+        base, flags, _ = states.from_text(state)
+        told = {"reason": reason, "reason_by": by, "reason_at": parse_time(at)} if at != "Unknown" else {}
+        return SlurmNode(name, state, base, flags, partitions=("savio2",), **told)
+
+    def _jobs(self, names: Sequence[str]) -> Mapping[str, tuple[Job, ...]] | None:
+        if "jobs" in self.silent:
+            return None
+        return {node: tuple(Job(job, "eve", "RUNNING") for job in self.jobs.get(node, ())) for node in names}
+
+    def _powers(self, names: Iterable[str]) -> Mapping[str, PowerAnswer]:
+        return {name: PowerAnswer(PowerState.ON) for name in names}
+
+    def _addresses(self) -> Mapping[str, str | None]:
+        return {name: f"127.9.0.{number}" for number, name in enumerate(self.inventory.names(), 1)}
+
+    # ---- people ----
+
+    def token(self, login: str) -> str:
+        """The token of a session of somebody, who is made where there is no such person yet."""
+        if login not in self.held:
+            self.hall.person(login)
+            self.hall.later(seconds=30)
+            self.held[login] = self.hall.log_in(login, "correct horse battery", self.hall.code(login))
+        return self.held[login]
+
+    def code(self, login: str) -> str:
+        """A code that was not used."""
+        self.hall.later(seconds=30)
+        return self.hall.code(login)
+
+    def evidence(self, node: str) -> str:
+        """What somebody sees who looks at the node now."""
+        return str(self.kit.known.evidence(node, Look(slurm=self.inventory.nodes.get(node))))
+
+    def text(self, action: str, nodes: Iterable[str] = (), reason: str = "hangs", nonce: str = "") -> str:
+        """A request as the web makes it."""
+        evidence = {node: self.evidence(node) for node in nodes}
+        return signed_text(new_request(self.site.config.site.name, action, evidence, reason, self.clock(), nonce=nonce))
+
+    def letter(self, kind: str, login: str, says: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a letter of somebody's session, as the desk gives it."""
+        token = self.token(login)
+        holder = self.hall.logins.find(token)
+        letter = Letter(kind, secrets.token_urlsafe(9), self.clock().timestamp(), token, HOME, dict(says))
+        try:
+            return {"ok": True, **self.acting.answer(letter, holder)}
+        except BotdError as error:
+            return {"ok": False, "code": error.code, "words": str(error)}
+
+    def press(self, action: str, *nodes: str, login: str = "anna", nonce: str = "", **more: Any) -> dict[str, Any]:
+        """The answer to a press with a new code; `text` and `proof` may be others."""
+        self.token(login)
+        proof = more.pop("proof", None) or {"otp": self.code(login)}
+        text = more.pop("text", None) or self.text(action, nodes, nonce=nonce)
+        return self.letter("act", login, {"text": text, "proof": proof})
+
+    # ---- what is there ----
+
+    def actions(self) -> list[Stored]:
+        with self.hall.ledger.read() as db:
+            return self.hall.ledger.actions.newest(db, 1000)[::-1]
+
+    def states(self) -> list[str]:
+        return [each.state for each in self.actions()]
+
+
+@contextmanager
+def works(folder: Path, make_site: Any, **settings: Any) -> Iterator[Works]:
+    """An agent of a cluster of 20 nodes, of which one is drained."""
+    helper = make_helper(folder / "slurm")
+    for node in NODES:
+        if node != DRAINED:
+            helper.put(node, IDLE)
+    actions = {"mode": "on", "slurm": str(helper.path), **settings}
+    site = make_site({"actions": actions})
+    with hall(folder) as people:
+        yield Works(site, people, helper)
