@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         command: Parser = args.parser
         if left:
             command.error(command.about(left[0], self))
-        if below := command.below():
+        if (below := command.below()) and "run" not in args:
             command.error(f"which command? {_listed(list(below))}")
         return args
 

@@ -37,6 +37,8 @@ from botd.advice.rules import FAMILIES, GLOSSES, RULES
 from botd.answers import Output, SshState
 from botd.app import create_app
 from botd.checks import CHECKS, custom, df, flat, parents, site_checks
+from botd.client.cli import bofhbot_parser
+from botd.client.sites import parse_sites
 from botd.commands.serve import ONE_ARENA
 from botd.config import load_config, parse_config
 from botd.display.formats import MIME
@@ -298,11 +300,21 @@ def test_a_command_line_of_botd_can_be_parsed(name: str) -> None:
             cli._parser().read(shlex.split(match[1]))
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_command_line_of_bofhbot_can_be_parsed(name: str) -> None:
+    lines = [line.removeprefix("$ ") for block in blocks(name) for line in block.splitlines()]
+    for text in lines:
+        if match := re.match(r"(?:\S*=\S+ )*bofhbot( [^|>]*|$)", text):
+            bofhbot_parser().read(shlex.split(match[1]))
+
+
 @pytest.mark.parametrize(("name", "block"), [(name, block) for name in PAGES for block in blocks(name, "toml")])
 def test_a_sample_of_a_file_can_be_used(name: str, block: str) -> None:
     document = tomllib.loads(block)
     if {"role", "protected"} & set(document):
         parse_roles(block)
+    elif "sites" in document:
+        parse_sites(document)
     else:
         site_checks(parse_config(document))
 
@@ -633,11 +645,17 @@ def option_names(parser: Any) -> set[str]:
     return {name for action in parser._actions for name in action.option_strings} - {"-h", "--help"}
 
 
-def test_every_command_and_option_is_documented_and_no_other() -> None:
-    parser = cli._parser()
+@pytest.mark.parametrize(
+    ("parser", "where"), [(cli._parser(), "docs/commands.rst"), (bofhbot_parser(), "docs/bofhbot.rst")]
+)
+def test_every_command_and_option_is_documented_and_no_other(parser: Any, where: str) -> None:
     commands = parser.commands()
-    expected = {"botd": option_names(parser)} | {f"botd {name}": option_names(p) for name, p in commands.items()}
-    listed = table("docs/commands.rst", "Command", "Options")
+    expected = {parser.prog: option_names(parser)}
+    expected |= {f"{parser.prog} {name}": option_names(p) for name, p in commands.items()}
+    if parser.prog == "bofhbot":  # what every command takes stands once, with the command itself
+        every = {"--site", "--json"}
+        expected = {name: options - (every if " " in name else set()) for name, options in expected.items()}
+    listed = table(where, "Command", "Options")
     documented = {
         cells[0].astext(): {text for literal in cells[1].findall(docutils.nodes.literal) if (text := literal.astext())}
         for cells in listed.cells

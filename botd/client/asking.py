@@ -1,0 +1,75 @@
+"""What every command works with: the words that were typed, the sites, and how to write."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from botd.client.forms import Form, Listing, form_of
+from botd.client.server import Server
+from botd.client.shapes import Row
+from botd.client.sites import ALL, Site, chosen_sites
+from botd.client.tokens import token_of
+from botd.client.trouble import Trouble, Unusable
+from botd.text import plain
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One run of a command."""
+
+    args: argparse.Namespace
+    sites: Sequence[Site]
+    form: Form
+
+    @property
+    def server(self) -> Server:
+        """The one site, for what is of one. Raises Unusable for several."""
+        if len(self.sites) != 1:
+            raise Unusable(f"this is of one site: name it in place of --site {ALL}")
+        return Server(self.sites[0], token_of(self.sites[0]))
+
+    @property
+    def wants_text(self) -> bool:
+        """Whether botd's own text of the answer is wanted: a person reads it, and it is of one site."""
+        return self.form.wants_text and len(self.sites) == 1
+
+
+def asking(args: argparse.Namespace) -> Asking:
+    """What the words say. Raises Unusable."""
+    return Asking(args, chosen_sites(args.site), form_of(args.json or ""))
+
+
+def merged(run: Asking, ask: Callable[[Server], Listing]) -> tuple[Listing, bool]:
+    """The rows of all sites in one listing, with the name of each site before them; and whether each site answered.
+
+    Who does not answer is told on standard error. Raises Trouble where there is one site alone, or none answers.
+    """
+    if len(run.sites) == 1:
+        return ask(run.server), True
+    with ThreadPoolExecutor(len(run.sites)) as pool:
+        asked = [(site, pool.submit(_asked, ask, site)) for site in run.sites]
+    found: list[tuple[Site, Listing]] = []
+    for site, future in asked:
+        try:
+            found.append((site, future.result()))
+        except Trouble as error:
+            told(f"{site.name}: {error}")
+    if not found:
+        raise Trouble("no site has answered")
+    rows: list[Row] = [{"site": site.name, **row} for site, listing in found for row in listing.rows]
+    first = found[0][1]
+    return Listing(("site", *first.fields), rows, first.more), len(found) == len(asked)
+
+
+def _asked(ask: Callable[[Server], Listing], site: Site) -> Listing:
+    return ask(Server(site, token_of(site)))
+
+
+def told(sentence: str) -> None:
+    """Says something on standard error, where there is one."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"bofhbot: {plain(sentence)}\n")

@@ -1,0 +1,142 @@
+"""The command `bofhbot`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from botd import __version__
+from botd.client import looking
+from botd.client.asking import Asking, asking, told
+from botd.client.trouble import Trouble
+from botd.errors import BotdError
+from botd.output import CLOSED_PIPE, forget_output
+from botd.words import Parser, whole
+
+UNKNOWN = 3
+"""The exit status of `--exit-code` where nothing could be read."""
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as a shell has it."""
+
+Command = Callable[[Asking], int]
+
+ROUND = """\
+examples:
+  bofhbot                                the morning round
+  bofhbot -g savio2                      of a partition
+  bofhbot --site all                     of all sites, in one table
+  bofhbot --json node,diagnosis,action   for a program
+  bofhbot --exit-code >/dev/null         0 nobody is needed, 1 all are somebody's already, 2 somebody is needed,
+                                         3 not known
+
+On a terminal there is a table, on a pipe values between tabs without a header. BOFHBOT_URL, or a file of sites, says
+which botd is asked.
+
+exit status: 0 done, 1 it failed, 2 it cannot be done as asked, 130 after Ctrl-C, 141 when the reader went away
+"""
+
+CHECK = """\
+examples:
+  bofhbot check -g sinfo/savio2          the drained and down nodes of a partition
+  bofhbot check -g n0004.savio2 --now    one node, with a new login
+  bofhbot check -c ping,ssh,df           by some checks
+  bofhbot check --exit-code >/dev/null   0 all is well, 1 warnings, 2 failures, 3 something is unknown
+"""
+
+SHOW = """\
+example:
+  bofhbot show n0004.savio2
+"""
+
+HISTORY = """\
+example:
+  bofhbot history n0004.savio2 --since 30d
+"""
+
+CHANGES = """\
+examples:
+  bofhbot changes --since 12h
+  bofhbot changes --since 2026-11-23T08:00Z -g savio2 --json at,node,subject,new
+"""
+
+
+def run() -> NoReturn:
+    """The program: `main`, and an end that no request which is still under way holds up."""
+    try:
+        status = main()
+    except SystemExit as end:  # --help, --version, and words that are wrong
+        status = UNKNOWN if end.code == 2 and "--exit-code" in sys.argv else int(end.code or 0)
+    with suppress(OSError):
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    os._exit(status)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit status. Raises SystemExit for words that are wrong, and after `--help`."""
+    args = bofhbot_parser().read(argv)
+    try:
+        return int(args.run(asking(args)))
+    except Trouble as error:
+        told(str(error))
+        return UNKNOWN if args.exit_code else error.exit_status
+    except BotdError as error:  # a name that is none, output that cannot be written
+        told(str(error))
+        return UNKNOWN if args.exit_code else 2 if error.status < 500 else 1
+    except BrokenPipeError:
+        forget_output()
+        return CLOSED_PIPE
+    except KeyboardInterrupt:
+        told(f"interrupted{args.goes_on}")
+        return INTERRUPTED
+
+
+def bofhbot_parser() -> Parser:
+    """The words of the command line."""
+    parser = Parser(prog="bofhbot", description="The morning round of an HPC cluster, asked of botd.", epilog=ROUND)
+    parser.add_argument("--version", action="version", version=f"bofhbot {__version__}")
+    parser.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: those of botd")
+    parser.add_argument("--since", help="what is new since a time, or within an age; default: 24h")
+    parser.add_argument("--exit-code", action="store_true", help="an exit status that says how the nodes are")
+    parser.add_argument("--site", help="one of the file of sites, or all")
+    parser.add_argument("--json", metavar="FIELDS", help="these fields, separated by commas, as JSON")
+    parser.set_defaults(run=looking.morning, goes_on="")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    _add_looking(commands)
+    return parser
+
+
+def _add_looking(commands: argparse._SubParsersAction[Parser]) -> None:
+    check = _add(commands, "check", looking.check, "what nodes say, with every reading", CHECK)
+    check.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: those of botd")
+    check.add_argument("--checks", "-c", help="checks, separated by commas; default: all")
+    check.add_argument("--now", action="store_true", help="have the nodes asked now, and wait for it")
+    check.add_argument("--exit-code", action="store_true", help="an exit status that says how the nodes are")
+    check.set_defaults(goes_on="; botd goes on asking the nodes, and bofhbot check shows what they said")
+    show = _add(commands, "show", looking.show, "one node, every reading in words", SHOW)
+    show.add_argument("node", metavar="NODE")
+    history = _add(commands, "history", looking.history, "what happened to one node, newest first", HISTORY)
+    history.add_argument("node", metavar="NODE")
+    _add_span(history, "everything")
+    changes = _add(commands, "changes", looking.changes, "what happened in the cluster, newest first", CHANGES)
+    changes.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: all")
+    _add_span(changes, "24h")
+
+
+def _add_span(command: Parser, default: str) -> None:
+    command.add_argument("--since", help=f"a time such as 2026-11-23T08:00Z, or an age such as 12h; default: {default}")
+    command.add_argument("--limit", type=whole(1), default=100, help="at most so many; default: 100")
+
+
+def _add(commands: argparse._SubParsersAction[Parser], name: str, run: Command, help: str, epilog: str) -> Parser:
+    """The parser of a command; what it shares with `bofhbot` itself may stand before its name, too."""
+    command = commands.add_parser(name, help=help, epilog=epilog)
+    command.add_argument("--site", default=argparse.SUPPRESS, help="one of the file of sites, or all")
+    command.add_argument("--json", metavar="FIELDS", default=argparse.SUPPRESS, help="these fields as JSON")
+    command.set_defaults(run=run, exit_code=False)
+    return command

@@ -1,0 +1,150 @@
+"""Looking: the round, the readings of nodes, one node, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from botd.client.asking import Asking, merged, told
+from botd.client.forms import Listing, write_listing, write_text
+from botd.client.server import ANSWER_S, MAX_URL, SWEEP_S, Server
+from botd.client.shapes import Row, pages, part_of, rows_of, text_of
+from botd.nodeset import check_name
+
+WELL, WARNINGS, FAILURES, UNKNOWN = 0, 1, 2, 3
+"""The exit statuses of `--exit-code`."""
+
+_ROUND = ("node", "family", "state", "mark", "reason_at", "reason_by", "diagnosis", "action", "reason")
+_ROUND_MORE = ("title", "explanation", "next", "in_service", "aside", "notes")
+_CHECK = ("node", "state", "diagnosis", "action", "wrong", "reason")
+_CHECK_MORE = ("groups", "slurm", "readings", "recommendation", "since")
+_READING = ("check", "state", "value", "unit", "at", "detail")
+_CHANGE = ("at", "node", "subject", "old", "new", "why")
+_CHANGE_MORE = ("id", "bad")
+
+
+def morning(run: Asking) -> int:
+    """The round, and its exit status."""
+    query = {"groups": run.args.groups, "since": run.args.since}
+    if run.wants_text and not run.args.exit_code:
+        write_text(run.server.text("/api/v1/round", {**query, **run.form.query}), run.form)
+        return 0
+    verdicts: list[int] = []
+
+    def ask(server: Server) -> Listing:
+        document = server.get("/api/v1/round", query)
+        verdicts.append(_round_verdict(document))
+        _tell_problems(document, run.form.wants_text)
+        return Listing(_ROUND, list(_round_rows(document)), _ROUND_MORE)
+
+    return _shown(run, *merged(run, ask), verdicts)
+
+
+def check(run: Asking) -> int:
+    """What nodes say, read now where that is asked for."""
+    args = run.args
+    query = {"groups": args.groups, "checks": args.checks, **({"max_age": 0} if args.now else {})}
+    within_s = SWEEP_S if args.now else ANSWER_S
+    is_long = len(args.groups or "") > MAX_URL
+    if run.wants_text and not args.exit_code and not is_long:
+        write_text(run.server.text("/api/v1/status", {**query, **run.form.query}, within_s=within_s), run.form)
+        return 0
+    verdicts: list[int] = []
+
+    def ask(server: Server) -> Listing:
+        document = _posted(server, query) if is_long else server.get("/api/v1/status", query, within_s=within_s)
+        _tell_problems(document, run.form.wants_text)
+        rows = [_check_row(node) for node in rows_of(document, "nodes")]
+        verdicts.append(_check_verdict(rows, document))
+        return Listing(_CHECK, rows, _CHECK_MORE)
+
+    return _shown(run, *merged(run, ask), verdicts)
+
+
+def show(run: Asking) -> int:
+    """One node with every reading."""
+    path = f"/api/v1/status/{check_name(run.args.node)}"
+    if run.form.wants_text:
+        write_text(run.server.text(f"/node/{run.args.node}", run.form.query), run.form)
+        return 0
+    nodes = rows_of(run.server.get(path), "nodes")
+    rows = [{"check": name, **part_of(readings, name)} for node in nodes if (readings := part_of(node, "readings"))
+            for name in readings]  # fmt: skip
+    write_listing(Listing(_READING, rows, ("took_s",)), run.form)
+    return 0
+
+
+def history(run: Asking) -> int:
+    """What happened to one node, newest first."""
+    path = f"/api/v1/history/{check_name(run.args.node)}"
+    rows = list(pages(run.server, path, {"since": run.args.since}, "changes", run.args.limit))
+    write_listing(Listing(_CHANGE, rows, _CHANGE_MORE), run.form)
+    return 0
+
+
+def changes(run: Asking) -> int:
+    """What happened in the cluster, newest first."""
+    query = {"groups": run.args.groups, "since": run.args.since}
+
+    def ask(server: Server) -> Listing:
+        rows = list(pages(server, "/api/v1/changes", query, "changes", run.args.limit))
+        return Listing(_CHANGE, rows, _CHANGE_MORE)
+
+    listing, is_whole = merged(run, ask)
+    write_listing(listing, run.form)
+    return 0 if is_whole else 1
+
+
+def _shown(run: Asking, listing: Listing, is_whole: bool, verdicts: Iterable[int]) -> int:
+    """Writes the listing; the exit status is the worst verdict where it is asked for."""
+    write_listing(listing, run.form)
+    if not run.args.exit_code:
+        return 0 if is_whole else 1
+    found = {*verdicts, *(() if is_whole else (UNKNOWN,))}
+    return next((verdict for verdict in (FAILURES, UNKNOWN, WARNINGS) if verdict in found), WELL)
+
+
+def _posted(server: Server, query: Mapping[str, Any]) -> Any:
+    """The answer to a question that is too long for a URL."""
+    body = {name: [query[name]] for name in ("groups", "checks") if query.get(name)}
+    return server.send("POST", "/api/v1/status", {**body, **{k: v for k, v in query.items() if k == "max_age"}})
+
+
+def _tell_problems(document: Row, is_read: bool) -> None:
+    """What is wrong with the answer itself, for a person: programs have it in the exit status."""
+    for problem in document.get("problems") or [] if is_read else []:
+        told(str(problem))
+
+
+def _round_rows(document: Row) -> Iterable[Row]:
+    for family in rows_of(document, "families"):
+        for node in rows_of(family, "nodes"):
+            yield {**node, "family": text_of(family, "family"), "aside": family.get("aside")}
+
+
+def _round_verdict(document: Row) -> int:
+    """FAILURES where a node needs somebody, WARNINGS where those that do are all somebody's already."""
+    families = rows_of(document, "families")
+    if any(not family.get("aside") for family in families):
+        return FAILURES
+    if document.get("complete") is not True:
+        return UNKNOWN
+    return WARNINGS if families else WELL
+
+
+def _check_row(node: Row) -> Row:
+    slurm, advice, readings = part_of(node, "slurm"), part_of(node, "recommendation"), part_of(node, "readings")
+    states = {name: text_of(part_of(readings, name), "state") for name in readings}
+    wrong = [f"{name} {state}" for name, state in states.items() if state not in ("ok", "skipped")]
+    own = {"state": slurm.get("state") or "", "reason": slurm.get("reason") or ""}
+    return {**node, **own, "diagnosis": advice.get("diagnosis"), "action": advice.get("action"), "wrong": wrong}
+
+
+def _check_verdict(rows: Iterable[Row], document: Row) -> int:
+    """As that of `botd sweep`: failures first, then what is not known, then warnings."""
+    states = {wrong.rpartition(" ")[2] for row in rows for wrong in row["wrong"]}
+    if "fail" in states:
+        return FAILURES
+    if "unknown" in states or document.get("complete") is not True:
+        return UNKNOWN
+    return WARNINGS if "warn" in states else WELL

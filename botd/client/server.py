@@ -1,0 +1,197 @@
+"""botd over HTTP: one question, one bounded answer, and nothing taken for botd's that is not.
+
+No redirect is followed, so that a token goes nowhere but to the URL that a person wrote. Proxies of the environment
+are not asked: urllib3 knows none.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from urllib.parse import urlencode
+
+import urllib3
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, SSLError
+from urllib3.exceptions import TimeoutError as TookTooLong
+
+from botd import __version__
+from botd.client.sites import Site
+from botd.client.trouble import Refused, Trouble, Unusable
+from botd.text import one_line, shown
+
+CONNECT_S = 10.0
+ANSWER_S = 60.0
+"""From the question to the end of the answer."""
+
+SWEEP_S = 660.0
+"""The same where nodes are asked: `wait` is 600 s at most."""
+
+MAX_ANSWER = 200_000_000
+"""Bytes, unpacked. All readings of 10,000 nodes are 22 MB."""
+
+MAX_URL = 3_000
+"""Characters of a question in a URL: gunicorn takes 4,094."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    kind: str
+    moved_to: str
+    body: bytes
+
+
+class Server:
+    """One botd, asked as whoever the token is."""
+
+    def __init__(self, site: Site, token: str = "") -> None:
+        self.site = site
+        self._token = token
+        if token and not site.is_private:
+            raise Unusable(f"{site.url} is plain http: a token would go where others can listen; use its https URL")
+        self._pool = urllib3.PoolManager(
+            retries=False, timeout=urllib3.Timeout(connect=CONNECT_S, read=SWEEP_S), ca_certs=site.ca_file or None
+        )
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None, *, within_s: float = ANSWER_S) -> Any:
+        """The JSON object of a route. Raises Trouble."""
+        return self._document(self._asked("GET", path, query, None, within_s))
+
+    def send(self, method: str, path: str, body: object = None) -> Any:
+        """The JSON object that comes of a request that changes something, None of one without. Raises Trouble."""
+        return self._document(self._asked(method, path, None, body, ANSWER_S))
+
+    def text(self, path: str, query: Mapping[str, Any] | None = None, *, within_s: float = ANSWER_S) -> str:
+        """The text of a route, as it came: whoever prints it makes it harmless. Raises Trouble."""
+        answer = self._asked("GET", path, query, None, within_s, accept="text/plain")
+        if answer.kind != "text/plain":
+            self._is_no_botd(f"it answers with {shown(answer.kind) or 'nothing known'} in place of text")
+        return answer.body.decode("utf-8", "replace")
+
+    def _asked(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: object, within_s: float, accept: str = ""
+    ) -> _Answer:
+        """The answer, where it is one of success. Raises Trouble for all others."""
+        headers = {"Accept": accept or "application/json", "User-Agent": f"bofhbot/{__version__}"}
+        headers |= {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        url = self.site.url + path
+        if asked := {name: value for name, value in (query or {}).items() if value not in (None, "")}:
+            url += f"?{urlencode(asked)}"
+        sent = None if body is None else json.dumps(body).encode()
+        if sent is not None:
+            headers["Content-Type"] = "application/json"
+        ends_at = time.monotonic() + within_s
+
+        def work() -> _Answer:
+            return self._exchange(method, url, headers, sent, ends_at)
+
+        return self._good(in_time(work, within_s, f"{self.site.url} has not answered within {within_s:.0f} s"))
+
+    def _exchange(self, method: str, url: str, headers: Any, body: bytes | None, ends_at: float) -> _Answer:
+        headers = {**headers, "Accept-Encoding": "gzip"}
+        try:
+            response = self._pool.request(
+                method, url, headers=headers, body=body, redirect=False, preload_content=False
+            )
+            read = _read(response, ends_at)
+        except HTTPError as error:
+            raise Trouble(f"cannot ask {self.site.url}: {_words(error)}") from error
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return _Answer(response.status, kind, response.headers.get("Location", ""), read)
+
+    def _good(self, answer: _Answer) -> _Answer:
+        if 200 <= answer.status < 300:
+            return answer
+        if 300 <= answer.status < 400:
+            where = shown(answer.moved_to, 120)
+            self._is_no_botd(f"it sends on to {where}, and nothing is sent there; if that is right, set the URL to it")
+        error = self._error(answer)
+        message, code = error.get("message"), error.get("code")
+        if not isinstance(message, str) or not isinstance(code, str):
+            self._is_no_botd(f"it answers with status {answer.status} and no words of botd's")
+        hint = "; bofhbot login is how" if code == "login-required" else ""
+        raise Refused(one_line(message, 1000).rstrip(".") + hint, answer.status, code)
+
+    def _error(self, answer: _Answer) -> Mapping[str, Any]:
+        """What botd says is wrong; empty where it is not botd that says it."""
+        try:
+            error = json.loads(answer.body)["error"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return {}
+        return error if isinstance(error, dict) else {}
+
+    def _document(self, answer: _Answer) -> Any:
+        if answer.status == 204:
+            return None
+        if answer.kind != "application/json":
+            self._is_no_botd(f"it answers with {shown(answer.kind) or 'nothing known'} in place of JSON")
+        try:
+            document = json.loads(answer.body, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            self._is_no_botd("its answer is not whole, or not JSON")
+        if not isinstance(document, dict):
+            self._is_no_botd("its answer is JSON of another shape")
+        return document
+
+    def _is_no_botd(self, why: str) -> NoReturn:
+        raise Trouble(f"{self.site.url} does not answer as a botd does: {why}")
+
+
+def in_time(work: Callable[[], _Answer], within_s: float, late: str) -> _Answer:
+    """What the work comes to. Raises Trouble when it takes longer, whatever it is that takes so long.
+
+    A thread of its own, since no time limit of a socket ends an answer that comes byte by byte, or a name server.
+    """
+    done: queue.Queue[_Answer | BaseException] = queue.Queue()
+
+    def run() -> None:
+        try:
+            done.put(work())
+        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits
+            done.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        came = done.get(timeout=within_s)
+    except queue.Empty:
+        came = TimeoutError()
+    if isinstance(came, TimeoutError):
+        raise Trouble(f"{late}; try again, or ask for less")
+    if isinstance(came, BaseException):
+        raise came
+    return came
+
+
+def _read(response: urllib3.BaseHTTPResponse, ends_at: float) -> bytes:
+    """The body, unpacked piece by piece. Raises Trouble for one that is too long, TimeoutError for one too slow."""
+    pieces, size = [], 0
+    while piece := response.read1(65536, decode_content=True):
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_ANSWER:
+            raise Trouble(f"the answer is over {MAX_ANSWER // 1_000_000} MB: ask for fewer nodes")
+        if time.monotonic() > ends_at:
+            raise TimeoutError
+    return b"".join(pieces)
+
+
+def _words(error: HTTPError) -> str:
+    """What a failure of the network is in a few words."""
+    reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+    if isinstance(reason, SSLError):
+        return f"its certificate is not believed ({one_line(str(reason), 120)}); ca_file names your own authority"
+    if isinstance(reason, NewConnectionError):
+        why = reason.__cause__ or reason.__context__
+        return f"{one_line(getattr(why, 'strerror', None) or str(reason), 120)}; does it run, and is the URL right?"
+    if isinstance(reason, TookTooLong):
+        return "it does not answer; does it run, and is the URL right?"
+    return f"the answer broke off ({one_line(str(reason), 120)}); try again"
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")

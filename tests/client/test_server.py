@@ -1,0 +1,163 @@
+"""What answers in place of botd: nothing of it is believed, obeyed, waited for without end, or given a token."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+
+from botd.client.server import Server
+from botd.client.sites import Site
+from botd.client.trouble import Refused, Trouble, Unusable
+from tests.client.conftest import Home, answering, http
+
+ALLOWED = {"botd", "botd.access", "botd.access.requests", "botd.errors", "botd.nodeset", "botd.output", "botd.text"}
+ALLOWED |= {"botd.words"}
+FOREIGN = {"urllib3", "hostlist"}
+
+IMPORT = """
+import sys, sysconfig
+before = set(sys.modules)
+from botd.client.cli import bofhbot_parser
+bofhbot_parser()
+site = sysconfig.get_path("purelib")
+mine = [name for name in sys.modules if name.partition(".")[0] == "botd" and not name.startswith("botd.client")]
+theirs = {name.partition(".")[0] for name, module in sys.modules.items()
+          if name not in before and str(getattr(module, "__file__", "")).startswith(site)}
+print(*mine)
+print(*theirs)
+"""
+
+
+def test_the_client_needs_two_libraries_and_the_words_of_botd_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
+    mine, theirs = (set(line.split()) for line in done.stdout.splitlines())
+    assert mine <= ALLOWED
+    assert theirs - {"backports", "compression", "zstandard", "brotli"} <= FOREIGN
+
+
+def asked(url: str, token: str = "", within_s: float = 30.0) -> object:
+    return Server(Site("", url), token).get("/api/v1/round", within_s=within_s)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (http(b"<html><h1>Welcome</h1></html>", kind="text/html"), "text/html in place of JSON"),
+        (http(b"<html>502</html>", "502 Bad Gateway", "text/html"), "status 502 and no words of botd's"),
+        (http(b'{"families": ['), "not whole, or not JSON"),
+        (http(b"[" * 200_000), "not whole, or not JSON"),
+        (http(b'{"a": NaN}'), "not whole, or not JSON"),
+        (http(b'{"a": ' + b"9" * 10_000 + b"}"), "not whole, or not JSON"),
+        (http(b"\xff\xfe"), "not whole, or not JSON"),
+        (http(b"[]"), "of another shape"),
+        (http(b'{"error": 5}', "404 Not Found"), "no words of botd's"),
+        (http(b'{"error": {"message": ["x"], "code": null}}', "404 Not Found"), "no words of botd's"),
+        (http(b"", kind="application/\x1b[2Jjson"), "in place of JSON"),
+        (http(b'{"a": 1}', more="Content-Encoding: gzip\r\n"), "broke off"),
+        (http(b"{}")[:-1], "broke off"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\nContent-Type: application/json\r\n\r\n{", "broke off"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "broke off"),
+        (b"", "broke off"),
+    ],
+)
+def test_what_is_no_answer_of_botd_is_said_so(answer: bytes, words: str) -> None:
+    with answering(answer) as hostile, pytest.raises(Trouble, match=words) as told:
+        asked(hostile.url)
+    assert str(told.value).isprintable()
+    assert told.value.exit_status == 1
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+def test_a_token_follows_no_redirect(status: str) -> None:
+    with answering(http(b"{}")) as thief:
+        with answering(http(b"", status, more=f"Location: {thief.url}/api/v1/round\r\n")) as hostile:
+            with pytest.raises(Trouble, match=r"sends on to http://127.0.0.1:.* set the URL to it"):
+                asked(hostile.url, "secret")
+            assert b"Authorization: Bearer secret" in hostile.asked[0]
+        assert thief.asked == []
+
+
+def test_a_redirect_to_nonsense_is_harmless() -> None:
+    moved = http(b"", "302 Found", more="Location: http://[\x1b]0;title\x07\r\n")
+    with answering(moved) as hostile, pytest.raises(Trouble) as told:
+        asked(hostile.url)
+    assert str(told.value).isprintable()
+
+
+def test_a_token_goes_over_nothing_that_others_can_listen_to() -> None:
+    with pytest.raises(Unusable, match="use its https URL"):
+        Server(Site("", "http://botd.example"), "secret")
+
+
+def test_an_answer_that_comes_byte_by_byte_without_end_is_given_up() -> None:
+    def drip(client: object) -> None:
+        while True:
+            client.sendall(b"H")  # type: ignore[attr-defined]
+
+    def silent(client: object) -> None:
+        client.recv(65536)  # type: ignore[attr-defined]
+
+    def body(client: object) -> None:
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")  # type: ignore[attr-defined]
+        while True:
+            client.sendall(b" ")  # type: ignore[attr-defined]
+
+    for answer in (drip, silent, body):
+        with answering(answer) as hostile, pytest.raises(Trouble, match=r"has not answered within|broke off"):
+            asked(hostile.url, within_s=0.5)
+
+
+def test_a_small_answer_that_unpacks_to_gigabytes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botd.client.server.MAX_ANSWER", 1_000_000)
+    packed = http(gzip.compress(b" " * 50_000_000), more="Content-Encoding: gzip\r\n")
+    with answering(packed) as hostile, pytest.raises(Trouble, match="over 1 MB: ask for fewer nodes"):
+        asked(hostile.url)
+
+
+def test_an_error_of_botd_keeps_its_code_and_loses_what_a_terminal_obeys() -> None:
+    error = {"error": {"status": 404, "code": "unknown-node", "message": "no \x1b]0;x\x07 \u202enode\nat all"}}
+    with answering(http(json.dumps(error).encode(), "404 Not Found")) as hostile, pytest.raises(Refused) as told:
+        asked(hostile.url)
+    assert (told.value.code, told.value.exit_status) == ("unknown-node", 2)
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"families": 5},
+        {"families": [5]},
+        {"families": [{"family": {}, "nodes": []}]},
+        {"families": [{"family": [], "nodes": [{}]}]},
+        {"families": [{"family": "x", "nodes": "many"}]},
+    ],
+)
+def test_a_round_of_another_shape_is_one_sentence(home: Home, document: object) -> None:
+    with answering(http(json.dumps(document).encode())) as hostile:
+        home.environ["BOFHBOT_URL"] = hostile.url
+        done = home.run()
+    assert done.returncode == 1 or (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_values_of_any_kind_are_one_harmless_line_each(home: Home) -> None:
+    node = {"node": ["a", 5], "state": {"x": "\x1b[2J"}, "mark": True, "reason": "a\tb\nc\u202e\x9b1m", "title": None}
+    families = [{"family": "x\n\ty", "nodes": [node, {}]}]
+    with answering(http(json.dumps({"families": families, "problems": ["\x1b[2Jbad"]}).encode())) as hostile:
+        home.environ["BOFHBOT_URL"] = hostile.url
+        lines = home.good().splitlines()
+    assert [line.count("\t") for line in lines] == [8, 8]
+    assert all(cell.isprintable() for line in lines for cell in line.split("\t"))
+
+
+def test_pages_that_never_end_are_given_up(home: Home) -> None:
+    with answering(http(json.dumps({"changes": [{"id": 1}], "next": 7}).encode())) as hostile:
+        home.environ["BOFHBOT_URL"] = hostile.url
+        done = home.run("changes", "--limit", "1000000")
+    assert done.returncode == 1
+    assert "no next page where it says so" in done.stderr
