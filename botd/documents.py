@@ -142,6 +142,15 @@ def stale_nodes(
     return [node for node in nodes if names and is_stale(node)]
 
 
+def read_since(
+    readings: Mapping[str, NodeReadings], nodes: Iterable[str], checks: Iterable[str], since: datetime
+) -> set[str]:
+    """The nodes with a reading among these checks that was taken since then."""
+    names, first = tuple(checks), iso(since)
+    known = ((node, readings.get(node, {})) for node in nodes)
+    return {node for node, each in known if any(name in each and (each[name]["at"] or "") >= first for name in names)}
+
+
 def times_of(readings: Mapping[str, NodeReadings], nodes: Iterable[str], checks: Iterable[str]) -> tuple[str, str]:
     """When the oldest and the newest of these readings were taken; a missing one counts as the oldest, and is empty."""
     names, nothing = tuple(checks), dict[str, ReadingDocument]()

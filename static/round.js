@@ -14,7 +14,9 @@ class Round {
   #root;
   #api;
   #events = null;
+  #sweep = null;
   #timer = null;
+  #looks = Promise.resolve();
   #isLost = false;
 
   constructor(root) {
@@ -40,13 +42,18 @@ class Round {
     }
   }
 
-  /** Asks whether anything is another, and takes it over. */
-  async #poll() {
-    clearTimeout(this.#timer);
+  /** Asks whether anything is another, one look after the other, so that what the last one found stands. */
+  #poll() {
+    const look = () => this.#take();
+    this.#looks = this.#looks.then(look, look);
+  }
+
+  async #take() {
     const found = await this.#look().catch((error) => this.#failed(error));
     if (found?.page) this.#takeOver(found.page);
     if (found?.running) this.#follow(found.running);
-    if (!document.hidden && !this.#events) this.#timer = setTimeout(() => this.#poll(), POLL_MS);
+    clearTimeout(this.#timer);
+    if (!document.hidden) this.#timer = setTimeout(() => this.#poll(), POLL_MS);
   }
 
   /** The page as it is now, null where nothing of it is another, and the sweep under way. */
@@ -68,7 +75,6 @@ class Round {
 
   #follow(sweep) {
     if (this.#events) return;
-    clearTimeout(this.#timer);
     this.#progress(sweep);
     const events = this.#api.events(sweep.sweep);
     this.#events = events;
@@ -76,6 +82,7 @@ class Round {
       events.close();
       this.#events = null;
       this.#progress(null);
+      clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#poll(), after);
     };
     events.addEventListener("progress", (event) => this.#progress(JSON.parse(event.data)));
@@ -84,6 +91,7 @@ class Round {
   }
 
   #progress(sweep) {
+    this.#sweep = sweep;
     this.#root.querySelector(".now button").disabled = sweep !== null;
     this.#say(sweep ? `Asking nodes now: ${sweep.done} of ${nodes(sweep.total)} read.` : "");
   }
@@ -116,6 +124,7 @@ class Round {
     exchange(this.#root, fresh);
     holdAgain(held);
     document.title = page.title;
+    if (this.#sweep) this.#progress(this.#sweep);
     showButtons(this.#root);
     this.#writeAges();
     localise(this.#root);

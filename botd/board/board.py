@@ -23,7 +23,7 @@ from botd.board.problems import agent_is_gone, list_is_old, slurm_error
 from botd.board.view import View, next_view
 from botd.board.waiting import Places, wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
-from botd.documents import CLOCK_SLACK, iso, stale_nodes
+from botd.documents import CLOCK_SLACK, iso, read_since, stale_nodes
 from botd.errors import BadNodeset, NoNodeList, StoreEmpty
 from botd.history.past import Pasts
 from botd.model import Clock, Sweep
@@ -235,6 +235,12 @@ class Board:
     def names_of(self, sweep: Sweep) -> frozenset[str]:
         """The nodes of a sweep, worked out once for all who follow it; none where its row cannot be read."""
         return self._swept.get(sweep.nodeset, lambda: _names(sweep.nodeset))
+
+    def read_in(self, sweep: Sweep) -> set[str]:
+        """The nodes of a sweep that were read since it began, as the store is now."""
+        if sweep.started_at is None:
+            return set()
+        return read_since(self.view(fresh=True).readings, self.names_of(sweep), sweep.checks, sweep.started_at)
 
     # ---- looking at the store ----
 

@@ -14,6 +14,7 @@ from botd.display.formats import MIME, records_body
 from botd.documents import SweepDocument, encode, sweep_document
 from botd.resources.base import BotdResource
 from botd.store import Store
+from botd.store.sweeps import Stage
 from botd.web.here import board, config, store
 from botd.web.params import EventsQuery, FormatQuery, chosen_format, query
 from botd.web.replies import reply
@@ -35,7 +36,10 @@ COLUMNS = (
 
 
 class EventDocument(SweepDocument):
-    """A sweep as it is now, and the nodes that finished since the event before; `end` is the last one."""
+    """A sweep as it is now, and the nodes that finished since the event before; `end` is the last one.
+
+    The first event has those that were finished when it was asked for.
+    """
 
     event: Literal["progress", "end"]
     finished: list[str]
@@ -76,19 +80,18 @@ class SweepEventsResource(BotdResource):
 
 def _events(here: Store, view: Board, sweep_id: int, limit_s: float) -> Iterator[EventDocument]:
     """The events until the sweep is over, or longer than any sweep may take."""
-    until, told = time.monotonic() + limit_s, None
-    sweep, revision = here.sweeps.get(sweep_id), here.pulse().revision
+    until, sweep = time.monotonic() + limit_s, here.sweeps.get(sweep_id)
+    told: Stage | None = None
     while time.monotonic() < until:
         stage = here.sweeps.stage(sweep_id)
         if stage != told:
             same = stage.state is sweep.state
             sweep = replace(sweep, done=stage.done) if same else here.sweeps.get(sweep_id)
             view.look_again()  # who reads what this event tells of must not be answered from before it
-            new = here.readings.nodes_since(revision) if stage.revision != revision else set()
+            new = here.readings.nodes_since(told.revision) & view.names_of(sweep) if told else view.read_in(sweep)
             name: Literal["progress", "end"] = "end" if sweep.is_over else "progress"
-            finished = sorted(new & view.names_of(sweep))
-            yield {**sweep_document(sweep), "event": name, "finished": finished}
-            told, revision = stage, stage.revision
+            yield {**sweep_document(sweep), "event": name, "finished": sorted(new)}
+            told = stage
             if sweep.is_over:
                 return
         time.sleep(POLL_S)

@@ -92,8 +92,6 @@ def test_a_sweep_of_others_is_followed_and_its_progress_is_theirs(
 ) -> None:
     tab = open_tab(server.base).open()
     sweep = site.store.sweeps.start(NAMES[:2], list(site.checks), site.now)
-    with tab.page.expect_response("**/events"):  # what ends before the stream begins is not told by it
-        pass
     write(site, SECOND, ping=SILENT)
     site.store.sweeps.progress(sweep.id, 1)
     expect(tab.cell(SECOND, "ping")).to_have_text("!! no answer")
@@ -105,6 +103,23 @@ def test_a_sweep_of_others_is_followed_and_its_progress_is_theirs(
     site.store.sweeps.end(claimed(site).id, SweepState.DONE, [], site.now)
     expect(tab.find("#live-progress")).to_be_hidden()
     expect(tab.page.get_by_role("button", name="Check 1 node now")).to_be_enabled()
+
+
+def test_what_is_finished_before_the_stream_of_its_events_is_open_is_shown(
+    open_tab: OpenTab, site: Site, server: Served
+) -> None:
+    tab = open_tab(server.base)
+    sweep = site.store.sweeps.start(NAMES[:2], list(site.checks), site.now)
+
+    def late(route: Route) -> None:
+        write(site, SECOND, ping=SILENT)
+        site.store.sweeps.progress(sweep.id, 1)
+        route.continue_()
+
+    tab.page.route("**/events", late)
+    tab.open()
+    expect(tab.cell(SECOND, "ping")).to_have_text("!! no answer")
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
 
 
 def test_check_now_reads_what_a_filter_leaves(open_tab: OpenTab, site: Site, server: Served) -> None:

@@ -131,6 +131,18 @@ def test_check_now_follows_its_own_sweep(tab: Tab, morning: Site) -> None:
     assert "max_age" not in tab.page.url
 
 
+def test_what_a_sweep_of_others_finds_is_shown_while_it_runs(tab: Tab, morning: Site) -> None:
+    sweep = morning.store.sweeps.start(NAMES, list(morning.checks), morning.now)
+    expect(tab.find(".sweep")).to_have_text("Asking nodes now: 0 of 4 nodes read.")
+    look(morning, FIRST, ssh=REFUSED)
+    morning.store.sweeps.progress(sweep.id, 1)
+    expect(tab.find("#ssh .row")).to_have_count(2)
+    expect(tab.find(".sweep")).to_have_text("Asking nodes now: 1 of 4 nodes read.")
+    expect(tab.page.get_by_role("button", name="Check now")).to_be_disabled()
+    morning.store.sweeps.end(sweep.id, SweepState.DONE, [], morning.now)
+    expect(tab.find(".sweep")).to_be_hidden()
+
+
 def test_a_server_that_is_away_is_said_and_found_again(tab: Tab, morning: Site, server: Served) -> None:
     server.stop()
     expect(tab.find(".sweep")).to_have_text("botd does not answer: this is how it was. The page keeps asking.")

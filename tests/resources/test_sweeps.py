@@ -36,6 +36,22 @@ def test_it_streams_events_until_the_sweep_ends(site: Site) -> None:
     response.close()
 
 
+def test_the_first_event_tells_what_was_finished_before_it(site: Site) -> None:
+    site.later(60)
+    sweep = site.store.sweeps.start(["n0000.savio2", "n0001.savio2"], ["ping"], site.now)
+    site.later(1)
+    for node in ("n0001.savio2", "n0002.savio3"):  # the second one was read for another sweep
+        site.reading(node, ping=Reading(State.OK, 0.1, "ms"))
+    site.store.sweeps.progress(sweep.id, 1)
+    response = site.client.get(f"/api/v1/sweeps/{sweep.id}/events?format=ndjson", buffered=False)
+    lines = iter(response.response)
+    first = json.loads(next(lines))
+    assert (first["event"], first["done"], first["finished"]) == ("progress", 1, ["n0001.savio2"])
+    site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
+    assert [json.loads(line)["finished"] for line in lines] == [[]]
+    response.close()
+
+
 def test_it_streams_server_sent_events_by_default(site: Site) -> None:
     sweep = site.store.sweeps.start(["n0001.savio2"], ["ping"], site.now)
     site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
