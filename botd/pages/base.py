@@ -16,7 +16,7 @@ from botd.display.cells import age, cell, with_ages
 from botd.display.formats import Form
 from botd.documents import Time
 from botd.errors import StoreUnavailable
-from botd.pages.tickets import linked
+from botd.pages.tickets import linked, tickets_in
 from botd.text import plain
 from botd.web.clients import wants_html
 from botd.web.here import board
@@ -73,6 +73,7 @@ def render(template: str, **values: object) -> Response:
         "clock": clock,
         "linked": linked,
         "plain": plain,
+        "tickets_in": tickets_in,
     }
     html = render_template(template, version=__version__, login=login_name(), **callables, **values)
     response = current_app.make_response(html)

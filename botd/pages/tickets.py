@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
-from re import Pattern
+from re import Match, Pattern
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
@@ -18,16 +19,33 @@ MAX_LINKED = 1000
 
 def linked(text: str) -> Markup:
     """The text as HTML, with nothing that a reader could be fooled by, in which the tickets of this site are links."""
-    words, settings, at = plain(text), config().tickets, 0
+    words, at = plain(text), 0
     parts: list[Markup] = []
+    for found, url in _tickets(words):
+        parts += [escape(words[at : found.start()]), _link(found, url)]
+        at = found.end()
+    return Markup("").join([*parts, escape(words[at:])])
+
+
+def tickets_in(texts: Iterable[str]) -> list[Markup]:
+    """The tickets of this site in these texts as links, each once, as it was written first."""
+    links: dict[str, Markup] = {}
+    for found, url in (each for text in texts for each in _tickets(plain(text))):
+        links.setdefault(url, _link(found, url))
+    return list(links.values())
+
+
+def _tickets(words: str) -> Iterator[tuple[Match[str], str]]:
+    """Each ticket, and where it is."""
+    settings = config().tickets
     for found in _compiled(settings.pattern).finditer(words[:MAX_LINKED]) if settings.pattern else ():
         number = found[1] if found.re.groups else found[0]
         if number:
-            where = settings.url.replace("{}", quote(number, safe=""))
-            link = Markup('<a href="{}" rel="noreferrer">{}</a>').format(where, found[0])
-            parts += [escape(words[at : found.start()]), link]
-            at = found.end()
-    return Markup("").join([*parts, escape(words[at:])])
+            yield found, settings.url.replace("{}", quote(number, safe=""))
+
+
+def _link(found: Match[str], url: str) -> Markup:
+    return Markup('<a href="{}" rel="noreferrer">{}</a>').format(url, found[0])
 
 
 @cache

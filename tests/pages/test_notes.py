@@ -96,6 +96,21 @@ def test_what_people_and_slurm_say_is_never_markup(make_site: Any) -> None:
     assert 'href="https://rt.example.org/?id=1%22%3E%3Cscript%3Ea&amp;q=1"' in text
 
 
+def test_a_row_of_the_round_opens_to_the_tickets_of_its_reason_and_notes(make_site: Any) -> None:
+    site = made(make_site, "RT 4711 bad GPU, <b>RT4712")
+    for text in ("RT4711", 'RT x"y'):
+        post(site, f"{PAGE}/notes", kind="ticket", text=text, by="anna")
+    found = page(site, "/")
+    assert 'Tickets: RT 4711, RT4712, RT x"y' in " ".join(found.text.split())
+    assert list(dict.fromkeys(url for url in found.links if url.startswith("https://rt."))) == [
+        "https://rt.example.org/?id=4711&q=1",
+        "https://rt.example.org/?id=4712&q=1",
+        "https://rt.example.org/?id=x%22y&q=1",
+    ]
+    html = site.client.get("/", headers=BROWSER).text
+    assert all("<a " not in part.split("</summary>")[0] for part in html.split("<summary>")[1:])
+
+
 @pytest.mark.parametrize(
     "tickets",
     [
