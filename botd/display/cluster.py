@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypedDict
@@ -27,10 +27,18 @@ REST = "other nodes"
 OUT = "out"
 """How bad a node is that was not read and that Slurm has out of service."""
 
-ORDER = tuple(part for state in WORST for part in ((OUT, state) if state == UNREAD else (state,)))
-"""How bad nodes are in the picture, worst first."""
+IN_SERVICE = ("mixed", "allocated", "idle")
+"""What Slurm says of a node in service, which stands in for readings of one that was not read."""
 
-WORDS = {**{state: state for state in WORST}, UNREAD: "not read", OUT: "out of service and not read"}
+ORDER = (*(state for state in WORST if state != UNREAD), OUT, *IN_SERVICE, UNREAD)
+"""How bad nodes are in the picture, worst first; last those of which neither readings nor Slurm tell."""
+
+WORDS = {
+    **{state: state for state in WORST},
+    OUT: "out of service and not read",
+    **{state: f"{state} and not read" for state in IN_SERVICE},
+    UNREAD: "not read",
+}
 """How bad a node is, for a person."""
 
 _TITLES = 3
@@ -94,7 +102,7 @@ class Block:
             "fail": self.counts["fail"],
             "warn": self.counts["warn"],
             "unknown": self.counts["unknown"],
-            "unread": self.counts[UNREAD] + self.counts[OUT],
+            "unread": sum(self.counts[state] for state in (OUT, *IN_SERVICE, UNREAD)),
             "unknown_nodes": self.nodesets.get("unknown", ""),
             "warn_nodes": self.nodesets.get("warn", ""),
             "fail_nodes": self.nodesets.get("fail", ""),
@@ -111,20 +119,26 @@ def draw_blocks(
     readings: Mapping[str, NodeReadings],
     names: Iterable[str],
     checks: Checks,
-    out: Collection[str] = (),
+    slurm: Mapping[str, str] | None = None,
 ) -> list[Block]:
     """A block for each of the groups that has any of the nodes; a node stands in the smallest of its groups.
 
-    What is in none of them is in a last block, REST. `out` are the nodes that Slurm has out of service.
+    What is in none of them is in a last block, REST. `slurm` is how nodes are that were not read, from `in_slurm`.
     """
     wanted = tuple(names)
     home = {node: group.name for group in sorted(groups, key=lambda group: -len(group.nodes)) for node in group.nodes}
     members: dict[str, list[Square]] = {group.name: [] for group in groups}
     for node in nodes:
         square = _square(node, readings.get(node, {}), wanted, checks)
-        square = Square(node, OUT) if square.worst == UNREAD and node in out else square
+        square = Square(node, (slurm or {}).get(node, UNREAD)) if square.worst == UNREAD else square
         members.setdefault(home.get(node, REST), []).append(square)
     return [Block(name, tuple(squares)) for name, squares in members.items() if squares]
+
+
+def in_slurm(inventory: Inventory) -> dict[str, str]:
+    """OUT or one of IN_SERVICE for each node of which Slurm says that."""
+    known = {name: node.base.lower() for name, node in inventory.nodes.items() if node.base.lower() in IN_SERVICE}
+    return known | dict.fromkeys(inventory.down(), OUT)
 
 
 def families(inventory: Inventory) -> dict[str, list[Group]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from flask import Response, url_for
 
-from botd.display.cluster import COLUMNS, ORDER, WORDS, Block, draw_blocks, families, family
+from botd.display.cluster import COLUMNS, ORDER, WORDS, Block, draw_blocks, families, family, in_slurm
 from botd.inventory import Inventory
 from botd.nodeset import split
 from botd.pages.base import figures, page_form, render, same_page
@@ -20,7 +20,17 @@ from botd.web.replies import records_reply
 MAX_NODESET = 60
 """Characters of a nodeset in the words below a block."""
 
-SQUARES = {"ok": ".", "fail": "X", "warn": "!", "unknown": "?", "out": "x", "unread": "-"}
+SQUARES = {
+    "ok": ".",
+    "fail": "X",
+    "warn": "!",
+    "unknown": "?",
+    "out": "x",
+    "mixed": "m",
+    "allocated": "a",
+    "idle": "i",
+    "unread": "-",
+}
 """What stands in a square, so that nobody needs colours to see what is wrong."""
 
 SICK = ("fail", "warn", "unknown", "out")
@@ -36,8 +46,8 @@ def cluster() -> Response:
     known = families(inventory)
     by = args.get("by") or next(iter(known), "")
     groups = family(inventory, by) if by else []
-    out = frozenset(inventory.down())
-    blocks = draw_blocks(groups, answer.nodes, answer.view.readings, answer.checks, board().checks, out)
+    readings, slurm = answer.view.readings, in_slurm(inventory)
+    blocks = draw_blocks(groups, answer.nodes, readings, answer.checks, board().checks, slurm)
     form = page_form(args)
     if form:
         return records_reply(form, {**answer.head(), "by": by}, "blocks", [block.record() for block in blocks], COLUMNS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,17 +10,22 @@ import pytest
 from botd.model import Reading, State
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import PHONE, Served, Tab
-from tests.conftest import Site, idle
+from tests.conftest import Site, drained, idle
 
 COUNT = 60
+LOUD = ("ok", "fail", "warn", "unknown", "out")
+QUIET = ("mixed", "allocated", "idle", "unread")
+"""What a node is that was not read: in service, as far as Slurm knows."""
 
 
 @pytest.fixture
 def picture(site: Site, server: Served, open_tab: OpenTab) -> Tab:
     """The picture of 60 nodes in one group, of which three are ill."""
     names = [f"n{number:04d}.savio2" for number in range(COUNT)]
-    site.nodes(*map(idle, names))
-    for name in names[:-1]:
+    unlike = {"MIXED": names[-4], "ALLOCATED": names[-3], "FUTURE": names[-2]}
+    busy = [replace(idle(name), base=base) for base, name in unlike.items()]
+    site.nodes(*map(idle, set(names) - {node.node for node in busy}), *busy, drained(names[8]))
+    for name in set(names[:-4]) - {names[8]}:
         site.reading(name)
     site.reading(names[5], ssh=Reading(State.FAIL, "timeout"))
     site.reading(names[6], load=Reading(State.WARN, 2.0))
@@ -80,8 +86,11 @@ def test_every_state_has_a_colour_and_a_mark_of_its_own(picture: Tab, scheme: An
         "squares => squares.map(s => [s.className, s.textContent, getComputedStyle(s).backgroundColor])"
     )
     found = {tuple(look) for look in looks}
-    assert {name for name, _, _ in found} == {"ok", "fail", "warn", "unknown", "unread"}
-    assert len({mark for _, mark, _ in found}) == len({color for _, _, color in found}) == len(found) == 5
+    assert {name for name, _, _ in found} == {*LOUD, *QUIET}
+    assert len({mark for _, mark, _ in found}) == len(found)
+    colours = {name: colour for name, _, colour in found}
+    assert len({colours[name] for name in LOUD} | {colours["idle"]}) == len(LOUD) + 1
+    assert {colours[name] for name in QUIET} == {colours["idle"]}
 
 
 def test_the_picture_fits_a_phone(picture: Tab) -> None:

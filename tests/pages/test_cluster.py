@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from botd.model import Reading, State
 from tests.conftest import Site, drained, idle
@@ -67,9 +68,23 @@ def test_a_picture_by_an_unknown_group_is_an_error_with_the_nearest(site: Site) 
 
 
 def test_a_node_that_was_not_read_is_as_slurm_has_it(site: Site) -> None:
-    site.nodes(drained("n0098.savio2"), idle("n0099.savio2"))
+    busy = [
+        replace(idle(f"n009{n}.savio2"), state=base.lower(), base=base)
+        for n, base in enumerate(("MIXED", "ALLOCATED"), 5)
+    ]
+    strange = replace(idle("n0097.savio2"), state="planned<b>", base="PLANNED<b>")
+    site.nodes(*busy, strange, drained("n0098.savio2"), idle("n0099.savio2"))
     found = page(site, "/cluster")
-    squares = {link["href"]: link["class"] for link in found.all("a") if "title" in link}
-    assert squares == {"/node/n0098.savio2": "out", "/node/n0099.savio2": "unread"}
-    assert "1 out of service and not read (n0098.savio2), 1 not read" in " ".join(found.text.split())
-    assert site.get("/cluster?format=json")["blocks"][0]["unread"] == 2
+    squares = {link["href"]: (link["class"], link["title"]) for link in found.all("a") if "title" in link}
+    assert squares == {
+        "/node/n0095.savio2": ("mixed", "n0095.savio2: mixed and not read"),
+        "/node/n0096.savio2": ("allocated", "n0096.savio2: allocated and not read"),
+        "/node/n0097.savio2": ("unread", "n0097.savio2: not read"),
+        "/node/n0098.savio2": ("out", "n0098.savio2: out of service and not read"),
+        "/node/n0099.savio2": ("idle", "n0099.savio2: idle and not read"),
+    }
+    text = " ".join(found.text.split())
+    for told in ("1 out of service and not read (n0098.savio2)", "1 mixed and not read", "1 not read m a - x i"):
+        assert told in text
+    assert "m mixed and not read, a allocated and not read, i idle and not read, - not read." in text
+    assert site.get("/cluster?format=json")["blocks"][0]["unread"] == 5
