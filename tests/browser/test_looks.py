@@ -95,6 +95,38 @@ def test_a_phone_never_scrolls_the_page_sideways(open_tab: OpenTab, program: Dem
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
 
+BROKEN = """() => {
+  const names = "h1, h2, th, .who, main a[href^='/node/']", states = ".facts > *, .mark, .what, .wrong td:nth-child(2)";
+  const broken = [];
+  for (const element of document.querySelectorAll(`${names}, ${states}`)) {
+    if (!element.checkVisibility()) continue;
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+      for (const word of text.data.matchAll(/[^\\s-]+-?/g)) {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map((rect) => Math.round(rect.top))).size > 1) broken.push(word[0]);
+      }
+    }
+  }
+  return broken;
+}"""
+"""The words of names, states and titles of which a part stands in the next line; a part ends where it may break."""
+
+
+@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("scripted", [True, False])
+def test_no_name_state_or_title_breaks_in_the_middle(
+    open_tab: OpenTab, program: DemoProgram, width: int, scripted: bool
+) -> None:
+    tab = open_tab(program.base, viewport={"width": width, "height": 740}, java_script_enabled=scripted)
+    for path in ("/", "/nodes?groups=all", "/node/n0000.savio2", "/changes?since=7d", "/cluster", "/offenders"):
+        (show if scripted else Tab.visit)(tab, path)
+        tab.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        assert (path, tab.page.evaluate(BROKEN)) == (path, [])
+
+
 def test_on_a_phone_the_table_scrolls_and_the_name_stays(open_tab: OpenTab, program: DemoProgram) -> None:
     tab = open_tab(program.base, viewport=PHONE, has_touch=True).open()
     pane = tab.find("#live .dt-layout-table")
