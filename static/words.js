@@ -32,10 +32,14 @@ export function utc(seconds) {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** The same with the clock of who reads beside it, where that is another one: `... UTC (Tue 01:46 here)`. */
+/** The same with the clock of who reads beside it. */
 export function clock(seconds) {
-  const at = new Date(seconds * 1000);
-  return at.getTimezoneOffset() === 0 ? utc(seconds) : `${utc(seconds)} (${SHORT.format(at)} here)`;
+  return utc(seconds) + beside(new Date(seconds * 1000));
+}
+
+/** What stands behind a time of UTC: ` (Tue 01:46 here)`, nothing where the clock of who reads is the same. */
+export function beside(at) {
+  return at.getTimezoneOffset() === 0 ? "" : ` (${SHORT.format(at)} here)`;
 }
 
 /** The sentence with ages in place of the times in it: `it was last seen 3 min ago`. */
