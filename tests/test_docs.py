@@ -208,7 +208,10 @@ def held(office: Office) -> Any:
     return office.site.store.copies.get("session", key)
 
 
-FORMS = {("POST", "login_sent"), ("POST", "me_sent"), ("POST", "write_note"), ("POST", "end_note")}
+FORMS = {
+    ("POST", endpoint)
+    for endpoint in ("login_sent", "me_sent", "write_note", "end_note", "press_sent", "action_sent", "actions_sent")
+}
 """What the forms of pages send, which nobody types with curl."""
 
 
@@ -286,7 +289,7 @@ def test_a_route_that_is_named_exists(name: str, documented: Site) -> None:
     for text in literals(name):
         if match := re.fullmatch(r"(?:(GET|POST|DELETE) )?(/(?:api|node|healthz|metrics)[^ ?]*)", text):
             path = match[2].replace("<sweep>", "1").replace("<note>", "1").replace("<token>", "1")
-            path = path.replace("<action>", "1")
+            path = path.replace("<action>", "drain" if "/do/" in path else "1")
             assert path == "/api/" or path == "/api/v1" or adapter.test(path, match[1] or "GET"), text
 
 
@@ -533,7 +536,7 @@ def route_parameters() -> list[tuple[str, set[str]]]:
 @pytest.mark.parametrize(("path", "named"), route_parameters())
 def test_a_route_takes_the_parameters_that_are_named_and_no_other(path: str, named: set[str], documented: Site) -> None:
     fills = {"<name>": "n0017.bigmem", "<check>": "ping", "<mount>": "tmp", "<sweep>": "1", "<node>": "n0017.bigmem"}
-    fills["<action>"] = "1"
+    fills["<action>"] = "drain" if "/do/" in path else "1"
     for mark, value in fills.items():
         path = path.replace(mark, value)
     answers = {name: documented.client.get(f"{path}?{name}={value}").text for name, value in PARAMETERS.items()}

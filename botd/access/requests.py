@@ -92,10 +92,15 @@ def new_request(
     Raises RequestError.
     """
     issued_at = now.astimezone(UTC).replace(microsecond=0)
-    nonce = nonce or secrets.token_urlsafe(18)
+    nonce = nonce or new_nonce()
     request = ActionRequest(site, action, dict(nodes), reason, nonce, issued_at, issued_at + LONGEST, otp)
     _check(request)
     return request
+
+
+def new_nonce() -> str:
+    """144 random bits, of which nobody has the same twice."""
+    return secrets.token_urlsafe(18)
 
 
 def signed_text(request: ActionRequest) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from botd.acting.moves import TERMINAL
+from botd.acting.moves import TERMINAL, State
 from botd.acting.told import ActionDocument, SpendDocument, SwitchesDocument
 from botd.documents import has_shape, iso
 from botd.errors import StoreDamaged, UnknownAction
@@ -90,9 +90,13 @@ def read_spends(store: Store) -> list[SpendDocument]:
     return found
 
 
-def under_way(store: Store) -> list[ActionDocument]:
-    """The actions that have not ended, newest first."""
-    return [each for each in _newest(store, None) if each["state"] not in TERMINAL]
+def read_unsettled(store: Store) -> list[ActionDocument]:
+    """The actions that have not ended, or may have happened without anybody having looked since; newest first."""
+    return [each for each in _newest(store, None) if not is_over(each) or _is_unseen(each)]
+
+
+def _is_unseen(action: ActionDocument) -> bool:
+    return action["state"] == State.UNKNOWN and not action["seen_by"]
 
 
 def is_over(action: ActionDocument) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from botd.pages import notes
+from botd.pages.actions import action_page, action_sent, actions_page, actions_sent
 from botd.pages.api import api_page
 from botd.pages.audit import audit
 from botd.pages.cluster import cluster
@@ -13,6 +14,7 @@ from botd.pages.history import changes, history_picture, offenders
 from botd.pages.node import node_page
 from botd.pages.nodes import nodes_page
 from botd.pages.people import login_page, login_sent, me_page, me_sent
+from botd.pages.press import press_page, press_sent
 from botd.pages.round import round_page
 
 __all__ = ["error_page", "register"]
@@ -26,6 +28,12 @@ def register(app: Flask) -> None:
     app.add_url_rule("/node/<string:name>/history.svg", "history_picture", history_picture)
     app.add_url_rule("/node/<string:name>/notes", "write_note", notes.write, methods=["POST"])
     app.add_url_rule("/node/<string:name>/notes/<int:note>/end", "end_note", notes.end, methods=["POST"])
+    app.add_url_rule("/node/<string:name>/do/<string:action>", "press_page", press_page)
+    app.add_url_rule("/node/<string:name>/do/<string:action>", "press_sent", press_sent, methods=["POST"])
+    app.add_url_rule("/actions", "actions_page", actions_page)
+    app.add_url_rule("/actions", "actions_sent", actions_sent, methods=["POST"])
+    app.add_url_rule("/actions/<int:action>", "action_page", action_page)
+    app.add_url_rule("/actions/<int:action>", "action_sent", action_sent, methods=["POST"])
     app.add_url_rule("/cluster", "cluster", cluster)
     app.add_url_rule("/api", "api_page", api_page)
     app.add_url_rule("/audit", "audit_page", audit)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 
+from botd.acting.words import STATES
+from botd.board.actions import Wanted, read_actions
 from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, with_ages
 from botd.display.findings import verdict
@@ -15,13 +19,18 @@ from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, render
 from botd.pages.history import timeline
 from botd.pages.notes import shown_notes
+from botd.pages.press import offers
 from botd.text import fit, plain, width
+from botd.web.actions import as_seen
 from botd.web.forms import new_form, with_form_cookie
-from botd.web.here import board, may_ask
+from botd.web.here import board, may_ask, store
 from botd.web.notes import may_write
 from botd.web.params import NodePageQuery, query
 from botd.web.questions import patience, status_question
 from botd.web.replies import reply, status_reply
+from botd.web.who import asker
+
+LAST_ACTIONS = 5
 
 
 def node_page(name: str) -> Response:
@@ -46,8 +55,19 @@ def node_page(name: str) -> Response:
         checks=[board().checks[check] for check in answer.checks],
         **timeline(node["node"]),
         **shown_notes(node["node"], token),
+        **_acting(node["node"]),
     )
     return with_form_cookie(html, cookie, "/node") if may_write() else html
+
+
+def _acting(node: str) -> dict[str, Any]:
+    """What was done to the node last, and what who asks may do."""
+    found = read_actions(store(), Wanted(nodes=frozenset({node})), limit=LAST_ACTIONS)
+    return {
+        "actions": list(map(as_seen, found.actions)),
+        "states": STATES,
+        "offers": offers(asker(), [node]).get(node, []),
+    }
 
 
 def _node_text(answer: StatusAnswer, node: NodeDocument, look: Look) -> bytes:

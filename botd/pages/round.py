@@ -28,6 +28,7 @@ from botd.nodeset import expand
 from botd.pages.base import figures, page_form, render, same_page
 from botd.pages.history import ShownChange, shown_changes
 from botd.pages.nodes import nodes_page
+from botd.pages.press import offers
 from botd.text import width
 from botd.web.clients import is_text_browser
 from botd.web.here import board, config, store
@@ -35,6 +36,7 @@ from botd.web.params import RoundQuery, query
 from botd.web.questions import patience, status_question
 from botd.web.replies import status_reply
 from botd.web.rounds import asked_round, round_reply
+from botd.web.who import asker
 
 PLACE = "round"
 
@@ -89,6 +91,7 @@ def round_page() -> Response:
         usual=answer.groups == tuple(config().sweep.groups),
         scripted=scripted,
         details=_details(answer, names[:OPENED]) if scripted else {},
+        offered=offers(asker(), names[:OPENED]) if scripted else {},
         hostlists={family["family"]: _hosts(family) for family in families},
         family_urls={family["family"]: same_page(PLACE, family=family["family"]) for family in families},
         groups=listed_groups(answer.view.inventory),

@@ -306,6 +306,21 @@ class ActionBody(ProofBody, ReasonBody):
     nonce = _text("What makes it one action however often it is sent: 16 to 64 letters, digits, `_` and `-`.")
 
 
+class PressForm(ReasonBody):
+    """The form of a page that presses. The path names node and action."""
+
+    evidence = _text("What the page showed.", validate=validate.Length(0, 64))
+    nonce = _text("What makes it one action however often it is sent.", validate=validate.Length(0, 64))
+    code = _text("The code of the moment.", validate=validate.Length(0, 16))
+
+
+class ActionForm(ReasonBody):
+    """A form that says something to one action, or to everything."""
+
+    do = _text("What is wanted.", validate=validate.Length(0, 20))
+    code = _text("The code of the moment.", validate=validate.Length(0, 16))
+
+
 class TokenBody(Schema):
     """A token for a script."""
 

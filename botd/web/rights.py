@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+from botd.access.judge import Person
 from botd.access.letters import HolderDocument, RolesDocument, read_told
 from botd.access.places import Places
 from botd.access.policy import PolicyDocument, policy
 from botd.access.roles import Roles, parse_roles
+from botd.board.actions import read_spends, read_switches, read_unsettled
+from botd.board.outlook import NodeOutlookDocument, Prospect, outlook
 from botd.errors import ConfigError, NotAllowed
-from botd.web.here import board, store
+from botd.web.here import board, config, store
 from botd.web.who import Who, known
 
 
@@ -19,6 +22,22 @@ def policy_of(who: Who, nodes: Iterable[str] = ()) -> PolicyDocument:
     told = _told()
     places = Places(board().view().inventory, told["faults"])
     return policy(_roles(told["text"]), who.person, nodes, places, told["fault"])
+
+
+def outlooks(found: Who | None, nodes: Iterable[str]) -> dict[str, NodeOutlookDocument]:
+    """What would come of actions on these nodes by somebody, or by nobody in particular. Raises StoreUnavailable."""
+    here = store()
+    prospect = Prospect(
+        view=board().view(),
+        roles=_roles(_told()["text"]),
+        person=found.person if found else Person(""),
+        mode=config().actions.mode,
+        switches=read_switches(here),
+        unsettled=read_unsettled(here),
+        spent=read_spends(here),
+        now=board().now(),
+    )
+    return {node: outlook(prospect, node) for node in nodes}
 
 
 def known_with(right: str) -> Who:

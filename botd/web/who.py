@@ -79,6 +79,12 @@ def known() -> Who:
     return found
 
 
+def asker() -> Who | None:
+    """Who sent this request, where that is by a session or a token that may ask for something."""
+    found = who()
+    return found if found and found.token and found.holder["scope"] == "ask" else None
+
+
 def shown_token(asked: Request) -> tuple[str, Literal["cookie", "header"]] | None:
     """The token that a request shows. A header counts before a cookie: no other site can send one."""
     kind, _, token = asked.headers.get("Authorization", "").partition(" ")

@@ -1,0 +1,130 @@
+"""GET and POST /actions and /actions/<id>: what was done to nodes, what stops it, and what may be said to one of it."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from botd.acting.moves import MOVES, By, State
+from botd.acting.told import ActionDocument
+from botd.acting.words import DONE, STATES
+from botd.board.actions import is_over
+from botd.errors import BadRequest
+from botd.pages.base import page_form, render, same_page
+from botd.pages.people import personal, redirected
+from botd.web.actions import actions_reply, asked_actions, is_off, one_action, switches
+from botd.web.clients import is_text_browser
+from botd.web.forms import form_field
+from botd.web.here import board
+from botd.web.params import ActionForm, ActionsQuery, JsonQuery, form, query
+from botd.web.press import approve, re_arm, say
+from botd.web.rights import policy_of
+from botd.web.who import Who, asker
+
+NOT_SENT = frozenset(move.source for move in MOVES if By.ANYBODY in move.by)
+"""The states in which anybody may stop an action."""
+
+REFRESH_S = 3
+"""How often a page without a script is loaded again, as long as there is more to come."""
+
+EVERYTHING = ("stop", "go-on", "close-breaker")
+ONE = ("halt", "approve", "veto", "seen")
+"""What the forms say: to everything, and to one action."""
+
+
+def actions_page() -> Response:
+    """What was done to nodes, newest first."""
+    args = query(ActionsQuery)
+    wanted = page_form(args)
+    page = asked_actions(args)
+    if wanted:
+        return actions_reply(page, wanted)
+    found = asker()
+    shown = render(
+        "actions.html",
+        actions=page.actions,
+        states=STATES,
+        off=is_off(),
+        now_told=switches(),
+        asker=found,
+        may_re_arm=_has_right(found, "re-arm"),
+        form=form_field(),
+        older=same_page("actions_page", before=page.next) if page.next else "",
+        all_of_it=same_page("actions_page", state=None, before=None),
+        open_only=same_page("actions_page", state="under-way", before=None),
+        now=board().now(),
+    )
+    return personal(shown)
+
+
+def actions_sent() -> Response:
+    """Stops everything, or lets it go on."""
+    given = form(ActionForm)
+    said, reason = given.get("do", ""), given.get("reason", "")
+    if said not in EVERYTHING:
+        raise BadRequest("the form does not say what is wanted: load its page again")
+    if said == "stop":
+        say("stop", {"reason": reason})
+    else:
+        re_arm(said, reason, code_of(given.get("code", "")))
+    return redirected("actions_page")
+
+
+def action_page(action: int) -> Response:
+    """One action, step by step; it follows what comes of it."""
+    query(JsonQuery)
+    told, found = one_action(action), asker()
+    shown = render(
+        "action.html",
+        action=told,
+        words=STATES[State(told["state"])] if told["state"] in STATES else told["state"],
+        states=STATES,
+        done=DONE.get(told["action"]),
+        is_over=is_over(told),
+        asker=found,
+        offered=_offered(told, found),
+        form=form_field(),
+        refresh_s=REFRESH_S,
+        now=board().now(),
+    )
+    if is_text_browser() and not is_over(told):
+        shown.headers["Refresh"] = str(REFRESH_S)
+    return personal(shown)
+
+
+def action_sent(action: int) -> Response:
+    """Says something to an action."""
+    given = form(ActionForm)
+    said = given.get("do", "")
+    if said not in ONE:
+        raise BadRequest("the form does not say what is wanted: load its page again")
+    if said == "approve":
+        approve(action, code_of(given.get("code", "")))
+    else:
+        reason = {"reason": given.get("reason", "")} if said == "seen" else {}
+        say(said, {"id": action, **reason})
+    return redirected("action_page", action=action)
+
+
+def code_of(code: str) -> dict[str, str]:
+    """The proof in a form: a code as it was typed, in groups or not; none where nothing was."""
+    digits = "".join(code.split())
+    return {"otp": digits} if digits else {}
+
+
+def _offered(action: ActionDocument, found: Who | None) -> list[str]:
+    """What this person may say to an action, as far as that is known here."""
+    if found is None:
+        return []
+    waits, is_theirs = action["state"] == State.AWAITING, action["login"] == found.login
+    unseen = action["state"] == State.UNKNOWN and not action["seen_by"]
+    rows = (
+        ("approve", waits and not is_theirs),
+        ("veto", waits),
+        ("halt", action["state"] in NOT_SENT and not waits),
+        ("seen", unseen and _has_right(found, "re-arm")),
+    )
+    return [name for name, is_offered in rows if is_offered]
+
+
+def _has_right(found: Who | None, right: str) -> bool:
+    return found is not None and right in policy_of(found)["rights"]

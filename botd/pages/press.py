@@ -1,0 +1,125 @@
+"""GET and POST /node/<name>/do/<action>: what is known of the node, what would be sent, and the form that presses."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, request
+
+from botd.access.policy import in_words
+from botd.access.requests import new_nonce
+from botd.acting.actions import BY_NAME, Weight
+from botd.acting.guards import When, guards_of
+from botd.acting.words import DONE, Told
+from botd.board.outlook import NodeOutlookDocument
+from botd.display.findings import verdict
+from botd.documents import NodeDocument
+from botd.errors import BotdError, NotFound, SameNonce, UnknownNode
+from botd.nodeset import check_name
+from botd.pages.actions import code_of
+from botd.pages.base import render
+from botd.pages.people import personal, redirected
+from botd.web.actions import is_off
+from botd.web.forms import form_field
+from botd.web.here import board, config
+from botd.web.params import JsonQuery, PressForm, form, query
+from botd.web.press import Wish, press
+from botd.web.questions import patience, status_question
+from botd.web.rights import outlooks, policy_of
+from botd.web.who import Who, asker
+
+
+def press_page(name: str, action: str) -> Response:
+    """What is known of the node, what the action would send, what stands in its way, and the form."""
+    query(JsonQuery)
+    return _page(check_name(name), action)
+
+
+def press_sent(name: str, action: str) -> Response:
+    """Presses, and leads to the action; to this page again, with why, where the agent refuses."""
+    node, given = check_name(name), form(PressForm)
+    wish = Wish(action, {node: given.get("evidence", "")}, given.get("reason", ""), given.get("nonce", ""))
+    try:
+        done = press(wish, code_of(given.get("code", "")))
+    except NotFound:
+        raise
+    except BotdError as error:
+        return _page(node, action, error, given)
+    return redirected("action_page", action=done["actions"][0]["id"])
+
+
+def _page(name: str, action: str, error: BotdError | None = None, given: Mapping[str, Any] | None = None) -> Response:
+    told, node, found = _told(action), _node(name), asker()
+    seen, typed = outlooks(found, [name])[name], given or {}
+    nonce = "" if isinstance(error, SameNonce) else typed.get("nonce", "")
+    page = render(
+        "press.html",
+        node=node,
+        action=BY_NAME[action],
+        told=told,
+        sends=told.sends.format(node=name, login=found.login if found else "you"),
+        dry=config().actions.mode == "dry-run",
+        off=is_off(),
+        asker=found,
+        may=_may(found, name, action),
+        seen=seen,
+        bad=_bad(node),
+        verdict=verdict(node["readings"], board().checks),
+        stands=seen["stands"][action],
+        caps=seen["caps"][action],
+        looks=[guard.looks_at for guard in guards_of(BY_NAME[action], When.REREAD)],
+        needs_code=BY_NAME[action].weight is Weight.HARD,
+        command=f"bofhbot do {action} {shlex.quote(name)} --reason {shlex.quote(typed.get('reason') or '…')}",
+        nonce=nonce or new_nonce(),
+        reason=typed.get("reason", "")[:500],
+        form=form_field(),
+        error=error,
+        back=request.path,
+        now=board().now(),
+    )
+    page.status_code = error.status if error else 200
+    return personal(page)
+
+
+def _told(action: str) -> Told:
+    if action not in DONE:
+        raise NotFound(f'botd does no "{action[:40]}" yet; it does {", ".join(DONE)}')
+    return DONE[action]
+
+
+def _node(name: str) -> NodeDocument:
+    """The node as it is known. Raises UnknownNode."""
+    question = status_question({**patience({}), "nodes": name, "list_wait": 0.0})
+    if question.nodes != (name,):
+        raise UnknownNode(f'"{name[:60]}" is not the whole name of one node')
+    return board().bodies.node_documents(board().answer(question, sweep_allowed=False))[0]
+
+
+def _bad(node: NodeDocument) -> list[tuple[Any, Any]]:
+    """The readings that are not well, with their checks."""
+    checks = board().checks
+    return [(checks[name], each) for name, each in node["readings"].items() if each["state"] not in ("ok", "skipped")]
+
+
+def _may(found: Who | None, node: str, action: str) -> dict[str, Any]:
+    """Whether the roles of who asks allow it: by which, in words, or why not."""
+    if found is None:
+        return {"may": False, "why": "", "roles": []}
+    policy = policy_of(found, [node])
+    verdict = policy["nodes"][node][action]
+    roles = [(role["name"], in_words(role)) for role in policy["roles"] if role["name"] in verdict["roles"]]
+    return {"may": verdict["may"], "why": verdict["why"], "roles": roles}
+
+
+def offers(found: Who | None, nodes: list[str]) -> dict[str, list[str]]:
+    """For each node what this person may do to it now, as far as that is known here."""
+    if found is None or is_off() or not nodes:
+        return {}
+    may, seen = policy_of(found, nodes)["nodes"], outlooks(found, nodes)
+    return {node: [name for name in DONE if _is_open(may[node][name]["may"], seen[node], name)] for node in nodes}
+
+
+def _is_open(may: bool, seen: NodeOutlookDocument, action: str) -> bool:
+    return may and not seen["stands"][action]
