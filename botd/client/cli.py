@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import NoReturn
 
 from botd import __version__
-from botd.client import looking
+from botd.client import looking, noting, people
 from botd.client.asking import Asking, asking, told
+from botd.client.suggest import suggest
 from botd.client.trouble import Trouble
 from botd.errors import BotdError
 from botd.output import CLOSED_PIPE, forget_output
@@ -56,6 +57,54 @@ example:
 HISTORY = """\
 example:
   bofhbot history n0004.savio2 --since 30d
+"""
+
+LOGIN = """\
+examples:
+  bofhbot login                          as your name on this machine
+  bofhbot --site brc login anna
+"""
+
+TOKENS = """\
+examples:
+  bofhbot tokens
+  bofhbot tokens --new nightly --hours 12 >~/.config/bofhbot.token
+  bofhbot tokens --end 7
+"""
+
+LOG = """\
+examples:
+  bofhbot log --limit 20
+  bofhbot log --json at,by,kind,about
+"""
+
+NOTE = """\
+examples:
+  bofhbot note n0017.bigmem 'parts ordered'
+  bofhbot note --ticket n[0003-0007].savio2 'RT 4711'
+"""
+
+ACK = """\
+example:
+  bofhbot ack n0017.bigmem 'I am on it'
+"""
+
+SNOOZE = """\
+examples:
+  bofhbot snooze n0017.bigmem 12h
+  bofhbot snooze n[0003-0007].savio2 2026-11-27T08:00Z 'back on Friday'
+"""
+
+NOTES = """\
+examples:
+  bofhbot notes
+  bofhbot notes n0017.bigmem
+  bofhbot notes --end 4
+"""
+
+SUGGEST = """\
+example:
+  bofhbot suggest -g savio2 >todo.sh; $EDITOR todo.sh; sh todo.sh
 """
 
 CHANGES = """\
@@ -108,6 +157,8 @@ def bofhbot_parser() -> Parser:
     parser.set_defaults(run=looking.morning, goes_on="")
     commands = parser.add_subparsers(metavar="COMMAND")
     _add_looking(commands)
+    _add_people(commands)
+    _add_noting(commands)
     return parser
 
 
@@ -128,12 +179,46 @@ def _add_looking(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_span(changes, "24h")
 
 
+def _add_people(commands: argparse._SubParsersAction[Parser]) -> None:
+    login = _add(commands, "login", people.login, "a session begins; asks for password and code", LOGIN)
+    login.add_argument("login", metavar="LOGIN", nargs="?", help="default: your name on this machine")
+    _add(commands, "logout", people.logout, "the session ends")
+    _add(commands, "whoami", people.whoami, "who you are for botd, and what you may")
+    tokens = _add(commands, "tokens", people.tokens, "your tokens for scripts", TOKENS)
+    what = tokens.add_mutually_exclusive_group()
+    what.add_argument("--new", metavar="NAME", help="a new one, which is shown this once")
+    what.add_argument("--end", metavar="ID", type=whole(1), help="ends one")
+    tokens.add_argument("--hours", type=whole(1), default=8, help="how long the new one is good; default: 8")
+    tokens.add_argument("--scope", choices=("read", "ask"), default="read", help="what the new one may; default: read")
+    log = _add(commands, "log", looking.log, "what people did and were refused, newest first", LOG)
+    log.add_argument("--limit", type=whole(1), default=100, help="at most so many; default: 100")
+
+
+def _add_noting(commands: argparse._SubParsersAction[Parser]) -> None:
+    said = _add(commands, "note", noting.note, "say something of nodes", NOTE)
+    said.add_argument("nodes", metavar="NODES")
+    said.add_argument("text", metavar="TEXT")
+    said.add_argument("--ticket", action="store_true", help="the text is the number of a ticket")
+    ack = _add(commands, "ack", noting.acknowledge, "say that somebody knows of it", ACK)
+    ack.add_argument("nodes", metavar="NODES")
+    ack.add_argument("text", metavar="TEXT", nargs="?", default="")
+    snooze = _add(commands, "snooze", noting.snooze, "keep nodes out of the round until a time", SNOOZE)
+    snooze.add_argument("nodes", metavar="NODES")
+    snooze.add_argument("until", metavar="UNTIL", help="a time such as 2026-11-27T08:00Z, or how far ahead: 12h, 3d")
+    snooze.add_argument("text", metavar="TEXT", nargs="?", default="")
+    notes = _add(commands, "notes", noting.notes, "the notes on nodes", NOTES)
+    notes.add_argument("nodes", metavar="NODES", nargs="?", help="default: all")
+    notes.add_argument("--end", metavar="ID", type=whole(1), help="ends one")
+    script = _add(commands, "suggest", suggest, "what botd suggests, as a script to edit and to run", SUGGEST)
+    script.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: those of botd")
+
+
 def _add_span(command: Parser, default: str) -> None:
     command.add_argument("--since", help=f"a time such as 2026-11-23T08:00Z, or an age such as 12h; default: {default}")
     command.add_argument("--limit", type=whole(1), default=100, help="at most so many; default: 100")
 
 
-def _add(commands: argparse._SubParsersAction[Parser], name: str, run: Command, help: str, epilog: str) -> Parser:
+def _add(commands: argparse._SubParsersAction[Parser], name: str, run: Command, help: str, epilog: str = "") -> Parser:
     """The parser of a command; what it shares with `bofhbot` itself may stand before its name, too."""
     command = commands.add_parser(name, help=help, epilog=epilog)
     command.add_argument("--site", default=argparse.SUPPRESS, help="one of the file of sites, or all")

@@ -21,6 +21,8 @@ _CHECK_MORE = ("groups", "slurm", "readings", "recommendation", "since")
 _READING = ("check", "state", "value", "unit", "at", "detail")
 _CHANGE = ("at", "node", "subject", "old", "new", "why")
 _CHANGE_MORE = ("id", "bad")
+_AUDIT = ("number", "at", "kind", "by", "about", "words")
+_AUDIT_MORE = ("detail", "hash")
 
 
 def morning(run: Asking) -> int:
@@ -93,6 +95,13 @@ def changes(run: Asking) -> int:
     listing, is_whole = merged(run, ask)
     write_listing(listing, run.form)
     return 0 if is_whole else 1
+
+
+def log(run: Asking) -> int:
+    """What people did and were refused, newest first."""
+    rows = list(pages(run.server, "/api/v2/audit", {}, "rows", run.args.limit))
+    write_listing(Listing(_AUDIT, rows, _AUDIT_MORE), run.form)
+    return 0
 
 
 def _shown(run: Asking, listing: Listing, is_whole: bool, verdicts: Iterable[int]) -> int:

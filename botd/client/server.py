@@ -62,9 +62,9 @@ class Server:
         """The JSON object of a route. Raises Trouble."""
         return self._document(self._asked("GET", path, query, None, within_s))
 
-    def send(self, method: str, path: str, body: object = None) -> Any:
+    def send(self, method: str, path: str, body: object = None, query: Mapping[str, Any] | None = None) -> Any:
         """The JSON object that comes of a request that changes something, None of one without. Raises Trouble."""
-        return self._document(self._asked(method, path, None, body, ANSWER_S))
+        return self._document(self._asked(method, path, query, body, ANSWER_S))
 
     def text(self, path: str, query: Mapping[str, Any] | None = None, *, within_s: float = ANSWER_S) -> str:
         """The text of a route, as it came: whoever prints it makes it harmless. Raises Trouble."""

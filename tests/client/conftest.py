@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from botd.commands.demo_people import add_people
 from botd.demo import DemoCluster
+from botd.demo.code import code
 from tests.program import DemoProgram, free_port, wait_until
 
 NODES = 32
@@ -31,7 +35,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProgram]:
     with DemoCluster(NODES, f"127.0.0.1:{port}", boot_s=0.5, slurmd_timeout_s=0.5) as cluster:
         config = cluster.config_text().replace("interval = 60", "interval = 0")
         cluster.config_path.write_text(config, encoding="utf-8")
-        add_people(str(cluster.config_path), PASSWORD, tmp_path_factory.mktemp("people") / "codes")
+        codes = tmp_path_factory.mktemp("people") / "codes"
+        add_people(str(cluster.config_path), PASSWORD, codes)
         running = DemoProgram(cluster, port)
         try:
             wait_until(lambda: running.is_well() and running.get("/api/v1/group-list")[0] == 200)
@@ -40,6 +45,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProgram]:
             running.tool("scontrol", "update", f"nodename={node}", "state=drain", f"reason={HOSTILE}")
             running.json("/api/v1/sinfo?max_age=0")
             running.json("/api/v1/status?groups=all&max_age=0")
+            running.codes = codes  # type: ignore[attr-defined]
             yield running
         finally:
             running.stop()
@@ -51,6 +57,7 @@ class Home:
 
     path: Path
     environ: dict[str, str] = field(default_factory=dict)
+    seen: str = ""
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """`bofhbot` on pipes."""
@@ -73,14 +80,42 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A home where nothing is configured."""
+    return made_home(tmp_path)
+
+
+def made_home(path: Path) -> Home:
     keep = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    return Home(tmp_path, {**keep, "HOME": str(tmp_path), "LANG": "C.UTF-8", "TERM": "xterm"})
+    return Home(path, {**keep, "HOME": str(path), "LANG": "C.UTF-8", "TERM": "xterm"})
 
 
 @pytest.fixture
 def at_home(home: Home, program: DemoProgram) -> Home:
     """The home of somebody who asks the running botd."""
     home.environ["BOFHBOT_URL"] = program.base
+    return home
+
+
+def log_in(home: Home, program: DemoProgram, login: str) -> str:
+    """What somebody at a terminal sees who logs in."""
+    codes: Path = program.codes  # type: ignore[attr-defined]
+    child = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], "login", login], env=home.environ, encoding="utf-8", timeout=60)
+    child.logfile_read = io.StringIO()
+    child.expect(f"password of {login} at {program.base}: ")
+    child.sendline(PASSWORD)
+    child.expect("code of the moment: ")
+    child.sendline(code((codes / login).read_text(), time.time()))
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0, child.logfile_read.getvalue()
+    return child.logfile_read.getvalue()
+
+
+@pytest.fixture(scope="session")
+def kmf(program: DemoProgram, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The home of the administrator, who is logged in. A code serves once, and so does this."""
+    home = made_home(tmp_path_factory.mktemp("kmf"))
+    home.environ["BOFHBOT_URL"] = program.base
+    home.seen = log_in(home, program, "kmf")
     return home
 
 
