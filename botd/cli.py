@@ -7,7 +7,7 @@ import dataclasses
 import os
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ from botd import __version__
 from botd.checks import named, site_checks
 from botd.commands.output import as_shown, look_of
 from botd.commands.owner import add_owner_commands
-from botd.commands.places import place
+from botd.commands.places import Told, place, status_of
 from botd.commands.words import add_command
 from botd.config import load_config
 from botd.errors import BotdError, ConfigError
@@ -68,6 +68,14 @@ examples:
   botd check-config --offline                    the files alone
 
 exit status: 0 all is well, 1 there are warnings, 2 something fails
+"""
+
+NOTIFY = """\
+example:
+  botd notify-test --config /etc/botd/botd.toml
+
+run it as the agent's user
+exit status: 0 all were sent, 1 there is no way, 2 something fails
 """
 
 DEMO = """\
@@ -154,6 +162,7 @@ def _parser() -> Parser:
     )
     check.add_argument("--node", default="", help="the node to try; default: one that is idle")
     check.add_argument("--offline", action="store_true", help="ask neither Slurm nor a node")
+    add_command(commands, "notify-test", _notify_test, "send a test notice by each way of [notify]", NOTIFY)
     add_owner_commands(commands)
     demo = commands.add_parser("demo", help="serve a simulated cluster", epilog=DEMO)
     demo.add_argument("--nodes", type=whole(1), default=320, help="how many nodes it has")
@@ -217,12 +226,28 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _check_config(args: argparse.Namespace) -> int:
-    from botd.commands.check_config import check_config, status_of
+    from botd.commands.check_config import check_config
 
     _make_room()
-    path = args.config or os.environ.get("BOTD_CONFIG", "")
+    path = _path(args)
+    return _report(check_config(path, args.node, offline=args.offline), path)
+
+
+def _notify_test(args: argparse.Namespace) -> int:
+    from botd.commands.notify_test import notify_test
+
+    path = _path(args)
+    return _report(notify_test(load_config(path)), path)
+
+
+def _path(args: argparse.Namespace) -> str:
+    return args.config or os.environ.get("BOTD_CONFIG", "")
+
+
+def _report(report: Iterable[Told], path: str) -> int:
+    """Prints each line of a report as it comes; the exit status that they come to."""
     look, levels = look_of(None), []
-    for told in check_config(path, args.node, offline=args.offline):
+    for told in report:
         levels.append(told.level)
         write_out(as_shown(f"{told.line(path)}\n".encode(), look))
     return status_of(levels)

@@ -19,7 +19,7 @@ from botd.addresses import networks
 from botd.errors import ConfigError, did_you_mean
 from botd.file_modes import check_private, check_unwritable
 from botd.patterns import bounded
-from botd.settings import SECTIONS, Config, CustomCheck, default_of
+from botd.settings import SECTIONS, Config, CustomCheck, NotifySettings, default_of
 from botd.text import is_number
 
 
@@ -90,6 +90,16 @@ def listen_address(listen: str) -> tuple[str, int]:
             f'cannot listen on "{listen}": [server] listen and --listen take "address:port", with a port up to 65535'
         )
     return host.strip("[]"), int(port)
+
+
+def mail_server(text: str) -> tuple[str, int]:
+    """Host and port of `[notify] smtp`. Raises ConfigError."""
+    try:
+        host, port = listen_address(text)
+    except ConfigError:
+        where = "[notify] smtp"
+        raise ConfigError(f'{where} takes "address:port", such as "localhost:25", not "{text[:60]}"', where) from None
+    return host, port
 
 
 def read_secret(config: Config, file_name: str, variable: str) -> str:
@@ -190,6 +200,9 @@ _OTHER_HEADERS = frozenset(
 _TICKET_URL = re.compile(r"https?://[!#-;=?-~]+")
 """No blanks, no quotes, no angles; the number is written in with its own signs escaped."""
 
+_MAIL = re.compile(r"[\w.+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
+"""The plain addresses of RFC 5321: nothing that is another header, another address or an option."""
+
 _COMMANDS = (
     ("slurm", "sinfo"),
     ("slurm", "scontrol"),
@@ -199,6 +212,7 @@ _COMMANDS = (
     ("access", "ssh_keygen"),
     ("access", "unmunge"),
     ("actions", "slurm"),
+    ("notify", "command"),
 )
 
 
@@ -218,6 +232,7 @@ def _check_ranges(config: Config) -> None:
     _check_proxies(config.server.proxies)
     _check_header(config)
     _check_tickets(config.tickets.pattern, config.tickets.url)
+    _check_notify(config.notify)
     if not _SITE.fullmatch(config.site.name):
         raise ConfigError(
             f'[site] name must be letters, digits, ".", "_" and "-", at most 64, not "{config.site.name[:80]}"',
@@ -260,6 +275,18 @@ def _check_tickets(pattern: str, url: str) -> None:
         raise ConfigError(
             f'[tickets] url must be like "https://rt.example.org/{{}}", with {{}} once, not "{url}"', "[tickets] url"
         )
+
+
+def _check_notify(settings: NotifySettings) -> None:
+    """Raises ConfigError for what mail could not be sent by."""
+    mail_server(settings.smtp)
+    for name, given in (("mail_from", [settings.mail_from]), ("mail_to", settings.mail_to)):
+        for text in filter(None, given):
+            if not _MAIL.fullmatch(text):
+                where = f"[notify] {name}"
+                raise ConfigError(f'{where} takes addresses such as "botd@example.org", not "{text[:60]}"', where)
+    if settings.mail_to and not settings.mail_from:
+        raise ConfigError("[notify] mail_to needs mail_from: the address that mail comes from", "[notify] mail_to")
 
 
 _WORDS_OF = {

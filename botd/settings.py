@@ -202,6 +202,17 @@ class ActionsSettings:
 
 
 @dataclass(frozen=True)
+class NotifySettings:
+    """[notify]: whom the agent tells of hard actions, and how. Empty is by none of the ways."""
+
+    command: str = _setting("", "Command that is given each notice as JSON on its standard input.")
+    webhook_file: str = _setting("", "File with the URL of a webhook in Slack's form and nothing else.")
+    smtp: str = _setting("localhost:25", "Mail server that takes mail without a password.")
+    mail_from: str = _setting("", "Address that mail comes from.")
+    mail_to: tuple[str, ...] = _setting((), "Addresses that get mail.")
+
+
+@dataclass(frozen=True)
 class NoteSettings:
     """[notes]: what people note on nodes."""
 
@@ -253,6 +264,7 @@ class Config:
     site: SiteSettings = SiteSettings()
     access: AccessSettings = AccessSettings()
     actions: ActionsSettings = ActionsSettings()
+    notify: NotifySettings = NotifySettings()
     notes: NoteSettings = NoteSettings()
     tickets: TicketSettings = TicketSettings()
     mounts: Mapping[str, str] = field(default_factory=dict)
@@ -276,6 +288,7 @@ SECTIONS: dict[str, type] = {
     "site": SiteSettings,
     "access": AccessSettings,
     "actions": ActionsSettings,
+    "notify": NotifySettings,
     "notes": NoteSettings,
     "tickets": TicketSettings,
 }

@@ -19,6 +19,7 @@ from botd.agent.latest import LatestReadings
 from botd.agent.life import Due, Life
 from botd.agent.node_list import NodeList
 from botd.agent.notes import NoteKeeper
+from botd.agent.notices import Notices
 from botd.agent.numbers import NumberCollector
 from botd.agent.people.logins import open_logins
 from botd.agent.people.service import Service, start
@@ -92,6 +93,7 @@ class Agent:
         self._mend_due = Due(MEND_S)
         self._notes = NoteKeeper(self._store, clock)
         self._notes_due = Due(NOTES_S)
+        self._notices = Notices(config, self._store, clock)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
@@ -226,6 +228,7 @@ class Agent:
 
     def _close(self) -> None:
         self._sweeps.close()
+        self._notices.close()
         try:
             self._latest.flush()
             self._store.sweeps.cut(self._clock())

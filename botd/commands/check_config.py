@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from botd.checks import Checks, named, replaced, site_checks
@@ -56,12 +56,6 @@ def check_config(path: str | None, node: str = "", *, offline: bool = False) -> 
     yield from told
     yield from _swept(config, checks, inventory)
     yield from _try_node(config, checks, inventory, node)
-
-
-def status_of(levels: Iterable[Level]) -> int:
-    """2 where a step failed, 1 where there are warnings, else 0."""
-    found = set(levels)
-    return 2 if Level.FAIL in found else 1 if Level.WARN in found else 0
 
 
 def _read(config: Config, checks: Checks) -> Told:

@@ -18,6 +18,7 @@ from botd.file_modes import check_unwritable
 from botd.inventory.groups import read_groups, why_not_believed
 from botd.settings import Config
 from botd.transport.addresses import Resolver
+from botd.transport.notify import make_ways
 from botd.transport.ssh.keys import read_key
 from botd.transport.ssh.known_hosts import KnownHosts, fingerprint
 from botd.transport.ssh.routes import Routes
@@ -38,6 +39,7 @@ def check_files(config: Config) -> Report:
         ("access", "[access] roles_file", _roles),
         ("access", "[access] allowed_signers", _signers),
         ("access", "[access] header_secret_file", _header),
+        ("notify", "[notify] webhook_file", _notify),
     )
     for section, at, step in steps:
         with _heard(section) as warnings:
@@ -99,6 +101,12 @@ def _header(config: Config) -> Report:
         yield Told(Level.SKIP, "access", f"{path}: it is the web part's, and this user cannot read it")
     elif header_secret(config):
         yield Told(Level.OK, "access", f"{path}: what a proxy sends beside {config.access.header}")
+
+
+def _notify(config: Config) -> Report:
+    """The ways of notices, of which none is tried: `botd notify-test` does that."""
+    for way in make_ways(config):
+        yield Told(Level.OK, "notify", f"{way.name} to {way.goes_to}")
 
 
 def _is_closed(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -63,3 +64,9 @@ class Told:
         """`FAIL  [ssh] botd.toml:7: cannot read ...`; what is well needs no place."""
         stands = place(path, self.at) if self.at and self.level in (Level.WARN, Level.FAIL) else ""
         return f"{self.level:<4}  [{self.section}] {stands}{': ' if stands else ''}{self.text}"
+
+
+def status_of(levels: Iterable[Level]) -> int:
+    """2 where a step failed, 1 where there are warnings, else 0."""
+    found = set(levels)
+    return 2 if Level.FAIL in found else 1 if Level.WARN in found else 0

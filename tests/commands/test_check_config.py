@@ -275,3 +275,20 @@ def test_a_protected_group_that_others_can_write_is_told(report: Report, site: P
     status, lines = report("--offline")
     assert status == 2
     assert any("nothing may act while" in line and "others can write it" in line for line in lines), lines
+
+
+def test_the_ways_of_notices_are_told_and_a_secret_that_others_can_read_is_not_used(site: Path, report: Report) -> None:
+    (site.parent / "webhook").write_text("https://hooks.example.org/services/the-secret\n")
+    (site.parent / "webhook").chmod(0o600)
+    site.write_text(site.read_text() + '\n[notify]\nwebhook_file = "webhook"\ncommand = "cat"\n')
+    status, lines = report("--offline")
+    assert status == 0
+    assert [line for line in lines if "[notify]" in line] == [
+        "ok    [notify] command to cat",
+        "ok    [notify] webhook to https://hooks.example.org",
+    ]
+    (site.parent / "webhook").chmod(0o644)
+    _, lines = report("--offline")
+    (told,) = failures(lines)
+    assert "[notify]" in told
+    assert "chmod 600 it" in told
