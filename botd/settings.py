@@ -192,7 +192,7 @@ class AccessSettings:
 class ActionsSettings:
     """[actions]: whether anything changes a node, and how that is reached."""
 
-    mode: str = _setting("off", "`off`, `dry-run` or `on`; nothing acts yet, whatever it is.")
+    mode: str = _setting("off", "`off`: nothing acts; `dry-run`: all but the sending; `on`: it acts.")
     one_user: bool = _setting(False, "Whether `botd serve` may act, although web and agent are one user there.")
     clock: str = _setting("synchronised", "`synchronised`: adjtimex(2) must say so to act; `trusted`: nobody asks.")
     slurm: str = _setting("", "The way to `libexec/slurm-helper`; empty changes nothing in Slurm.")

@@ -81,7 +81,7 @@ class Agent:
             self._sweeps.probes,
             clock,
         )
-        self._acting = Acting(parts)
+        self._acting = Acting(parts, self._store)
         ledger, counter = self._record.ledger, self._acting.answer
         self._desk = Service(config, self._store, ledger, people, self._list, clock, counter)
         self._regular: int | None = None
@@ -106,6 +106,7 @@ class Agent:
         list_thread.start()
         self._record.step()
         start(self._desk, stop)
+        self._acting.start(stop)
         due = Due(self._config.sweep.interval)
         beat = Due(BEAT_S)
         while not stop.is_set():

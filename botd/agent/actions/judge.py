@@ -10,7 +10,7 @@ from botd.access.judge import Person, Press, Spent, Verdict, judge, why_in_doubt
 from botd.acting.actions import Weight
 from botd.acting.breaker import BAD, LAST, Ending, why_open
 from botd.acting.caps import LONGEST, Cluster, gauges, is_free, why_capped
-from botd.acting.guards import Look, Refusal, Scene, When, refusals
+from botd.acting.guards import GUARDS, Look, Refusal, Scene, When, refusals
 from botd.acting.halts import why_no_clock, why_off, why_stopped
 from botd.acting.moves import State
 from botd.acting.storm import why_storm
@@ -99,6 +99,19 @@ class Judge:
             evidence_now=kit.known.evidence(node, look) if when is When.PRESS else None,
             first=first,
         )
+
+    def halted(self, db: Transaction, subject: Subject) -> Refusal | None:
+        """What stops everything at this moment, which is looked at once more where it is written ahead."""
+        scene = Scene(
+            action=subject.action.name,
+            node=subject.node,
+            look=Look(),
+            off=why_off(self._kit.config.actions.mode, is_dry=subject.is_dry),
+            stopped=self.why_stopped(db),
+            breaker=self._kit.ledger.switches.breaker(db),
+        )
+        guards = [guard for guard in GUARDS if guard.name in ("mode", "stop", "breaker")]
+        return next(iter(refusals(scene, self._kit.clock(), When.REREAD, guards)), None)
 
     def why_stopped(self, db: Transaction) -> str:
         """Who has stopped everything; empty where nobody has."""

@@ -13,6 +13,7 @@ from botd.acting.actions import Action
 from botd.acting.guards import Refusal
 from botd.agent.actions.known import Known
 from botd.agent.actions.look import Looker
+from botd.agent.actions.ways import Hands
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesState, places_of
 from botd.config import resolve_path
@@ -57,7 +58,7 @@ class Kit:
     """The parts. Each may be used from any thread.
 
     `why_no_ledger` says why nothing may act by the ledger, None where that was not looked at yet. `is_synchronised` is
-    what the kernel says of the clock, None where it says nothing. `cannot` is why this botd cannot do an action at all.
+    what the kernel says of the clock, None where it says nothing.
     """
 
     config: Config
@@ -69,7 +70,7 @@ class Kit:
     roles: Callable[[], RolesState]
     why_no_ledger: Callable[[], str | None]
     is_synchronised: Callable[[], bool | None]
-    cannot: Callable[[Action], str]
+    hands: Hands
 
     def places(self) -> Places:
         """The nodes and groups of now, with those that the roles name and that are not believed."""

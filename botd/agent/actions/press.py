@@ -19,6 +19,7 @@ from botd.acting.moves import BY_ENDS, State
 from botd.agent.actions.judge import Judge
 from botd.agent.actions.kit import Kit, Refused, Subject
 from botd.agent.actions.proving import Proving
+from botd.agent.actions.ways import why_cannot
 from botd.agent.people.holders import Holder
 from botd.agent.people.proofs import Vouched
 from botd.audit import Event
@@ -97,7 +98,7 @@ class Presses:
         action = BY_NAME.get(name)
         if action is None:
             raise Refused("not-allowed", f'there is no action "{name}"')
-        if why := self._kit.cannot(action):
+        if why := why_cannot(self._kit.hands, action):
             raise Refused("not-allowed", f"this botd cannot do {name}: {why}")
         return action
 
@@ -133,7 +134,8 @@ class Presses:
                     stored = ledger.actions.move(db, stored, step, "agent", now, said)
                 made.append(stored)
         for stored in made:
-            self._taken(stored.id, looks[stored.node])
+            if stored.state != State.REFUSED:
+                self._taken(stored.id, looks[stored.node])
         return made
 
     def _record_refusal(self, vouched: Vouched, error: BotdError) -> None:

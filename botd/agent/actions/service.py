@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from botd.access.letters import Letter
-from botd.acting.actions import Action
-from botd.acting.guards import Look
+from botd.acting.actions import Way
 from botd.agent.actions.counter import Counter
+from botd.agent.actions.driver import Driver
 from botd.agent.actions.judge import Judge
 from botd.agent.actions.kit import Kit, People
 from botd.agent.actions.known import Known
@@ -17,37 +18,46 @@ from botd.agent.actions.look import Looker, Senses, slurm_senses
 from botd.agent.actions.machine_clock import is_synchronised
 from botd.agent.actions.press import Presses
 from botd.agent.actions.proving import Proving
+from botd.agent.actions.teller import Teller
+from botd.agent.actions.ways import BmcHand, Hands, SlurmHand
+from botd.agent.actions.worker import Worker
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesFile, RolesState
 from botd.agent.record import Record
 from botd.checks import Checks
-from botd.config import resolve_path
+from botd.config import read_secret, resolve_path
 from botd.inventory.slurm import SlurmReader
 from botd.model import Clock
 from botd.probes import Probes
 from botd.settings import Config
 from botd.store import Store
+from botd.transport.bmc.control import BmcControl
+from botd.transport.slurm_control import SlurmControl
 
 
 class Acting:
     """What the agent does to nodes."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, store: Store) -> None:
         judge, proving = Judge(kit), Proving(kit)
-        presses = Presses(kit, judge, proving, self._taken)
+        self.driver = Driver(kit, judge, Worker(kit, judge, kit.hands, self._turn), Teller(kit, judge, store))
+        presses = Presses(kit, judge, proving, self.driver.taken)
         self._counter = Counter(kit, judge, presses, proving, self._turn)
 
     def answer(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
         """What a letter that has to do with actions is answered with. Raises BotdError, ValueError."""
         return self._counter.answer(letter, holder)
 
-    def _taken(self, number: int, look: Look) -> None:
-        """A new action, with the look of its press."""
+    def start(self, stop: threading.Event) -> threading.Thread:
+        """The thread in which actions are driven until `stop` is set."""
+        thread = threading.Thread(target=self.driver.run, args=(stop,), name="driver", daemon=True)
+        thread.start()
+        return thread
 
     def _turn(self) -> None:
-        """An action may have come to its turn."""
+        self.driver.turn()
 
 
 def make_kit(
@@ -70,17 +80,18 @@ def make_kit(
         bmc_addresses=lambda: probes.bmc_addresses(nodes.inventory.names()),
         readings=lambda node: latest.all().get(node, {}),
     )
+    looker = Looker(senses, clock)
     return Kit(
         config=config,
         ledger=record.ledger,
         people=people,
         known=Known(checks, store, lambda: nodes.inventory, latest.all, clock),
-        looker=Looker(senses, clock),
+        looker=looker,
         clock=clock,
         roles=_Roles(config).look,
         why_no_ledger=lambda: record.why,
         is_synchronised=is_synchronised,
-        cannot=_cannot,
+        hands=_hands(config, probes, looker),
     )
 
 
@@ -96,5 +107,12 @@ class _Roles:
             return self._file.look()
 
 
-def _cannot(action: Action) -> str:
-    return "" if action.name in ("identify", "drain") else "it is not built yet"
+def _hands(config: Config, probes: Probes, looker: Looker) -> Hands:
+    """The ways to nodes that this site has. Raises ConfigError for a password that cannot be read."""
+    settings, control = config.actions, None
+    if settings.bmc_user:
+        password = read_secret(config, settings.bmc_password_file, "")
+        control = BmcControl(config.bmc, settings.bmc_user, password, probes.turns)
+    bmc = BmcHand(control, lambda node: probes.bmc_addresses([node]).get(node))
+    slurm = SlurmHand(SlurmControl(settings), looker.slurm, is_set=bool(settings.slurm))
+    return MappingProxyType({Way.BMC: bmc, Way.SLURM: slurm})

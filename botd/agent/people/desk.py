@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 from botd.access.judge import Person, rights_of
 from botd.access.letters import ACTION_KINDS, HolderDocument, Letter, PersonDocument, RolesDocument, read_letter, said
 from botd.access.tokens import is_token
+from botd.agent.copies import set_copies
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesState
 from botd.errors import (
@@ -25,7 +26,6 @@ from botd.errors import (
     LedgerUnavailable,
     LoginRequired,
     NotAllowed,
-    StoreDamaged,
     StoreUnavailable,
 )
 from botd.model import Clock
@@ -143,8 +143,8 @@ class Desk:
             "fault": state.fault,
             "faults": dict(faults),
         }
-        self._set("roles", {"file": told})
-        self._set("person", self._known_people(state) if self._tells_people else {})
+        set_copies(self._store, "roles", {"file": told})
+        set_copies(self._store, "person", self._known_people(state) if self._tells_people else {})
         self._tell_holders()
 
     def _known_people(self, state: RolesState) -> dict[str, PersonDocument]:
@@ -162,19 +162,7 @@ class Desk:
         for key, holder in self._people.holders().items():
             with suppress(NotAllowed):  # locked a moment ago
                 told[key] = self._told(holder, state)
-        self._set("session", told)
-
-    def _set(self, kind: str, documents: Mapping[str, Any]) -> None:
-        """Makes these the copies of a kind: what others put there goes, and what is damaged."""
-        try:
-            there = self._store.copies.all(kind)
-        except StoreDamaged:
-            self._store.copies.clear(kind)
-            there = {}
-        if changed := {key: document for key, document in documents.items() if there.get(key) != document}:
-            self._store.copies.put(kind, changed)
-        if gone := [key for key in there if key not in documents]:
-            self._store.copies.drop(kind, *gone)
+        set_copies(self._store, "session", told)
 
     def _told(self, holder: Holder, state: RolesState) -> HolderDocument:
         return cast(HolderDocument, {**asdict(holder), **self._rights(holder.login, state)})

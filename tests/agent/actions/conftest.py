@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from botd.agent.actions import worker
 from tests.agent.actions.works import Works, works
 from tests.conftest import Site
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read back is looked at often."""
+    monkeypatch.setattr(worker, "READ_BACK_S", 0.02)
 
 
 @pytest.fixture

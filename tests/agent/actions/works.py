@@ -13,11 +13,13 @@ from typing import Any
 from botd.access.letters import Letter
 from botd.access.requests import new_request, signed_text
 from botd.access.roles import parse_roles
+from botd.acting.actions import Way
 from botd.acting.guards import Look
 from botd.agent.actions.kit import Kit
 from botd.agent.actions.known import Known
 from botd.agent.actions.look import Looker, Senses
 from botd.agent.actions.service import Acting
+from botd.agent.actions.ways import BmcHand, Go, Hands, SlurmHand
 from botd.agent.people.roles_file import RolesState
 from botd.answers import Job, PowerAnswer, PowerState
 from botd.errors import BotdError
@@ -25,9 +27,13 @@ from botd.inventory import Inventory, build, states
 from botd.inventory.times import parse_time
 from botd.ledger.actions import Stored
 from botd.model import SlurmNode
+from botd.transport.bmc.control import Command
+from botd.transport.bmc.outcome import Answered, NotSent, Outcome
+from botd.transport.slurm_control import SlurmControl
 from tests.agent.people.parts import HOME, Hall, hall
 from tests.conftest import Site
 from tests.libexec.helper import IDLE, Helper, make_helper
+from tests.program import wait_until
 
 ROLES = """
 [[role]]
@@ -64,6 +70,24 @@ NODES = tuple(f"n{number:04d}.savio2" for number in range(10, 30))
 DRAINED = "n0013.savio2"
 
 
+class FileBmc:
+    """The BMCs: a line of a file for each packet. `answers` is what they say; None is nothing at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answers: Outcome = Answered(0, None)
+
+    def send(self, address: str, command: Command, *, go: Go) -> Outcome:
+        if not go():
+            return NotSent("withdrawn", "it was withdrawn before it was sent")
+        with self.path.open("a") as file:
+            file.write(f"{address} {command.data.hex()}\n")
+        return self.answers
+
+    def packets(self) -> list[str]:
+        return self.path.read_text().splitlines() if self.path.exists() else []
+
+
 @dataclass
 class Works:
     """The parts, and what a test may say of the world."""
@@ -79,24 +103,51 @@ class Works:
     held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
 
     def __post_init__(self) -> None:
+        self.bmc = FileBmc(self.helper.directory / "packets")
         self.inventory = self._read_list()
         senses = Senses(self._slurm, self._jobs, self._powers, self._addresses, lambda _: {})
+        looker = Looker(senses, self.clock)
         self.kit = Kit(
             config=self.site.config,
             ledger=self.hall.ledger,
             people=self.hall.logins,
             known=Known(self.site.checks, self.site.store, lambda: self.inventory, dict, self.clock),
-            looker=Looker(senses, self.clock),
+            looker=looker,
             clock=self.clock,
             roles=lambda: RolesState(parse_roles(self.roles), self.roles, "digest"),
             why_no_ledger=lambda: self.ledger_why,
             is_synchronised=lambda: self.synchronised,
-            cannot=lambda action: "" if action.name in ("identify", "drain") else "it is not built yet",
+            hands=self._hands(looker),
         )
-        self.acting = Acting(self.kit)
+        self.acting = Acting(self.kit, self.site.store)
+        self.driver = self.acting.driver
+
+    def _hands(self, looker: Looker) -> Hands:
+        """The real ways, to the real helper and to a BMC that lies in a file."""
+        bmc: Any = self.bmc  # it stands in for BmcControl, whose packets have tests of their own
+        control = SlurmControl(self.site.config.actions)
+        slurm = SlurmHand(control, looker.slurm, is_set=True)
+        return {Way.BMC: BmcHand(bmc, lambda node: self._addresses().get(node)), Way.SLURM: slurm}
 
     def clock(self) -> datetime:
         return self.hall.now
+
+    # ---- time ----
+
+    def drive(self) -> None:
+        """The agent goes on until nobody is at work and everything that was to be started has been."""
+        while True:
+            before = self.states()
+            self.driver.step()
+            wait_until(self.driver.is_idle)
+            self.driver.step()
+            if self.driver.is_idle() and self.states() == before:
+                return
+
+    def reach(self, state: str) -> None:
+        """The agent goes on until the newest action stands there."""
+        self.driver.step()
+        wait_until(lambda: self.states()[-1] == state)
 
     # ---- the world ----
 

@@ -1,0 +1,181 @@
+"""An action on its way: each state in its order, sent once, and ended by what is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from botd.audit import verify
+from botd.ledger.chain import read_chain
+from botd.transport.bmc.outcome import Answered, NoAnswer, NotSent
+from tests.agent.actions.works import NODES, ROLES, Works, works
+from tests.conftest import Site
+
+NODE = NODES[0]
+DOWN = "down|2026-11-26T19:59:00|slurm|Not responding"
+TO_THE_END = ["requested", "reserved", "re-read", "sending", "sent", "verifying", "succeeded"]
+
+
+def moves(at_work: Works, number: int = 1) -> list[str]:
+    with at_work.hall.ledger.read() as db:
+        return [made.target for made in at_work.hall.ledger.actions.moves(db, number)]
+
+
+def test_a_drain_is_sent_once_and_read_back(at_work: Works) -> None:
+    at_work.press("drain", NODE)
+    at_work.drive()
+    assert moves(at_work) == TO_THE_END
+    assert at_work.helper.heard() == [["update", f"nodename={NODE}", "state=drain", "reason=botd: drain 1 by anna"]]
+    assert verify(read_chain(at_work.hall.ledger.path)).broken_at is None
+    with at_work.hall.ledger.read() as db:
+        assert at_work.hall.ledger.actions.locked(db) == []
+
+
+def test_an_identify_is_one_packet_and_done_by_its_completion_code(at_work: Works) -> None:
+    at_work.press("identify", NODE)
+    at_work.drive()
+    assert moves(at_work) == TO_THE_END
+    assert at_work.bmc.packets() == ["127.9.0.1 f0"]
+
+
+def test_a_bmc_that_says_no_is_a_failure_and_one_that_says_nothing_is_unknown(at_work: Works) -> None:
+    at_work.bmc.answers = Answered(0xC1, None)
+    at_work.press("identify", NODE)
+    at_work.drive()
+    at_work.bmc.answers = NoAnswer("no answer to the command")
+    at_work.press("identify", NODES[1])
+    at_work.reach("verifying")
+    at_work.hall.later(seconds=5)
+    at_work.drive()
+    assert at_work.states() == ["failed", "unknown"]
+    assert "0xc1" in at_work.actions()[0].words
+    assert len(at_work.bmc.packets()) == 2
+
+
+def test_what_was_not_sent_has_failed(at_work: Works) -> None:
+    at_work.bmc.send = lambda *_, **__: NotSent("no-session", "no session within 2 s")  # type: ignore[method-assign]
+    at_work.press("identify", NODE)
+    at_work.drive()
+    assert moves(at_work) == ["requested", "reserved", "re-read", "failed"]
+    assert at_work.actions()[0].words == "no session within 2 s"
+
+
+def test_a_node_that_another_has_changed_before_the_look_at_its_turn_is_left_alone(at_work: Works) -> None:
+    at_work.press("drain", NODE)
+    at_work.helper.put(NODE, "drained|2026-11-26T20:00:00|kmf|mine")
+    at_work.drive()
+    assert (at_work.states(), at_work.helper.heard()) == (["refused"], [])
+    assert at_work.actions()[0].code in ("wrong-state", "evidence-changed")
+
+
+def test_what_slurm_does_not_answer_is_read_back_and_not_sent_again(at_work: Works) -> None:
+    at_work.helper.says("scontrol", "slurm_update error: Socket timed out on send/recv operation")
+    at_work.press("drain", NODE)
+    at_work.reach("verifying")
+    at_work.hall.later(seconds=60)
+    at_work.drive()
+    stored = at_work.actions()[0]
+    assert (stored.state, stored.is_certain, len(at_work.helper.heard())) == ("unknown", False, 1)
+
+
+def test_a_stop_between_two_steps_ends_it(at_work: Works) -> None:
+    at_work.press("identify", NODE)
+    send = at_work.bmc.send
+
+    def stopped(*args: object, **more: object) -> object:
+        at_work.letter("stop", "eve", {"reason": "smoke"})
+        return send(*args, **more)  # type: ignore[arg-type]
+
+    at_work.token("eve")
+    at_work.bmc.send = stopped  # type: ignore[method-assign, assignment]
+    at_work.drive()
+    assert (at_work.states(), at_work.bmc.packets()) == (["refused"], [])
+
+
+def test_a_file_beside_the_ledger_stops_too(at_work: Works) -> None:
+    at_work.press("drain", NODE)
+    (at_work.hall.ledger.path.parent / "stop").touch()
+    at_work.drive()
+    assert (at_work.states(), at_work.actions()[0].code) == (["refused"], "stopped")
+
+
+def test_a_dry_run_goes_the_same_way_and_sends_nothing(tmp_path: Path, make_site: Callable[..., Site]) -> None:
+    with works(tmp_path, make_site, mode="dry-run") as at_work:
+        at_work.press("drain", NODE)
+        at_work.press("identify", NODE)
+        at_work.drive()
+        assert at_work.states() == ["would-have", "would-have"]
+        assert (at_work.helper.heard(), at_work.bmc.packets()) == ([], [])
+
+
+def test_with_mode_off_no_press_is_taken(tmp_path: Path, make_site: Callable[..., Site]) -> None:
+    with works(tmp_path, make_site, mode="off") as at_work:
+        assert at_work.press("drain", NODE)["code"] == "actions-off"
+
+
+def test_a_role_has_no_more_than_its_hour_allows(at_work: Works) -> None:
+    at_work.press("drain", *NODES[4:8], login="bert")
+    at_work.drive()
+    assert sorted(at_work.states()) == ["refused", "refused", "succeeded", "succeeded"]
+    assert {each.code for each in at_work.actions() if each.state == "refused"} == {"cap"}
+    assert at_work.press("drain", NODES[9], login="bert")["code"] == "cap"
+
+
+def test_a_batch_goes_through_few_places(at_work: Works) -> None:
+    at_work.roles = ROLES.replace("[protected]", "[caps]\nsoft_at_once = 2\n\n[protected]")
+    at_work.press("drain", *NODES[4:10])
+    at_work.drive()
+    assert at_work.states() == ["succeeded"] * 6
+    assert len(at_work.helper.heard()) == 6
+
+
+def test_what_waited_too_long_is_not_done_late(at_work: Works) -> None:
+    at_work.press("drain", NODE, login="carl")
+    at_work.press("drain", NODES[1])
+    at_work.hall.later(minutes=1)
+    at_work.drive()
+    assert at_work.states() == ["awaiting", "expired"]
+    at_work.hall.later(minutes=29)
+    at_work.drive()
+    assert at_work.states() == ["expired", "expired"]
+
+
+def test_the_fifth_bad_end_of_ten_opens_the_breaker(at_work: Works) -> None:
+    at_work.bmc.answers = Answered(0xC1, None)
+    for node in NODES[4:9]:
+        at_work.press("identify", node)
+        at_work.drive()
+    assert at_work.press("drain", NODE)["code"] == "breaker-open"
+    says = {"reason": "BMCs were away", "text": at_work.text("re-arm", reason="BMCs were away")}
+    at_work.token("kmf")
+    answer = at_work.letter(
+        "close-breaker",
+        "kmf",
+        {**says, "text": at_work.text("re-arm", reason="BMCs were away"), "proof": {"otp": at_work.code("kmf")}},
+    )
+    assert answer["ok"], answer
+    assert at_work.press("drain", NODE)["ok"]
+
+
+def test_what_may_have_happened_waits_for_somebody_to_see(at_work: Works) -> None:
+    at_work.bmc.answers = NoAnswer("no answer to the command")
+    at_work.press("identify", NODE)
+    at_work.reach("verifying")
+    at_work.hall.later(seconds=5)
+    at_work.drive()
+    assert at_work.letter("seen", "anna", {"id": 1, "reason": "looked"})["code"] == "not-allowed"
+    assert at_work.letter("seen", "kmf", {"id": 1, "reason": "looked"})["ok"]
+    assert at_work.actions()[0].seen_by == "kmf"
+
+
+def test_copies_say_what_the_ledger_says_and_are_mended(at_work: Works) -> None:
+    at_work.press("drain", NODE)
+    at_work.drive()
+    copies = at_work.site.store.copies
+    told = copies.get("action", "000000000001")
+    assert (told["state"], [made["target"] for made in told["moves"]]) == ("succeeded", TO_THE_END)
+    assert (copies.get("spend", "000000000001")["role"], copies.get("switches", "now")["mode"]) == ("student", "on")
+    copies.put("action", {"000000000001": {**told, "state": "failed"}, "000000000002": {}})
+    at_work.driver._teller._mend_due._idle_until = 0.0
+    at_work.driver.step()
+    assert copies.all("action") == {"000000000001": told}
