@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from botd.agent.record import Record
+from botd.ledger import Ledger
 from tests.browser.conftest import OpenTab
-from tests.browser.tab import PHONE, Tab
+from tests.browser.tab import PHONE, Served, Tab
+from tests.conftest import Site
+from tests.office import bearer
 from tests.program import DemoProgram
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js")
@@ -125,6 +129,21 @@ def test_no_name_state_or_title_breaks_in_the_middle(
         (show if scripted else Tab.visit)(tab, path)
         tab.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         assert (path, tab.page.evaluate(BROKEN)) == (path, [])
+
+
+@pytest.mark.parametrize("path", ["/me", "/audit"])
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_what_one_holds_and_the_audit_are_read_at_any_width(
+    open_tab: OpenTab, site: Site, server: Served, path: str, width: int
+) -> None:
+    record = Record(Ledger(site.config), site.store, lambda: site.now)
+    record.look()
+    record.step()
+    tab = open_tab(server.base, viewport={"width": width, "height": 740}, extra_http_headers=bearer(site))
+    tab.visit(path)
+    ends = tab.find("main *").evaluate_all("all => all.map(each => each.getBoundingClientRect().right)")
+    assert max(ends) <= width
+    assert (violations(tab), tab.page.evaluate(BROKEN)) == ([], [])
 
 
 def test_on_a_phone_the_table_scrolls_and_the_name_stays(open_tab: OpenTab, program: DemoProgram) -> None:
