@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -76,12 +76,14 @@ class FileBmc:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: Outcome = Answered(0, None)
+        self.after: Callable[[], None] = lambda: None  # when a packet has arrived
 
     def send(self, address: str, command: Command, *, go: Go) -> Outcome:
         if not go():
             return NotSent("withdrawn", "it was withdrawn before it was sent")
         with self.path.open("a") as file:
             file.write(f"{address} {command.data.hex()}\n")
+        self.after()
         return self.answers
 
     def packets(self) -> list[str]:
@@ -232,6 +234,17 @@ class Works:
 
     def states(self) -> list[str]:
         return [each.state for each in self.actions()]
+
+
+@contextmanager
+def works_again(folder: Path, now: datetime) -> Iterator[Works]:
+    """The agent that comes after the one that was made in this folder."""
+    helper = Helper(folder / "slurm")
+    site = Site(folder, {"actions": {"mode": "on", "slurm": str(helper.path)}})
+    with hall(folder) as people:
+        people.now = now
+        yield Works(site, people, helper)
+    site.store.close()
 
 
 @contextmanager
