@@ -5,6 +5,7 @@ Whoever can write the store can write here: it shows, and nothing is decided by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,6 +98,11 @@ def read_unsettled(store: Store) -> list[ActionDocument]:
 
 def _is_unseen(action: ActionDocument) -> bool:
     return action["state"] == State.UNKNOWN and not action["seen_by"]
+
+
+def count_actions(store: Store) -> Counter[tuple[str, str]]:
+    """How many of the newest actions there are, by name and state. Raises StoreUnavailable, StoreDamaged."""
+    return Counter((each["action"], each["state"]) for each in _newest(store, None))
 
 
 def is_over(action: ActionDocument) -> bool:

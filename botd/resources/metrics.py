@@ -12,7 +12,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from botd import __version__
+from botd.acting.told import SwitchesDocument
 from botd.advice.rules import FAMILIES
+from botd.board.actions import count_actions, read_switches
 from botd.board.view import View
 from botd.model import utc_now
 from botd.resources.base import BotdResource
@@ -30,11 +32,12 @@ class MetricsResource(BotdResource):
     ANSWER = str
 
     def get(self) -> Response:
-        """Nodes by state and check, sweeps and requests, how long they took, errors, ages."""
+        """Nodes by state and check, sweeps, requests and actions, how long they took, errors, ages."""
         query(JsonQuery)
         registry = CollectorRegistry(auto_describe=False)
         timings: Timings = current_app.extensions["botd"].timings
         registry.register(_Figures(board().known(), store().sweeps.figures(), board().agent_alive(board().view())))
+        registry.register(_Acting(count_actions(store()), read_switches(store())))
         registry.register(_Durations(timings, store().durations.read()))
         return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -98,6 +101,29 @@ class _Figures:
 
     def _list_failed(self) -> float:
         return float(self._view.pulse.list_error is not None)
+
+
+class _Acting:
+    """Makes the metrics of actions."""
+
+    def __init__(self, counts: Counter[tuple[str, str]], switches: SwitchesDocument | None) -> None:
+        self._counts, self._switches = counts, switches
+
+    def collect(self) -> list[Metric]:
+        """All families. As long as no agent has told what stops actions, nothing is said of it."""
+        actions = GaugeMetricFamily(
+            "botd_actions", "The newest 1,000 actions by name and state.", labels=["action", "state"]
+        )
+        for (action, state), count in sorted(self._counts.items()):
+            actions.add_metric([action, state], count)
+        return [actions, *(self._stops(self._switches) if self._switches else ())]
+
+    def _stops(self, told: SwitchesDocument) -> list[Metric]:
+        rows = (
+            ("botd_breaker_open", "1 when the breaker is open.", told["breaker"]),
+            ("botd_stopped", "1 when somebody has stopped all actions.", told["stop"]),
+        )
+        return [GaugeMetricFamily(name, text, value=float(bool(why))) for name, text, why in rows]
 
 
 class _Durations:

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from botd import __version__
 from botd.model import Reading, State, SweepState
+from tests.actor import action, moved, tell, tell_switches
 from tests.conftest import Site, idle
 
 
@@ -47,6 +48,15 @@ def test_the_figures_count_nodes_by_the_family_of_their_diagnosis(site: Site) ->
     lines = site.client.get("/metrics").text.splitlines()
     assert 'botd_family_nodes{family="colleague"} 2.0' in lines
     assert 'botd_family_nodes{family="ready"} 0.0' in lines
+
+
+def test_the_figures_count_actions_and_say_what_stops_them(site: Site) -> None:
+    assert (figures(site, "botd_actions"), figures(site, "botd_stopped")) == ({}, {})
+    first, second, third = (action(number, "n0001.savio2", site.now) for number in (1, 2, 3))
+    tell(site.store, moved(first, "failed"), moved(second, "failed"), third)
+    tell_switches(site.store, breaker="too many ended badly")
+    assert figures(site, "botd_actions") == {("drain", "failed"): 2, ("drain", "requested"): 1}
+    assert (figures(site, "botd_breaker_open"), figures(site, "botd_stopped")) == ({(): 1}, {(): 0})
 
 
 def test_the_figures_say_which_botd_and_which_python_it_is(site: Site) -> None:
