@@ -69,6 +69,12 @@ def _asked(ask: Callable[[Server], Listing], site: Site) -> Listing:
     return ask(Server(site, token_of(site)))
 
 
+def said(sentence: str) -> None:
+    """Says what is seen or done meanwhile, on standard error, to a person who sits there."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(f"{plain(sentence)}\n")
+
+
 def told(sentence: str) -> None:
     """Says something on standard error, where there is one."""
     if sys.stderr is not None:

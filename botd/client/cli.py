@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from botd import __version__
-from botd.client import looking, noting, people
+from botd.client import acting, looking, noting, people
 from botd.client.asking import Asking, asking, told
 from botd.client.suggest import suggest
 from botd.client.trouble import Trouble
@@ -102,6 +102,28 @@ examples:
   bofhbot notes --end 4
 """
 
+DO = """\
+examples:
+  bofhbot do drain n0004.savio2 --reason 'fan fails'
+  bofhbot do power-cycle n0012.savio2 --reason 'hangs again' --ssh
+  bofhbot do resume n[0004-0007].savio2 --munge --otp
+
+Where nothing is said, a code is asked for when botd wants one. exit status: 0 succeeded, 1 failed, 2 refused, 3 nobody
+knows, 4 it awaits a second person
+"""
+
+ACTIONS = """\
+examples:
+  bofhbot actions --state under-way
+  bofhbot actions n0012.savio2 --since 7d
+"""
+
+STOP = """\
+examples:
+  bofhbot stop 17
+  bofhbot stop --reason 'smoke in the room'
+"""
+
 SUGGEST = """\
 example:
   bofhbot suggest -g savio2 >todo.sh; $EDITOR todo.sh; sh todo.sh
@@ -159,6 +181,7 @@ def bofhbot_parser() -> Parser:
     _add_looking(commands)
     _add_people(commands)
     _add_noting(commands)
+    _add_acting(commands)
     return parser
 
 
@@ -211,6 +234,40 @@ def _add_noting(commands: argparse._SubParsersAction[Parser]) -> None:
     notes.add_argument("--end", metavar="ID", type=whole(1), help="ends one")
     script = _add(commands, "suggest", suggest, "what botd suggests, as a script to edit and to run", SUGGEST)
     script.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: those of botd")
+
+
+def _add_acting(commands: argparse._SubParsersAction[Parser]) -> None:
+    do = _add(commands, "do", acting.do, "ask for an action, and follow it to its end", DO)
+    do.add_argument("action", metavar="ACTION", help="such as drain, resume or power-cycle")
+    do.add_argument("nodes", metavar="NODES")
+    do.add_argument("--reason", default="", help="why")
+    do.add_argument("--no-wait", action="store_true", help="do not wait for its end")
+    do.set_defaults(goes_on="; what was asked for goes on: bofhbot actions shows it, and bofhbot stop ends it")
+    listed = _add(commands, "actions", acting.actions, "what was asked for, newest first", ACTIONS)
+    listed.add_argument("nodes", metavar="NODES", nargs="?", help="default: all")
+    listed.add_argument("--state", help="states, separated by commas; under-way for all that go on")
+    _add_span(listed, "everything")
+    approve = _add(commands, "approve", acting.approve, "agree to what another person asked for")
+    approve.add_argument("id", metavar="ID", type=whole(1))
+    veto = _add(commands, "veto", acting.veto, "say no to what waits for a second person")
+    veto.add_argument("id", metavar="ID", type=whole(1))
+    stop = _add(commands, "stop", acting.stop, "stop one action that was not sent, or everything", STOP)
+    stop.add_argument("id", metavar="ID", type=whole(1), nargs="?", help="default: everything, and all to come")
+    stop.add_argument("--reason", default="", help="why everything is stopped")
+    on = _add(commands, "go-on", acting.go_on, "end a stop of everything")
+    on.add_argument("--reason", default="", help="why")
+    for command in (do, approve, on):
+        _add_proof(command)
+
+
+def _add_proof(command: Parser) -> None:
+    command.add_argument(
+        "--otp", action="store_true", help="with a code, which is asked for; beside --ssh and --munge too"
+    )
+    signed = command.add_mutually_exclusive_group()
+    signed.add_argument("--ssh", action="store_true", help="with a signature by ssh_key of the site")
+    signed.add_argument("--munge", action="store_true", help="with a credential of munge")
+    command.add_argument("--login", help="whose ssh key it is; default: your name on this machine")
 
 
 def _add_span(command: Parser, default: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from botd.client.asking import Asking, merged, told
 from botd.client.forms import Listing, write_listing, write_text
 from botd.client.server import ANSWER_S, MAX_URL, SWEEP_S, Server
-from botd.client.shapes import Row, pages, part_of, rows_of, text_of
+from botd.client.shapes import Row, pages, part_of, rows_of, text_of, texts_of
 from botd.nodeset import check_name
 
 WELL, WARNINGS, FAILURES, UNKNOWN = 0, 1, 2, 3
@@ -121,8 +121,8 @@ def _posted(server: Server, query: Mapping[str, Any]) -> Any:
 
 def _tell_problems(document: Row, is_read: bool) -> None:
     """What is wrong with the answer itself, for a person: programs have it in the exit status."""
-    for problem in document.get("problems") or [] if is_read else []:
-        told(str(problem))
+    for problem in texts_of(document, "problems") if is_read else ():
+        told(problem)
 
 
 def _round_rows(document: Row) -> Iterable[Row]:

@@ -37,6 +37,14 @@ def text_of(row: Row, name: str) -> str:
     return found or ""
 
 
+def texts_of(row: Row, name: str) -> list[str]:
+    """The texts of a list within an object, none for null. Raises Trouble where it is something else."""
+    found = [] if row.get(name) is None else row[name]
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise Trouble(f'the answer has no list of texts "{name}": is that URL a botd of this version?')
+    return found
+
+
 def pages(server: Server, path: str, query: Mapping[str, Any], name: str, most: int) -> Iterator[Row]:
     """Rows of a route that answers in pages, at most so many. Raises Trouble."""
     before: int | None = None

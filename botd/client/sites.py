@@ -1,11 +1,16 @@
 """Which botd is asked: BOFHBOT_URL, or the sites of a file::
 
-default = "brc"
+    default = "brc"
 
-[sites.brc]
-url = "https://botd.brc.example.edu"
-ca_file = "/etc/ssl/our-ca.pem"          # default: the authorities of the system
-token_file = "~/.config/bofhbot.token"   # a token for a script, in place of a session
+    [sites.brc]
+    url = "https://botd.brc.example.edu"
+    ca_file = "/etc/ssl/our-ca.pem"          # default: the authorities of the system
+    token_file = "~/.config/bofhbot.token"   # a token for a script, in place of a session
+    ssh_key = "~/.ssh/id_ed25519.pub"        # what signs requests to act
+    cluster = "brc"                          # [site] name of that botd; default: the name of the table
+    agent_user = "botd-agent"                # who may read a credential of munge
+
+All but `url` may be left out.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ ALL = "all"
 """The name that stands for every site."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KEYS = ("url", "ca_file", "token_file")
+_KEYS = ("url", "ca_file", "token_file", "ssh_key", "cluster", "agent_user")
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,9 @@ class Site:
     url: str
     ca_file: str = ""
     token_file: str = ""
+    ssh_key: str = ""
+    cluster: str = ""
+    agent_user: str = "botd-agent"
 
     @property
     def is_private(self) -> bool:
@@ -107,8 +115,9 @@ def _site(name: str, table: Mapping[str, Any]) -> Site:
             raise Unusable(f"{at} {key} must be a text")
     if "url" not in table:
         raise Unusable(f'{at} needs url = "https://..."')
-    files = {key: os.path.expanduser(table.get(key, "")) for key in ("ca_file", "token_file")}
-    return Site(name, read_url(f"{at} url", table["url"]), **files)
+    files = {key: os.path.expanduser(table.get(key, "")) for key in ("ca_file", "token_file", "ssh_key")}
+    names = {"cluster": name, **{key: table[key] for key in ("cluster", "agent_user") if key in table}}
+    return Site(name, read_url(f"{at} url", table["url"]), **files, **names)
 
 
 def _read_file(path: Path) -> tuple[dict[str, Site], str]:

@@ -131,6 +131,7 @@ def test_an_error_of_botd_keeps_its_code_and_loses_what_a_terminal_obeys() -> No
     [
         {},
         {"families": 5},
+        {"families": [], "problems": 5},
         {"families": [5]},
         {"families": [{"family": {}, "nodes": []}]},
         {"families": [{"family": [], "nodes": [{}]}]},
