@@ -25,12 +25,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 from werkzeug.test import TestResponse
 
-from botd.access.roles import parse_roles
+from botd.agent.life import Due
+from botd.agent.node_list import NodeList
 from botd.agent.people.codes import step_at
-from botd.agent.people.desk import Desk
 from botd.agent.people.logins import Logins
 from botd.agent.people.passwords import Passwords
-from botd.agent.people.roles_file import RolesState
+from botd.agent.people.service import Service
 from botd.app import create_app
 from botd.ledger import Ledger
 from botd.web import mail
@@ -114,7 +114,7 @@ class Webs(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         self._quick = patch.object(mail, "_POLL_S", 0.001)
         self._quick.start()
-        self.site = Site(Path(self._folder.name), {"access": {"read": "known"}})
+        self.site = Site(Path(self._folder.name), {"access": {"read": "known", "roles_file": "roles.toml"}})
         self.site.now = START
         self.site.nodes(drained("n0000.savio2"))
         self.site.reading("n0000.savio2")
@@ -122,7 +122,7 @@ class Webs(RuleBasedStateMachine):
         for app in self.apps:  # how often somebody may try is not looked at here
             app.extensions["botd"] = replace(app.extensions["botd"], rates=Rates(count(0, 61).__next__))
         self._pool = ThreadPoolExecutor(2)
-        self.file = 0
+        self.put_roles(0)
         self.start_agent()
         command = Ledger(self.site.config)
         command.open(START)
@@ -173,23 +173,22 @@ class Webs(RuleBasedStateMachine):
         self.ledger.open(self.now)
         assert self.ledger.state(self.now).is_usable  # which publishes the key for the webs
         people = Logins(self.ledger, lambda: self.now, Passwords(CHEAP))
-        self.desk = Desk(
-            self.site.store,
-            lambda sealed, now: self.ledger.keys().open(sealed, now),
-            people,
-            self.roles,
-            lambda: self.now,
-        )
+        nodes = NodeList(self.site.config, self.site.store, lambda: self.now)
+        self.service = Service(self.site.config, self.site.store, self.ledger, people, nodes, lambda: self.now)
+        self.service._tell_due = Due(1e-9)  # at each step
 
-    def roles(self) -> RolesState:
-        text = text_of(self.file)
-        return RolesState(parse_roles(text), text, str(self.file))
+    def put_roles(self, file: int) -> None:
+        """Another roles file, in one step, as editors and tools write it."""
+        self.file = file
+        fresh = self.site.folder / "roles.new"
+        fresh.write_text(text_of(file))
+        fresh.chmod(0o644)
+        fresh.replace(self.site.folder / "roles.toml")
 
     def beat(self) -> None:
         """The agent comes round: what is over now is over for good."""
         self.site.beat()
-        self.desk.answer()
-        self.desk.tell({})
+        self.service.step()
         self.held = {token: held for token, held in self.held.items() if held.is_good(self.now)}
 
     # ---- the web processes ----
@@ -214,7 +213,7 @@ class Webs(RuleBasedStateMachine):
             if waiting and waiting >= sum(not future.done() for future in futures):
                 meanwhile()
                 meanwhile = lambda: None  # noqa: E731
-                self.desk.answer()
+                self.service.step()
             time.sleep(0.0005)
         return [future.result() for future in futures]
 
@@ -375,7 +374,11 @@ class Webs(RuleBasedStateMachine):
 
     @rule()
     def write_roles_file(self) -> None:
-        self.file = 1 - self.file
+        """Who is logged in has other rights from then on."""
+        self.put_roles(1 - self.file)
+        self.beat()
+        for token in list(self.held):
+            self.look_at_oneself(token, 0, cookie=False)
 
     @rule()
     def rotate_keys(self) -> None:
