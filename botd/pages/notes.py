@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from botd.documents import note_document
 from botd.model import NoteKind
 from botd.nodeset import check_name
-from botd.web.notes import end_note, may_write, notes_of, write_note
+from botd.web.notes import end_note, known_name, may_write, notes_of, write_note
 from botd.web.params import NodeNoteForm, NoteEndQuery, form
 
 
@@ -20,6 +20,7 @@ def shown_notes(node: str, token: str) -> dict[str, Any]:
         "form": token,
         "notes": list(map(note_document, notes_of([node]))),
         "may_note": may_write(),
+        "writer": known_name(),
         "kinds": [kind.value for kind in NoteKind],
     }
 

@@ -27,6 +27,12 @@ def may_write() -> bool:
     return config().notes.writers == "anyone" or _known_writer() is not None
 
 
+def known_name() -> str:
+    """The login as which this visitor writes; empty for who has to give a name."""
+    known = _known_writer()
+    return known.login if known else ""
+
+
 def _known_writer() -> Who | None:
     """Who asks, where they are logged in with the right `note`, and not by a token for reading."""
     found = who()

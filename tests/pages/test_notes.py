@@ -8,6 +8,7 @@ import pytest
 
 from botd.errors import ConfigError
 from tests.conftest import Site, drained
+from tests.office import bearer
 from tests.pages.elements import BROWSER, ELINKS, Elements, page
 
 NODE = "n0000.savio2"
@@ -109,6 +110,14 @@ def test_a_row_of_the_round_opens_to_the_tickets_of_its_reason_and_notes(make_si
     ]
     html = site.client.get("/", headers=BROWSER).text
     assert all("<a " not in part.split("</summary>")[0] for part in html.split("<summary>")[1:])
+
+
+def test_who_is_logged_in_is_asked_for_no_name(make_site: Any) -> None:
+    site = made(make_site)
+    post(site, f"{PAGE}/notes", kind="say", text="looked at it", by="anna")
+    assert site.client.get(PAGE, headers=BROWSER).text.count('name="by"') == 2
+    known = site.client.get(PAGE, headers=BROWSER | bearer(site)).text
+    assert ('name="by"' in known, 'value="Write as kmf"' in known) == (False, True)
 
 
 @pytest.mark.parametrize(
