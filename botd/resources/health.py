@@ -43,6 +43,13 @@ class NodeListDocument(TypedDict):
     error: str | None
 
 
+class ActingDocument(TypedDict):
+    """Whether anything acts: [actions] mode; and whether web and agent may do so as one user."""
+
+    mode: str
+    one_user: bool
+
+
 class HealthDocument(TypedDict):
     """How botd itself is. `problems` make it degraded, `notes` do not.
 
@@ -57,6 +64,7 @@ class HealthDocument(TypedDict):
     last_sweep: LastSweepDocument | None
     node_list: NodeListDocument
     ledger: LedgerDocument | None
+    actions: ActingDocument
 
 
 class HealthResource(BotdResource):
@@ -82,6 +90,7 @@ class HealthResource(BotdResource):
             "last_sweep": _last_sweep(figures),
             "node_list": {"as_of": iso(view.pulse.list_as_of), "age_s": _age_s(view), "error": view.pulse.list_error},
             "ledger": ledger,
+            "actions": {"mode": config().actions.mode, "one_user": config().actions.one_user},
         }
         response = reply("json", encode(document) + b"\n")
         response.status_code = 503 if problems else 200

@@ -365,3 +365,18 @@ KEYS = st.sampled_from(
 @given(st.lists(st.dictionaries(KEYS, JSON), max_size=3))
 def test_any_document_gives_nodes(entries: list[dict[str, object]]) -> None:
     assert len(parse_nodes({"nodes": entries})) == len(entries)
+
+
+def test_some_nodes_are_read_as_they_are_now_by_the_way_that_works(
+    make_tool: MakeTool, calls_of: Callable[[str], list[str]]
+) -> None:
+    sinfo = make_tool("sinfo", replay("slurm-22.05.8/twelve-nodes/sinfo.json"))
+    found = reader(sinfo).read_some(["n0003.savio3", "n9999.savio3"])
+    assert list(found) == ["n0003.savio3"]  # 22.05 lists all of them with --json, whatever is asked for
+    assert calls_of(sinfo) == ["--all --local --json --nodes=n0003.savio3,n9999.savio3"]
+
+
+def test_a_saved_list_does_not_say_what_a_node_is_now(tmp_path: Path) -> None:
+    (tmp_path / "saved").write_text("NODELIST STATE\nn1 drain\n")
+    with pytest.raises(SlurmFailed, match="sinfo_file"):
+        reader(sinfo_file=str(tmp_path / "saved")).read_some(["n1"])

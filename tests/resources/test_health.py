@@ -16,6 +16,11 @@ def test_it_is_well_when_agent_and_node_list_are(site: Site) -> None:
     assert body["node_list"]["age_s"] is not None
 
 
+def test_it_says_whether_anything_acts_and_by_one_user(make_site) -> None:
+    site = make_site({"actions": {"mode": "on", "one_user": True}})
+    assert site.client.get("/healthz").get_json()["actions"] == {"mode": "on", "one_user": True}
+
+
 def test_it_is_not_well_without_an_agent(site: Site) -> None:
     site.later(60)
     response = site.client.get("/healthz")

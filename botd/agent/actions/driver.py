@@ -103,7 +103,8 @@ class Driver:
         if state in WAIT_S and not 0 <= self._age_s(stored) < WAIT_S[state]:
             self._move(stored, LEFT[state].target, "waited too long; ask again")
         elif state in TO_START:
-            self._start(stored, self._worker.do)
+            if self._kit.known.inventory.as_of:  # before the first node list no name means anything
+                self._start(stored, self._worker.do)
         elif LEFT[state].restart is Restart.READ_BACK:
             self._start(stored, self._worker.read_back)
         elif LEFT[state].restart is Restart.GIVE_UP:  # its worker failed

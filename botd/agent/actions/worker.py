@@ -74,6 +74,7 @@ class Worker:
 
     def _reserve(self, stored: Stored, subject: Subject, look: Look) -> Stored | None:
         """The action with its node locked and its budget spent; None where it was refused."""
+        self._kit.known.evidence(stored.node, look)  # worked out before the ledger is held, and not while it is
         with self._kit.ledger.write() as db:
             self._judge.open_breaker(db)
             said = self._why_not_reserved(db, stored, subject, look)
