@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from botd.commands.demo_people import add_people
 from botd.demo import DemoCluster
 from tests.browser.tab import DESKTOP, FLAGS, Served, Tab, served
 from tests.conftest import Site, need_program
 from tests.program import PATIENCE_S, DemoProgram, free_port, wait_until
 
 NODES = 40
+
+PASSWORD = "as in the demo"
 
 PATIENCE_MS = 1000 * PATIENCE_S
 
@@ -57,9 +60,10 @@ def open_tab(chromium: Browser, tabs: list[Tab]) -> Iterator[OpenTab]:
 
 @pytest.fixture(scope="package")
 def program() -> Iterator[DemoProgram]:
-    """The program on the demo cluster, every node read once."""
+    """The program on the demo cluster, with its people, every node read once."""
     port = free_port()
     with DemoCluster(NODES, f"127.0.0.1:{port}", boot_s=0.5, slurmd_timeout_s=0.5) as cluster:
+        add_people(str(cluster.config_path), PASSWORD, cluster.secrets)
         running = DemoProgram(cluster, port)
         try:
             wait_until(running.is_well, 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from botd.demo.code import code
 from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import PASSWORD, OpenTab
 from tests.browser.tab import PHONE, Tab, served
 from tests.browser.test_looks import violations
 from tests.conftest import Site
 from tests.pages.test_press import ILL, WELL, site_in
-from tests.program import free_port
+from tests.program import DemoProgram, free_port
 
 NARROW = {"width": 320, "height": 640}
 
@@ -62,6 +64,27 @@ def test_a_person_presses_and_the_page_follows_to_the_end(actor: Actor, base: st
     tell(actor.site.store, moved(moved(moved(told, "sending"), "verifying"), "succeeded", words="it is drained"))
     expect(state).to_contain_text("It is drained.")
     expect(tab.find(".moves li")).to_have_count(6)
+
+
+def test_a_drain_on_the_demo_cluster_is_done_and_shown_by_slurm(tab: Tab, program: DemoProgram) -> None:
+    """The same by the real agent: Slurm's own tool says that it is drained."""
+    drained = {each["node"] for each in program.json("/api/v1/sinfo")["nodes"]}
+    every = program.json("/api/v1/status?groups=savio2&max_age=9999")["nodes"]
+    node = next(each["node"] for each in every if each["node"] not in drained | {"n0000.savio2"})
+    tab.visit(f"/login?to=/node/{node}/do/drain")
+    for name, typed in (("login", "anna"), ("password", PASSWORD), ("code", code_now(program, "anna"))):
+        tab.find(f"#{name}").fill(typed)
+    tab.page.get_by_role("button", name="Log in").click()
+    tab.find("#reason").fill("fan fails")
+    tab.page.get_by_role("button", name=f"Drain {node}").click()
+    expect(tab.find("#action-state")).to_contain_text("succeeded")
+    assert f"{node} botd: drain" in program.tool("sinfo", "-h", "-N", "-R", "--format=%N %E")
+    tab.page.get_by_role("link", name=node).click()
+    expect(tab.page.get_by_role("link", name="drain 1")).to_be_visible()
+
+
+def code_now(program: DemoProgram, login: str) -> str:
+    return code((program.cluster.secrets / login).read_text(), time.time())
 
 
 def test_an_action_goes_on_where_no_stream_is_to_be_had(actor: Actor, base: str, open_tab: OpenTab) -> None:

@@ -25,6 +25,8 @@ PAGES = (
     "/cluster",
     "/changes",
     "/offenders",
+    "/actions",
+    "/node/n0001.savio2/do/drain",
     "/login",
     "/api",
 )
