@@ -7,7 +7,8 @@ the request says. For a code the text is made here.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -16,9 +17,10 @@ from flask import request
 from botd.access.requests import WITHOUT_NODES, ActionRequest, RequestError, new_request, parse_request, signed_text
 from botd.access.tokens import new_token
 from botd.acting.halts import Mode
+from botd.acting.told import ActionDocument
 from botd.board.actions import is_over, read_action
 from botd.documents import has_shape
-from botd.errors import ActionsOff, BadRequest, BotdError, UnknownNode
+from botd.errors import ActionsOff, BadRequest, StoreDamaged, UnknownAction, UnknownNode
 from botd.web.actions import is_off
 from botd.web.here import board, config, store
 from botd.web.mail import PATIENCE_S, ask
@@ -30,7 +32,10 @@ RE_ARM = WITHOUT_NODES[0]
 DRY_RUN_S = 3.0
 """How long an answer waits for the end of a dry run, which takes seconds."""
 
-_POLL_S = 0.1
+TOLD_S = 2.0
+"""How long it waits until the agent has told of what it has taken up, which takes a fifth of a second."""
+
+_POLL_S = 0.05
 
 
 class SshProof(TypedDict):
@@ -83,8 +88,10 @@ def press(wish: Wish, proof: object, text: str = "") -> PressDocument:
         raise ActionsOff("botd does not act: [actions] mode is off")
     answer = _sent("act", wish, proof, text, {}, patience_s=config().slurm.timeout + PATIENCE_S)
     taken: list[TakenActionDocument] = answer["actions"]
-    told = _ends_of(taken) if config().actions.mode == Mode.DRY_RUN else []
-    return {"new": answer["new"], "batch": answer["batch"], "would_have": told, "actions": taken}
+    is_dry = config().actions.mode == Mode.DRY_RUN
+    told = _look(taken, is_over, DRY_RUN_S) if is_dry else _look(taken, bool, TOLD_S)
+    would_have = [_ending(action) for action in told] if is_dry else []
+    return {"new": answer["new"], "batch": answer["batch"], "would_have": would_have, "actions": taken}
 
 
 def approve(number: int, proof: object, text: str = "") -> None:
@@ -161,22 +168,28 @@ def _says(signed: ActionRequest, wish: Wish, name: str) -> bool:
     return wanted == "" or (dict(said) == dict(wanted) if name == "nodes" else said == wanted)
 
 
-def _ends_of(taken: list[TakenActionDocument]) -> list[str]:
-    """What a dry run would have done to each node; empty where that is not known within seconds."""
-    until = time.monotonic() + DRY_RUN_S
+def _look(
+    taken: Sequence[TakenActionDocument], enough: Callable[[ActionDocument], bool], wait_s: float
+) -> list[ActionDocument]:
+    """The actions as the agent tells of them, once there is enough; empty where that takes longer.
+
+    It answers before it tells: who follows the answer at once must find them all the same.
+    """
+    until = time.monotonic() + wait_s
     while time.monotonic() < until:
-        found = [_told(each["id"]) for each in taken]
-        if all(found):
-            return [words for words in found if words]
+        found = [copy for each in taken if (copy := _copy(each["id"])) and enough(copy)]
+        if len(found) == len(taken):
+            return found
         time.sleep(_POLL_S)
     return []
 
 
-def _told(number: int) -> str:
-    try:
-        action = read_action(store(), number)
-    except BotdError:
-        return ""
-    ended = is_over(action)
-    words = action["words"] or next((move["words"] for move in reversed(action["moves"]) if move["words"]), "")
-    return f"{action['node']}: {words or action['state']}" if ended else ""
+def _copy(number: int) -> ActionDocument | None:
+    with suppress(UnknownAction, StoreDamaged):
+        return read_action(store(), number)
+    return None
+
+
+def _ending(action: ActionDocument) -> str:
+    said = (move["words"] for move in reversed(action["moves"]) if move["words"])
+    return f"{action['node']}: {action['words'] or next(said, action['state'])}"
