@@ -56,7 +56,7 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
     ("room", "line", "contract"),
     [
         ("display/findings.py", "import flask", "Who may know Flask"),
-        ("board/view.py", "import flask_restful", "Who may know Flask"),
+        ("view.py", "import flask_restful", "Who may know Flask"),
         ("display/formats.py", "import werkzeug.http", "Who may know Flask"),
         ("inventory/slurm.py", "import subprocess", "Who may start a program"),
         ("board/board.py", "import sqlalchemy", "Who may speak SQL"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from botd.board.choosing import EVERYTHING, Choice
-from botd.board.view import View
 from botd.documents import StatusHead, status_head
+from botd.view import View
 
 
 @dataclass(frozen=True)

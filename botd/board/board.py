@@ -19,8 +19,7 @@ from botd.board.bodies import Bodies
 from botd.board.cache import Cache
 from botd.board.choices import Choices
 from botd.board.choosing import EVERYTHING, Choice, choose
-from botd.board.problems import agent_is_gone, list_is_old, slurm_error
-from botd.board.view import View, next_view
+from botd.board.problems import agent_is_gone, slurm_error
 from botd.board.waiting import Places, wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, read_since, stale_nodes
@@ -29,6 +28,7 @@ from botd.history.past import Pasts
 from botd.model import Clock, Sweep
 from botd.settings import Config
 from botd.store import ALIVE_S, Store
+from botd.view import View, list_is_old, next_view
 
 RECHECK_S = 0.05
 """How long a process trusts its view of the store. A request that waited for something looks afresh."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable, Iterable
 
 from botd.board.answer import StatusAnswer
 from botd.board.cache import Cache
-from botd.board.view import View
 from botd.checks import Checks
 from botd.display.rows import row_document
-from botd.documents import NodeDocument, encode, node_document
+from botd.documents import NodeDocument, encode
+from botd.view import View
 
 CACHED_ANSWERS = 64
 """Bodies that are kept; one that goes out with gzip counts twice."""
@@ -70,11 +70,7 @@ class Bodies:
         return [known[node] for node in answer.nodes]
 
     def _document(self, view: View, node: str, checks: Iterable[str]) -> NodeDocument:
-        slurm = view.inventory.nodes.get(node)
-        wanted = [self._checks[name] for name in checks]
-        given = view.morning.given.get(node)
-        groups, readings = view.inventory.groups_of(node), view.readings.get(node, {})
-        return node_document(node, groups, slurm, readings, wanted, given, view.since(node))
+        return view.document(node, [self._checks[name] for name in checks])
 
 
 def _body_size(_key: Hashable, entry: tuple[bytes, str]) -> int:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from botd import nodeset
 from botd.board.cache import Cache
-from botd.board.view import View
 from botd.errors import BadRequest
+from botd.view import View
 
 CACHED_CHOICES = 64
 

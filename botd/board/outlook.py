@@ -20,11 +20,11 @@ from botd.acting.moves import LOCKING, State
 from botd.acting.told import ActionDocument, SpendDocument, SwitchesDocument
 from botd.advice.reasons import read_reason
 from botd.advice.recommend import evidence_of
-from botd.board.view import View
 from botd.documents import NodeReadings, Time, iso
 from botd.inventory import Inventory
 from botd.inventory.states import is_out_of_service
 from botd.model import SlurmNode
+from botd.view import View
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

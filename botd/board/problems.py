@@ -7,8 +7,7 @@ from datetime import datetime
 from botd.documents import iso
 from botd.errors import SlurmFailed, SlurmTimeout
 from botd.store import Pulse
-
-NO_LIST = "there is no earlier list"
+from botd.view import NO_LIST
 
 
 def agent_is_gone(pulse: Pulse) -> str:
@@ -16,12 +15,6 @@ def agent_is_gone(pulse: Pulse) -> str:
     seen = iso(pulse.agent_beat_at)
     last = f"it was last seen at {seen}" if seen else "it has never run on this database"
     return f"the agent is not running ({last}): these are the last readings"
-
-
-def list_is_old(pulse: Pulse) -> str:
-    """That Slurm did not give its list, and which one is used."""
-    as_of = iso(pulse.list_as_of)
-    return f"{pulse.list_error}; " + (f"the last good list, of {as_of}, is used" if as_of else NO_LIST)
 
 
 def slurm_error(pulse: Pulse, now: datetime) -> SlurmFailed:

@@ -7,12 +7,12 @@ from typing import Literal, TypedDict
 from flask import Response
 
 from botd import __version__
-from botd.board.view import View
 from botd.checks import replaced
 from botd.documents import LedgerDocument, Time, encode, iso
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
+from botd.view import View
 from botd.web.here import board, config, store
 from botd.web.params import JsonQuery, query
 from botd.web.replies import reply

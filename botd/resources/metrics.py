@@ -15,11 +15,11 @@ from botd import __version__
 from botd.acting.told import SwitchesDocument
 from botd.advice.rules import FAMILIES
 from botd.board.actions import count_actions, read_switches
-from botd.board.view import View
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
 from botd.store.durations import UP_TO_S, SweepDurations
+from botd.view import View
 from botd.web.here import board, store
 from botd.web.params import JsonQuery, query
 from botd.web.timings import BOUNDS_S, Timings

@@ -6,7 +6,6 @@ from typing import TypedDict
 
 from flask import Response
 
-from botd.board.view import View
 from botd.display.formats import MIME
 from botd.documents import (
     AnswerHead,
@@ -21,6 +20,7 @@ from botd.inventory import listed_groups
 from botd.model import SlurmNode
 from botd.nodeset import fold
 from botd.resources.base import BotdResource
+from botd.view import View
 from botd.web.here import board, config
 from botd.web.params import FormatQuery, HostinfoQuery, SinfoQuery, chosen_format, either, query
 from botd.web.replies import records_reply

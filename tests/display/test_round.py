@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from botd import nodeset
 from botd.advice.rules import FAMILIES
-from botd.board.rounds import ROUND_FAMILIES
 from botd.display.findings import Survey
 from botd.display.round import RoundDocument, round_document
 from botd.display.round_text import round_text
@@ -20,6 +19,7 @@ from botd.display.terminal import Look
 from botd.documents import NodeDocument, iso, status_head
 from botd.history.news import News
 from botd.model import Note, NoteKind
+from botd.rounds import ROUND_FAMILIES
 from botd.text import width
 
 NOW = datetime(2026, 11, 26, 8, 10, tzinfo=UTC)

@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 
 from botd.advice.morning import NIGHT, Morning, Pasts, next_morning
 from botd.checks import Checks
-from botd.documents import NodeReadings, Time, iso, times_of
+from botd.documents import NodeDocument, NodeReadings, Time, iso, node_document, times_of
 from botd.inventory import Inventory
 from botd.inventory.document import read_document
 from botd.inventory.states import out_since
-from botd.model import DIAGNOSIS, Change
+from botd.model import DIAGNOSIS, Change, Check
 from botd.store import Pulse, Store
 
 CACHED_FIGURES = 64
 """What is worked out of one view: each is small, but what it is of may name 20,000 nodes."""
+
+NO_LIST = "there is no earlier list"
 
 Figures = TypeVar("Figures")
 
@@ -71,6 +73,12 @@ class View:
         title, at = self.recorded.titles.get(node, ("", None))
         return iso(at) if advice and advice["title"] == title else None
 
+    def document(self, node: str, checks: Iterable[Check]) -> NodeDocument:
+        """The node with its readings of these checks."""
+        slurm, given = self.inventory.nodes.get(node), self.morning.given.get(node)
+        groups, readings = self.inventory.groups_of(node), self.readings.get(node, {})
+        return node_document(node, groups, slurm, readings, checks, given, self.since(node))
+
     def times_of(self, nodes: tuple[str, ...], checks: tuple[str, ...]) -> tuple[str, str]:
         """When the oldest and the newest of these readings were taken; a missing one is the oldest, and empty."""
         return self.once(("times", nodes, checks), lambda: times_of(self.readings, nodes, checks))
@@ -83,6 +91,12 @@ class View:
                 self.figures.clear()
             found = self.figures[key] = work_out()
         return found
+
+
+def list_is_old(pulse: Pulse) -> str:
+    """That Slurm did not give its list, and which one is used."""
+    as_of = iso(pulse.list_as_of)
+    return f"{pulse.list_error}; " + (f"the last good list, of {as_of}, is used" if as_of else NO_LIST)
 
 
 def next_view(store: Store, old: View | None, checks: Checks, pasts: Pasts) -> View:
