@@ -764,6 +764,14 @@ def test_sudoers_allows_the_commands_of_the_sample_configuration_and_no_other() 
 # ---- the code ----
 
 
+def test_every_threat_has_tests_that_exist() -> None:
+    for threat, _, named in table("docs/security.rst", "Threat", "What stands against it", "Tests").rows:
+        names = named.replace("\n", " ").split(", ")
+        assert names, threat
+        for path, _, test in (name.partition("::") for name in names):
+            assert re.search(rf"^def {test}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), (threat, test)
+
+
 def test_every_room_stands_in_the_page_for_a_reader_of_the_code() -> None:
     rooms = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / "botd").iterdir()}
     rooms -= {"__init__.py", "__main__.py", "__pycache__/"}
