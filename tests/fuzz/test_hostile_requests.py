@@ -107,6 +107,26 @@ def test_bodies_where_none_belong_are_refused_or_left_alone(program: DemoProgram
         assert answered(program, request("POST", path, b"x" * 100_000)) in (405, 413)
 
 
+FIELDS = {
+    "/login": ("login", "password", "code", "to", "form"),
+    "/me": ("end", "form"),
+    "/node/n0000.savio2/notes": ("kind", "text", "by", "until", "form"),
+    "/node/n0000.savio2/notes/1/end": ("by", "form"),
+}
+"""The forms of the pages, with the names of their fields."""
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_no_field_of_a_form_is_too_much(program: DemoProgram, session: str, path: str) -> None:
+    form = {"login": "nobody", "password": "x", "code": "1", "kind": "say", "text": "x", "by": "x", "end": "token 1"}
+    head = {"Content_Type": "application/x-www-form-urlencoded", "Sec_Fetch_Site": "same-origin"}
+    for field in FIELDS[path]:
+        for text in TEXTS if "notes" in path else TEXTS[::4]:  # the others wait for the agent, and for a hash
+            fields = {**{name: form.get(name, "") for name in FIELDS[path]}, field: text}
+            body = "&".join(f"{name}={escaped(value)}" for name, value in fields.items()).encode()
+            answered(program, request("POST", path, body, **head, Accept="text/html", Cookie=f"botd={session}"))
+
+
 HEADERS = {
     "Accept": (
         "*", "/", ";", ",", "text/html;q=" + "9" * 500, "a/b;" * 500, "*/*;q=-1", "\xff/\xff",

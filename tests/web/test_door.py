@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from botd.access.tokens import new_token, token_hash
+from botd.model import SweepState
 from botd.resources import ROUTES
 from tests.conftest import Site, drained
 from tests.office import Office, bearer
@@ -74,6 +75,22 @@ def test_who_is_known_reads_until_the_session_ends_though_answers_are_kept(close
         assert closed.client.delete("/api/v2/login", headers=bearer).status_code == 204
         assert closed.client.get("/api/v1/status?groups=all&max_age=999", headers=bearer).status_code == 401
         assert closed.client.post("/api/v1/status", json={"groups": ["all"]}).status_code == 401
+
+
+def test_a_token_for_reading_is_enough_for_figures_and_streams_until_it_ends(closed: Site) -> None:
+    sweep = closed.store.sweeps.start(["n1"], ["ping"], closed.now)
+    closed.store.sweeps.end(sweep.id, SweepState.DONE, [], closed.now)
+    stream = f"/api/v1/sweeps/{sweep.id}/events"
+    with Office(closed).open():
+        login = {"login": "anna", "password": "anna", "code": "111111"}
+        session = {"Authorization": f"Bearer {closed.client.post('/api/v2/login', json=login).json['token']}"}
+        asked = {"name": "Prometheus", "scope": "read"}
+        made = closed.client.post("/api/v2/tokens", json=asked, headers=session).json
+        token = {"Authorization": f"Bearer {made['token']}"}
+        assert "botd_build_info" in closed.client.get("/metrics", headers=token).text
+        assert "event: end" in closed.client.get(stream, headers=token).text
+        assert closed.client.delete(f"/api/v2/tokens/{made['id']}", headers=session).status_code == 204
+        assert {closed.client.get(path, headers=token).status_code for path in ("/metrics", stream)} == {401}
 
 
 def test_a_session_is_over_at_its_time_though_no_agent_takes_its_copy_away(closed: Site) -> None:
