@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -74,7 +75,7 @@ def has_shape(shape: Any, value: Any) -> bool:
     if origin is Annotated:
         return has_shape(args[0], value) and (shape != Time or bool(_TIME.fullmatch(value)))
     if is_typeddict(shape):
-        hints = get_type_hints(shape, include_extras=True)
+        hints = _members(shape)
         is_whole = isinstance(value, dict) and value.keys() == hints.keys()
         return is_whole and all(has_shape(hint, value[name]) for name, hint in hints.items())
     if origin in (Union, UnionType):
@@ -86,6 +87,12 @@ def has_shape(shape: Any, value: Any) -> bool:
     if shape is NoneType:
         return value is None
     return type(value) is shape and not (shape is str and any("\ud800" <= char <= "\udfff" for char in value))
+
+
+@cache
+def _members(shape: type) -> Mapping[str, Any]:
+    """The members of a TypedDict with their types, which take long to find out."""
+    return get_type_hints(shape, include_extras=True)
 
 
 class ReadingDocument(TypedDict):

@@ -6,7 +6,7 @@ Whoever can write the store can write here: it shows, and nothing is decided by 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -28,6 +28,9 @@ MOST = 1000
 MOST_SPENT = 20_000
 """Spends of a week that are counted: the caps let nobody spend as many."""
 
+Takes = Callable[[Mapping[str, Any]], bool]
+"""Whether what may be an action is wanted."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -40,14 +43,13 @@ class Wanted:
     batch: str | None = None
     since: datetime | None = None
 
-    def takes(self, each: ActionDocument) -> bool:
-        """Whether an action is one of them."""
-        told = ("login", "action", "batch")
+    def takes(self, each: Mapping[str, Any]) -> bool:
+        """Whether what may be an action is one of them."""
         return (
-            all(getattr(self, name) in (None, each[name]) for name in told)  # type: ignore[literal-required]
-            and (self.nodes is None or each["node"] in self.nodes)
-            and (self.states is None or each["state"] in self.states)
-            and (self.since is None or each["asked_at"] >= iso(self.since))
+            all(getattr(self, name) in (None, each.get(name)) for name in ("login", "action", "batch"))
+            and (self.nodes is None or str(each.get("node")) in self.nodes)
+            and (self.states is None or str(each.get("state")) in self.states)
+            and (self.since is None or str(each.get("asked_at")) >= iso(self.since))
         )
 
 
@@ -61,7 +63,7 @@ class ActionsPage:
 
 def read_actions(store: Store, wanted: Wanted, *, before: int | None = None, limit: int = PAGE) -> ActionsPage:
     """One page of the actions that are wanted. Raises StoreUnavailable, and StoreDamaged for what is no action."""
-    found = list(islice(filter(wanted.takes, _newest(store, before)), limit + 1))
+    found = list(islice(_newest(store, wanted.takes, before), limit + 1))
     return ActionsPage(found[:limit], found[limit - 1]["id"] if len(found) > limit else None)
 
 
@@ -93,16 +95,17 @@ def read_spends(store: Store) -> list[SpendDocument]:
 
 def read_unsettled(store: Store) -> list[ActionDocument]:
     """The actions that have not ended, or may have happened without anybody having looked since; newest first."""
-    return [each for each in _newest(store, None) if not is_over(each) or _is_unseen(each)]
+    return list(_newest(store, _is_unsettled))
 
 
-def _is_unseen(action: ActionDocument) -> bool:
-    return action["state"] == State.UNKNOWN and not action["seen_by"]
+def _is_unsettled(action: Mapping[str, Any]) -> bool:
+    state = str(action.get("state"))
+    return state not in TERMINAL or (state == State.UNKNOWN and not action.get("seen_by"))
 
 
 def count_actions(store: Store) -> Counter[tuple[str, str]]:
     """How many of the newest actions there are, by name and state. Raises StoreUnavailable, StoreDamaged."""
-    return Counter((each["action"], each["state"]) for each in _newest(store, None))
+    return Counter((each["action"], each["state"]) for each in _newest(store, lambda _: True))
 
 
 def is_over(action: ActionDocument) -> bool:
@@ -110,11 +113,13 @@ def is_over(action: ActionDocument) -> bool:
     return action["state"] in TERMINAL
 
 
-def _newest(store: Store, before: int | None) -> Iterator[ActionDocument]:
-    """The actions before an id, or all, read as they are wanted."""
+def _newest(store: Store, takes: Takes, before: int | None = None) -> Iterator[ActionDocument]:
+    """The actions before an id, or all, that are taken. They are read as they are wanted, and looked at if taken."""
     key, left = None if before is None else _key(before), MOST
     while left > 0 and (found := store.copies.newest("action", key, min(left, READ_AT_ONCE))):
-        yield from (_action(name, document) for name, document in found.items())
+        for name, document in found.items():
+            if not isinstance(document, dict) or takes(document):
+                yield _action(name, document)
         key, left = list(found)[-1], left - len(found)
 
 

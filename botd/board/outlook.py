@@ -5,14 +5,15 @@ The agent looks at everything afresh when somebody presses, and is the only one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TypedDict
 
 from botd.access.judge import Person, roles_of
 from botd.access.roles import Role, Roles
-from botd.acting.actions import ACTIONS, Weight
+from botd.acting.actions import WEIGHTS, Weight
 from botd.acting.caps import Cluster, Gauge, gauges, why_capped
 from botd.acting.guards import Look, Scene, When, refusals
 from botd.acting.halts import why_off
@@ -76,6 +77,11 @@ class Prospect:
         """Whether a press is a dry run."""
         return self.mode == "dry-run"
 
+    @cached_property
+    def counted(self) -> Sequence[_Spend]:
+        """What counts for such a press: what dry runs have spent is never mixed with what real actions have."""
+        return [_spend(each) for each in self.spent if each["dry"] is self.is_dry]
+
 
 @dataclass(frozen=True)
 class _Spend:
@@ -90,13 +96,12 @@ class _Spend:
     role: str
 
 
-def outlook(prospect: Prospect, node: str) -> NodeOutlookDocument:
-    """The outlook for a node."""
+def outlook(prospect: Prospect, node: str, names: Collection[str] = tuple(WEIGHTS)) -> NodeOutlookDocument:
+    """The outlook for a node, for the actions of these names."""
     inventory, slurm = prospect.view.inventory, prospect.view.inventory.nodes.get(node)
     evidence = evidence_of(node, slurm, prospect.view.morning.given.get(node))
-    spent = list(map(_spend, (each for each in prospect.spent if each["dry"] is prospect.is_dry)))
-    cluster = _cluster(inventory, prospect, node)
-    caps = {each.name: _gauges(prospect, each.weight, node, spent, cluster) for each in ACTIONS}
+    spent, cluster = prospect.counted, _cluster(inventory, prospect, node)
+    caps = {name: _gauges(prospect, WEIGHTS[name], node, spent, cluster) for name in names}
     scene = _scene(prospect, node, slurm, evidence)
     return {
         "evidence": evidence,

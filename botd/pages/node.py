@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Response
 
+from botd.acting.told import ActionDocument
 from botd.acting.words import STATES
 from botd.board.actions import Wanted, read_actions
 from botd.board.answer import StatusAnswer
@@ -14,7 +16,7 @@ from botd.display.findings import verdict
 from botd.display.formats import table_text
 from botd.display.terminal import Column, Look, notes
 from botd.documents import NodeDocument
-from botd.errors import UnknownNode
+from botd.errors import StoreDamaged, UnknownNode
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, render
 from botd.pages.history import timeline
@@ -62,12 +64,19 @@ def node_page(name: str) -> Response:
 
 def _acting(node: str) -> dict[str, Any]:
     """What was done to the node last, and what who asks may do."""
-    found = read_actions(store(), Wanted(nodes=frozenset({node})), limit=LAST_ACTIONS)
     return {
-        "actions": list(map(as_seen, found.actions)),
+        "actions": _last_actions(node),
         "states": STATES,
         "offers": offers(asker(), [node]).get(node, []),
     }
+
+
+def _last_actions(node: str) -> list[ActionDocument]:
+    """The last actions on the node; none where what the agent has told was altered, which costs no page."""
+    with suppress(StoreDamaged):
+        found = read_actions(store(), Wanted(nodes=frozenset({node})), limit=LAST_ACTIONS)
+        return list(map(as_seen, found.actions))
+    return []
 
 
 def _node_text(answer: StatusAnswer, node: NodeDocument, look: Look) -> bytes:

@@ -16,7 +16,7 @@ from botd.acting.words import DONE, Told
 from botd.board.outlook import NodeOutlookDocument
 from botd.display.findings import verdict
 from botd.documents import NodeDocument
-from botd.errors import BotdError, NotFound, SameNonce, UnknownNode
+from botd.errors import BotdError, NotFound, SameNonce, StoreDamaged, UnknownNode
 from botd.nodeset import check_name
 from botd.pages.actions import code_of
 from botd.pages.base import render
@@ -114,10 +114,16 @@ def _may(found: Who | None, node: str, action: str) -> dict[str, Any]:
 
 
 def offers(found: Who | None, nodes: list[str]) -> dict[str, list[str]]:
-    """For each node what this person may do to it now, as far as that is known here."""
+    """For each node what this person may do to it now, as far as that is known here.
+
+    None where what the agent has told was altered: no page may fail over that, and it is put right within seconds.
+    """
     if found is None or is_off() or not nodes:
         return {}
-    may, seen = policy_of(found, nodes)["nodes"], outlooks(found, nodes)
+    try:
+        may, seen = policy_of(found, nodes)["nodes"], outlooks(found, nodes, tuple(DONE))
+    except StoreDamaged:
+        return {}
     return {node: [name for name in DONE if _is_open(may[node][name]["may"], seen[node], name)] for node in nodes}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from botd.access.judge import Person
@@ -10,6 +10,7 @@ from botd.access.letters import HolderDocument, RolesDocument, read_told
 from botd.access.places import Places
 from botd.access.policy import PolicyDocument, policy
 from botd.access.roles import Roles, parse_roles
+from botd.acting.actions import WEIGHTS
 from botd.board.actions import read_spends, read_switches, read_unsettled
 from botd.board.outlook import NodeOutlookDocument, Prospect, outlook
 from botd.errors import ConfigError, NotAllowed
@@ -24,7 +25,9 @@ def policy_of(who: Who, nodes: Iterable[str] = ()) -> PolicyDocument:
     return policy(_roles(told["text"]), who.person, nodes, places, told["fault"])
 
 
-def outlooks(found: Who | None, nodes: Iterable[str]) -> dict[str, NodeOutlookDocument]:
+def outlooks(
+    found: Who | None, nodes: Iterable[str], names: Collection[str] = tuple(WEIGHTS)
+) -> dict[str, NodeOutlookDocument]:
     """What would come of actions on these nodes by somebody, or by nobody in particular. Raises StoreUnavailable."""
     here = store()
     prospect = Prospect(
@@ -37,7 +40,7 @@ def outlooks(found: Who | None, nodes: Iterable[str]) -> dict[str, NodeOutlookDo
         spent=read_spends(here),
         now=board().now(),
     )
-    return {node: outlook(prospect, node) for node in nodes}
+    return {node: outlook(prospect, node, names) for node in nodes}
 
 
 def known_with(right: str) -> Who:

@@ -240,6 +240,16 @@ def test_a_node_lists_what_was_done_to_it(actor: Actor, anna: Person) -> None:
     assert "hangs again" not in Person(actor.site, None).look(f"/node/{WELL}")
 
 
+@pytest.mark.parametrize("kind", ["action", "switches", "spend"])
+def test_a_forged_copy_costs_neither_the_round_nor_the_page_of_a_node(actor: Actor, anna: Person, kind: str) -> None:
+    key = {"action": f"{1:012d}", "switches": "now", "spend": f"{1:012d}"}[kind]
+    for forged in ([1], {"node": WELL}, {"node": [WELL], "state": {}}):
+        actor.site.store.copies.put(kind, {key: forged})
+        for path in ("/", f"/node/{WELL}"):
+            assert "savio2" in anna.look(path)
+        assert anna.client.get(DRAIN, headers=HTML).status_code == 503
+
+
 # ---- the list ----
 
 
