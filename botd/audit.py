@@ -36,6 +36,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "user-unlocked": "a person was unlocked",
         "password-set": "a password was set",
         "otp-set": "a second factor was set",
+        "roles-changed": "another roles file counts",
         "login": "logged in",
         "login-failed": "a login was refused",
         "locked-out": "locked out after failures",

@@ -12,14 +12,24 @@ from botd.ledger.chain import Chain
 from botd.ledger.meta import Meta
 
 STOP, BREAKER, CLOSED = "stop", "breaker", "breaker_closed_at"
+ROLES = "roles_sha256"
 
 
 class Switches:
-    """The two. Each is read and turned within a transaction of the caller's; turned as it is already, it stays."""
+    """The two, and which roles file counts.
+
+    Each is read and turned within a transaction of the caller's; turned as it is already, it stays.
+    """
 
     def __init__(self, meta: Meta, chain: Chain) -> None:
         self._meta = meta
         self._chain = chain
+
+    def see_roles(self, db: sa.Connection, digest: str, now: datetime) -> None:
+        """Takes note of the SHA-256 of the roles file that counts from now on."""
+        if digest and digest != self._meta.get(db, ROLES):
+            self._meta.set(db, ROLES, digest)
+            self._chain.add(db, Event("roles-changed", "agent", detail={"sha256": digest}), now)
 
     def stopped(self, db: sa.Connection) -> str:
         """Who has stopped everything, since when and why; empty where nobody has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -161,14 +161,20 @@ class Judge:
     def _why_capped(self, subject: Subject, spent: Sequence[Spend], locked: Iterable[Stored], budget: Budget) -> str:
         inventory, caps = self._kit.known.inventory, self._kit.roles().roles.caps
         under_way = [each.weight for each in locked if each.is_dry == subject.is_dry and each.id != subject.id]
-        groups: Mapping[str, Collection[str]] | None = None
-        if inventory.as_of:
-            named = {name: inventory.groups[name].nodes for name in caps.groups if name in inventory.groups}
-            groups = named if caps.groups else inventory.partitions()
-            groups = {name: nodes for name, nodes in groups.items() if subject.node in nodes}
+        groups = self._groups(caps.groups, subject.node)
         cluster = Cluster(len(inventory.names()) if inventory.as_of else None, groups, under_way)
         weight, node = subject.action.weight, subject.node
         return why_capped(gauges(caps, weight, node, spent, cluster, self._kit.clock(), free=budget.is_free))
+
+    def _groups(self, named: Sequence[str], node: str) -> dict[str, Collection[str]] | None:
+        """The groups of the node that caps are counted by; None where one of them is not there, or not believed."""
+        places = self._kit.places()
+        inventory = places.inventory
+        believed = [name for name in named if name in inventory.groups and name not in places.faults]
+        if not inventory.as_of or believed != list(named) or not all(inventory.groups[name].nodes for name in named):
+            return None
+        found = {name: inventory.groups[name].nodes for name in named} if named else inventory.partitions()
+        return {name: nodes for name, nodes in found.items() if node in nodes}
 
     # ---- the breaker ----
 

@@ -54,8 +54,9 @@ def read_roles(path: Path) -> RolesState:
 def places_of(roles: Roles, inventory: Inventory, settings: GroupSettings, resolve: Callable[[str], Path]) -> Places:
     """The nodes and groups there are, with the groups that are named in the roles and cannot be relied on."""
     lists = [roles.protected, *(text for role in roles.roles for text in (role.nodes, role.not_nodes))]
-    named = {name for text in lists for name in (*groups_named(text), *text.replace("/", ",").split(","))}
-    groups = [inventory.groups[name] for name in map(str.strip, named) if name in inventory.groups]
+    in_lists = {name for text in lists for name in (*groups_named(text), *text.replace("/", ",").split(","))}
+    named = {*map(str.strip, in_lists), *roles.caps.groups}
+    groups = [inventory.groups[name] for name in named if name in inventory.groups]
     faults = {group.name: why_not_believed(group, settings, resolve) for group in groups}
     return Places(inventory, {name: why for name, why in faults.items() if why})
 

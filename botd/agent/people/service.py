@@ -58,6 +58,7 @@ class Service:
             tells_people=bool(config.access.header),
             counter=counter,
         )
+        self._recorded = ""  # the digest of the roles that the audit has
         self._tell_due = Due(TELL_S)
         self._faults = Faults(log)
 
@@ -79,9 +80,17 @@ class Service:
             self._ledger.open(self._clock())
         if self._desk.answer() or self._tell_due.now():
             self.roles = self._file.look()
+            self._record_roles()
             configured = bool(self._config.access.roles_file)
             self._faults.tell(ROLES_FAULT, [self.roles.fault] if configured and self.roles.fault else ())
             self._desk.tell(self._doubts())
+
+    def _record_roles(self) -> None:
+        """Has the audit say which roles file counts, where that is another than the last time."""
+        if not self.roles.fault and self.roles.digest != self._recorded:
+            with suppress(LedgerUnavailable), self._ledger.write() as db:
+                self._ledger.switches.see_roles(db, self.roles.digest, self._clock())
+                self._recorded = self.roles.digest
 
     def _doubts(self) -> Mapping[str, str]:
         """The groups that the roles name and that are not to be believed."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from botd.acting.actions import BY_NAME, Way
+from botd.agent.actions.judge import Judge
+from botd.agent.actions.kit import Subject
 from botd.audit import verify
+from botd.inventory import build
+from botd.ledger.actions import Budget
 from botd.ledger.chain import read_chain
 from botd.transport.bmc.outcome import Answered, NoAnswer, NotSent
 from tests.agent.actions.works import NODES, ROLES, Works, works
+from tests.agent.people.parts import START
 from tests.conftest import Site
 
 NODE = NODES[0]
@@ -179,3 +187,58 @@ def test_copies_say_what_the_ledger_says_and_are_mended(at_work: Works) -> None:
     at_work.driver._teller._mend_due._idle_until = 0.0
     at_work.driver.step()
     assert copies.all("action") == {"000000000001": told}
+
+
+def test_a_breaker_that_opens_after_the_last_look_keeps_it_from_being_sent(at_work: Works) -> None:
+    hand = at_work.kit.hands[Way.SLURM]
+    send = hand.send
+
+    def opened(*args: Any) -> Any:
+        with at_work.hall.ledger.write() as db:
+            at_work.hall.ledger.switches.open_breaker(db, "too much", at_work.clock())
+        return send(*args)
+
+    hand.send = opened  # type: ignore[method-assign]
+    at_work.press("drain", NODE)
+    at_work.drive()
+    assert (at_work.states(), at_work.actions()[0].code) == (["refused"], "breaker-open")
+    assert at_work.helper.heard() == []
+
+
+def test_a_node_that_somebody_acts_on_is_busy_for_everybody_else(at_work: Works) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+    at_work.bmc.after = lambda: (reached.set(), go_on.wait(60))  # type: ignore[assignment, func-returns-value]
+    at_work.press("identify", NODE)
+    at_work.driver.step()
+    assert reached.wait(60)
+    answer = at_work.press("drain", NODE, login="kmf")
+    assert (answer["code"], "anna has identify 1 under way" in answer["words"]) == ("busy", True)
+    go_on.set()
+    at_work.drive()
+    assert at_work.press("drain", NODE, login="kmf")["ok"]
+
+
+def test_two_presses_of_one_node_taken_up_together_are_one_that_is_done(at_work: Works) -> None:
+    at_work.token("kmf")
+    at_work.press("drain", NODE)
+    at_work.press("drain", NODE, login="kmf")
+    at_work.drive()
+    assert sorted(at_work.states()) == ["refused", "succeeded"]
+    assert len(at_work.helper.heard()) == 1
+
+
+def test_a_cap_of_groups_that_are_not_there_is_used_up(at_work: Works) -> None:
+    judge, subject = Judge(at_work.kit), Subject(BY_NAME["power-cycle"], NODE, "kmf", "", frozenset(), False, START)
+    for groups, words in ((("rack1",), "how many there may be is not known"), ((), "")):
+        at_work.roles = ROLES.replace("[protected]", f"[caps]\ngroups = {list(groups)!r}\n\n[protected]")
+        assert words in judge._why_capped(subject, [], [], Budget())
+
+
+def test_nothing_is_taken_up_before_the_first_node_list(at_work: Works) -> None:
+    at_work.press("drain", NODE)
+    at_work.inventory = build((), {}, None)
+    at_work.drive()
+    assert at_work.states() == ["requested"]
+    at_work.refresh()
+    at_work.drive()
+    assert at_work.states() == ["succeeded"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from botd.agent.node_list import NodeList
 from botd.agent.people.service import Service
 from botd.errors import LedgerUnavailable
 from botd.ledger import Ledger
+from botd.ledger.chain import read_chain
 from tests.conftest import Site
 from tests.office import ROLES, Crew
 
@@ -66,3 +70,16 @@ def test_copies_that_are_damaged_are_told_anew(site: Site, kind: str) -> None:
     service_of(site).step()
     assert site.store.copies.get("roles", "file")["text"] == ROLES
     assert site.store.copies.all("session") == {}
+
+
+def test_the_audit_has_each_roles_file_that_counted_by_its_hash_and_no_broken_one(site: Site) -> None:
+    service = service_of(site)
+    texts = [ROLES, "[", ROLES, ROLES.replace("student", "pupil")]
+    for text in texts:
+        (site.folder / "roles.toml").write_text(text)
+        site.store.asks.put(secrets.token_hex(4), "login", b"junk", site.now)
+        service.step()
+    service_of(site).step()  # another agent finds the same
+    rows = [json.loads(row.document) for row in read_chain(service._ledger.path)]
+    told = [row["detail"]["sha256"] for row in rows if row["kind"] == "roles-changed"]
+    assert told == [hashlib.sha256(text.encode()).hexdigest() for text in (texts[0], texts[3])]
