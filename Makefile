@@ -8,7 +8,7 @@ INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
-.PHONY: demo test lint lab faults bench dist requirements licences packages clean help
+.PHONY: demo test lint lab faults press bench dist requirements licences packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint   the linters alone"
 	@echo "make lab    as root: a real cluster in network namespaces, until Ctrl-C (LAB=\"--nodes 20\")"
 	@echo "make faults as root: every fault on that cluster, hostile parts, damage, and the figures"
+	@echo "make press  actions asked for at once, twice, by thieves, and through kills: what was sent, and the figures"
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
 	@echo "make dist   the sdist and the wheel, in dist/"
 	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
@@ -40,6 +41,9 @@ lab: packages $(VENV)/dev.stamp
 faults: packages $(VENV)/dev.stamp
 	@BOTD_HOSTILE=30 BOTD_FLIPS=600 BOTD_TWO_WEBS=300 $(RUN) -m pytest tests/lab/test_faults.py tests/hostile \
 		tests/store/test_flips.py tests/web/test_two_webs.py
+
+press: packages $(VENV)/dev.stamp
+	@BOTD_PRESS=1 $(RUN) -m pytest tests/press
 
 bench: $(VENV)/dev.stamp
 	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,12 +17,12 @@ PEOPLE = {"anna": ("student", "student-repair"), "kmf": ("admin",)}
 """Each with the roles that they have."""
 
 
-def add_people(config_path: str, password: str, secrets: Path) -> None:
+def add_people(config_path: str, password: str, secrets: Path, people: Mapping[str, tuple[str, ...]] = PEOPLE) -> None:
     """Adds them with this password, and puts what their codes are worked out from into files that nobody else reads."""
     secrets.mkdir(mode=0o700)
     with owned(load_config(config_path)) as ledger:
         register = Register(ledger, utc_now, Passwords())
-        for login, roles in PEOPLE.items():
+        for login, roles in people.items():
             secret = new_secret()
             register.add(login, roles, me())
             register.set_password(login, password, me())

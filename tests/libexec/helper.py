@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import socket
 import subprocess
@@ -43,7 +44,8 @@ printf '\\n' >>heard
 case $3 in
 state=drain) echo "drained|2026-11-26T10:04:00|slurm|${{4#reason=}}" ;;
 *) echo '{idle}' ;;
-esac >"nodes/${{2#nodename=}}"
+esac >"row.$$"
+mv "row.$$" "nodes/${{2#nodename=}}"
 """
 
 
@@ -59,7 +61,9 @@ class Helper:
 
     def put(self, node: str, row: str) -> None:
         """What sinfo says of a node: state, time, user and reason."""
-        (self.directory / "nodes" / node).write_bytes(row.encode() + b"\n")
+        new = self.directory / f"row.{os.getpid()}"  # whoever reads it meanwhile reads the one or the other
+        new.write_bytes(row.encode() + b"\n")
+        new.replace(self.directory / "nodes" / node)
 
     def says(self, name: str, words: str) -> None:
         """From now on a command fails with these words."""
