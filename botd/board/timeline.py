@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from botd.checks import Checks
+from botd.history.changes import standing
 from botd.history.incidents import Offender, incident_subjects, offenders
+from botd.history.report import TOLD, Period, ReportRow, Standing, report
 from botd.model import Change
 from botd.store import Store
+from botd.view import View
 
 PAGE = 100
 
@@ -46,3 +49,12 @@ def read_offenders(store: Store, checks: Checks, nodes: Collection[str] | None, 
     """The nodes with incidents since then, most first. Raises StoreUnavailable."""
     changes = store.changes.bad_since(since, incident_subjects(checks))
     return offenders(change for change in changes if nodes is None or change.node in nodes)
+
+
+def read_report(store: Store, view: View, nodes: Collection[str] | None, period: Period) -> list[ReportRow]:
+    """What this time was like for these nodes, for all that Slurm has where it is None. Raises StoreUnavailable."""
+    known, given = view.inventory.nodes, view.morning.given
+    wanted = known.keys() if nodes is None else known.keys() & nodes
+    now = {name: Standing(standing(known[name]), given[name]["title"] if name in given else "") for name in wanted}
+    changes = store.changes.news(TOLD, period.since)
+    return report(now, changes, view.inventory.partitions(), period)

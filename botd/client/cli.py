@@ -59,6 +59,13 @@ example:
   bofhbot history n0004.savio2 --since 30d
 """
 
+REPORT = """\
+examples:
+  bofhbot report --month 2026-11
+  bofhbot report --since 7d -g savio2
+  bofhbot report --month 2026-11 --csv >november.csv
+"""
+
 LOGIN = """\
 examples:
   bofhbot login                          as your name on this machine
@@ -179,6 +186,7 @@ def bofhbot_parser() -> Parser:
     parser.set_defaults(run=looking.morning, goes_on="")
     commands = parser.add_subparsers(metavar="COMMAND")
     _add_looking(commands)
+    _add_report(commands)
     _add_people(commands)
     _add_noting(commands)
     _add_acting(commands)
@@ -200,6 +208,15 @@ def _add_looking(commands: argparse._SubParsersAction[Parser]) -> None:
     changes = _add(commands, "changes", looking.changes, "what happened in the cluster, newest first", CHANGES)
     changes.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: all")
     _add_span(changes, "24h")
+
+
+def _add_report(commands: argparse._SubParsersAction[Parser]) -> None:
+    report = _add(commands, "report", looking.report, "how available partitions were, and what kept nodes out", REPORT)
+    report.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: all")
+    report.add_argument("--month", help="a month such as 2026-11, in UTC")
+    report.add_argument("--since", help="a time or an age; default: 30d")
+    report.add_argument("--until", help="a time or an age; default: now")
+    report.add_argument("--csv", action="store_true", help="for a spreadsheet")
 
 
 def _add_people(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -80,7 +80,8 @@ def write_listing(listing: Listing, form: Form) -> None:
 
 def write_text(text: str, form: Form) -> None:
     """Writes a text of botd's, without anything that a terminal obeys but its colours."""
-    _write("".join(f"{harmless(line, color=form.color)}\n" for line in text.removesuffix("\n").split("\n")), form)
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    _write("".join(f"{harmless(line, color=form.color)}\n" for line in lines), form)
 
 
 def harmless(line: str, *, color: bool) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from botd.client.asking import Asking, merged, told
-from botd.client.forms import Listing, write_listing, write_text
+from botd.client.forms import Listing, cell, write_listing, write_text
 from botd.client.server import ANSWER_S, MAX_URL, SWEEP_S, Server
 from botd.client.shapes import Row, pages, part_of, rows_of, text_of, texts_of
+from botd.client.trouble import Unusable
 from botd.nodeset import check_name
+from botd.text import shown
 
 WELL, WARNINGS, FAILURES, UNKNOWN = 0, 1, 2, 3
 """The exit statuses of `--exit-code`."""
@@ -22,6 +25,7 @@ _READING = ("check", "state", "value", "unit", "at", "detail")
 _CHANGE = ("at", "node", "subject", "old", "new", "why")
 _CHANGE_MORE = ("id", "bad")
 _AUDIT = ("number", "at", "kind", "by", "about", "words")
+_REPORT = ("about", "name", "nodes", "out_h", "in_service_h", "unknown_h", "available_percent", "incidents")
 _AUDIT_MORE = ("detail", "hash")
 
 
@@ -95,6 +99,36 @@ def changes(run: Asking) -> int:
     listing, is_whole = merged(run, ask)
     write_listing(listing, run.form)
     return 0 if is_whole else 1
+
+
+def report(run: Asking) -> int:
+    """What a time was like: partitions, causes, repeaters."""
+    args = run.args
+    since, until = months(args.month) if args.month else (args.since, args.until)
+    query = {"groups": args.groups, "since": since, "until": until}
+    if args.csv:
+        write_text(run.server.text("/api/v1/report", {**query, "format": "csv"}, kind="text/csv"), run.form)
+        return 0
+
+    def ask(server: Server) -> Listing:
+        document = server.get("/api/v1/report", query)
+        if run.form.wants_text and document.get("whole") is False:
+            told(f"the record begins only at {cell(document.get('since'))}")
+        return Listing(_REPORT, rows_of(document, "rows"))
+
+    listing, is_whole = merged(run, ask)
+    write_listing(listing, run.form)
+    return 0 if is_whole else 1
+
+
+def months(text: str) -> tuple[str, str]:
+    """Begin and end of a month such as 2026-11, in UTC. Raises Unusable."""
+    try:
+        begin = datetime.strptime(text, "%Y-%m")
+    except ValueError:
+        raise Unusable(f'--month needs a month such as 2026-11, not "{shown(text)}"') from None
+    end = (begin + timedelta(days=31)).replace(day=1)
+    return f"{begin:%Y-%m-%d}T00:00Z", f"{end:%Y-%m-%d}T00:00Z"
 
 
 def log(run: Asking) -> int:

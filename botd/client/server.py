@@ -66,10 +66,12 @@ class Server:
         """The JSON object that comes of a request that changes something, None of one without. Raises Trouble."""
         return self._document(self._asked(method, path, query, body, ANSWER_S))
 
-    def text(self, path: str, query: Mapping[str, Any] | None = None, *, within_s: float = ANSWER_S) -> str:
+    def text(
+        self, path: str, query: Mapping[str, Any] | None = None, *, within_s: float = ANSWER_S, kind: str = "text/plain"
+    ) -> str:
         """The text of a route, as it came: whoever prints it makes it harmless. Raises Trouble."""
-        answer = self._asked("GET", path, query, None, within_s, accept="text/plain")
-        if answer.kind != "text/plain":
+        answer = self._asked("GET", path, query, None, within_s, accept=kind)
+        if answer.kind != kind:
             self._is_no_botd(f"it answers with {shown(answer.kind) or 'nothing known'} in place of text")
         return answer.body.decode("utf-8", "replace")
 

@@ -19,7 +19,7 @@ from botd.resources.audit import AuditHeadResource, AuditResource
 from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
 from botd.resources.health import HealthResource
-from botd.resources.history import ChangesResource, HistoryResource, OffendersResource
+from botd.resources.history import ChangesResource, HistoryResource, OffendersResource, ReportResource
 from botd.resources.login import LoginResource, MeResource
 from botd.resources.metrics import MetricsResource
 from botd.resources.notes import NewNoteResource, NoteResource, NotesResource
@@ -65,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/history/<string:node>", HistoryResource, "history"),
     Route("/api/v1/changes", ChangesResource, "changes"),
     Route("/api/v1/offenders", OffendersResource, "offenders"),
+    Route("/api/v1/report", ReportResource, "report"),
     Route("/api/v1/notes", NotesResource, "notes"),
     Route("/api/v2/notes", NewNoteResource, "new-note"),
     Route("/api/v2/notes/<int:note>", NoteResource, "note"),

@@ -9,9 +9,24 @@ from botd.display.formats import MIME
 from botd.nodeset import check_name
 from botd.resources.base import BotdResource
 from botd.web.here import store
-from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, chosen_format, query
-from botd.web.questions import CHANGES_SINCE, _place, chosen_nodes, node_history, offender_records, span_of
-from botd.web.replies import ChangesDocument, OffendersDocument, changes_reply, offenders_reply
+from botd.web.params import ChangesQuery, HistoryQuery, OffendersQuery, ReportQuery, chosen_format, query
+from botd.web.questions import (
+    CHANGES_SINCE,
+    _place,
+    chosen_nodes,
+    node_history,
+    offender_records,
+    report_rows,
+    span_of,
+)
+from botd.web.replies import (
+    ChangesDocument,
+    OffendersDocument,
+    ReportDocument,
+    changes_reply,
+    offenders_reply,
+    report_reply,
+)
 
 
 class HistoryResource(BotdResource):
@@ -54,3 +69,16 @@ class OffendersResource(BotdResource):
         """Nodes by the number of incidents in a window, most first."""
         args = query(OffendersQuery)
         return offenders_reply(*offender_records(args), chosen_format(args))
+
+
+class ReportResource(BotdResource):
+    """GET /api/v1/report: what a time was like."""
+
+    QUERY = ReportQuery
+    FORMS = tuple(MIME)
+    ANSWER = ReportDocument
+
+    def get(self) -> Response:
+        """How available partitions were, what kept nodes out of service, and which left it again."""
+        args = query(ReportQuery)
+        return report_reply(*report_rows(args), chosen_format(args))

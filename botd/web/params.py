@@ -215,6 +215,13 @@ class OffendersQuery(FormatQuery, NodesQuery):
     since = _text("The window: a time or an age such as `30d`; 30 days where nothing is said.")
 
 
+class ReportQuery(FormatQuery, NodesQuery):
+    """A request for what a time was like; without groups and nodes, for every node."""
+
+    since = _text("When it begins: a time or an age such as `30d`; 30 days where nothing is said.")
+    until = _text("When it ends: a time or an age; now where nothing is said.")
+
+
 class NotesQuery(FormatQuery):
     """A request for notes."""
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from botd.board.answer import Question
 from botd.board.choosing import Choice, read_choice
-from botd.board.timeline import PAGE, Page, Span, read_offenders, read_page
+from botd.board.timeline import PAGE, Page, Span, read_offenders, read_page, read_report
 from botd.errors import BadRequest, UnknownNode
+from botd.history.report import Period, ReportRow
 from botd.web.here import board, store
 from botd.web.params import either
 from botd.web.replies import OffenderDocument, offender_document
@@ -90,6 +91,19 @@ def offender_records(args: Mapping[str, Any]) -> tuple[datetime, list[OffenderDo
     since = moment("since", args.get("since", OFFENDERS_SINCE), board().now())
     found = read_offenders(store(), board().checks, chosen_nodes(args), since)
     return since, list(map(offender_document, found))
+
+
+def report_rows(args: Mapping[str, Any]) -> tuple[Period, bool, list[ReportRow]]:
+    """The time asked about, as far as there is a record, whether there is one of all of it, and what it was like."""
+    now, view = board().now(), board().known()
+    asked = span_of({"since": OFFENDERS_SINCE, **args})
+    begun_at = view.pulse.history_since or now
+    since = max(asked.since or begun_at, begun_at)
+    until = min(asked.until or now, now)
+    if asked.since and asked.until and asked.since >= asked.until:
+        raise BadRequest('parameter "until": give a time after "since"')
+    period = Period(min(since, until), until, now)
+    return period, since == asked.since, read_report(store(), view, chosen_nodes(args), period)
 
 
 def patience(args: Mapping[str, object]) -> dict[str, object]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 from zlib import crc32
 
 from flask import Response
@@ -18,11 +19,13 @@ from botd.display.formats import MIME, Fields, Form, records_body, status_body
 from botd.display.terminal import notes
 from botd.documents import ChangeDocument, Time, change_document, iso
 from botd.history.incidents import Offender
+from botd.history.report import Period, ReportRow
 from botd.web.here import board, may_ask
 from botd.web.repeats import may_repeat
 
 CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
 AUDIT_COLUMNS = ("number", "at", "kind", "by", "about", "words")
+REPORT_COLUMNS = tuple(field.name for field in fields(ReportRow))
 OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
 
 
@@ -114,6 +117,46 @@ def offenders_reply(since: datetime, records: list[OffenderDocument], form: Form
     """Nodes and their incidents in a form."""
     head: OffendersHead = {"since": iso(since), "count": len(records)}
     return records_reply(form, head, "nodes", records, OFFENDER_COLUMNS, moving=("since",))
+
+
+class ReportRowDocument(TypedDict):
+    """A partition, a cause or a node that left service again. Times are hours of all nodes together."""
+
+    about: Literal["partition", "cause", "repeater"]
+    name: str
+    nodes: int
+    out_h: float
+    in_service_h: float | None
+    unknown_h: float | None
+    available_percent: float | None
+    incidents: int | None
+
+
+class ReportHead(TypedDict):
+    """What a report is about. `whole` is false where the record begins only at `since`."""
+
+    since: Time
+    until: Time
+    whole: bool
+    count: int
+
+
+class ReportDocument(ReportHead):
+    """What a time was like."""
+
+    rows: list[ReportRowDocument]
+
+
+def report_reply(period: Period, whole: bool, rows: Sequence[ReportRow], form: Form) -> Response:
+    """A report in a form."""
+    records = [asdict(row) for row in rows]
+    head: ReportHead = {
+        "since": iso(period.since),
+        "until": iso(period.until),
+        "whole": whole,
+        "count": len(records),
+    }
+    return records_reply(form, head, "rows", records, REPORT_COLUMNS, moving=("since", "until"))
 
 
 class AuditHead(TypedDict):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from botd.client.looking import months
 from tests.client.conftest import HOSTILE, Home
 from tests.program import DemoProgram, free_port
 
@@ -131,3 +132,19 @@ def test_a_site_that_is_away_is_not_taken_for_well(home: Home, words: tuple[str,
     away = free_port()
     home.sites(f'[sites.a]\nurl = "http://127.0.0.1:{away}"\n[sites.b]\nurl = "http://127.0.0.1:{away}"\n')
     assert home.run("--site", "all", *words).returncode == 3
+
+
+def test_a_report_has_every_partition(at_home: Home, program: DemoProgram) -> None:
+    expected = [row["name"] for row in program.json("/api/v1/report")["rows"] if row["about"] == "partition"]
+    assert [row[1] for row in cells(at_home.good("report")) if row[0] == "partition"] == expected
+    assert expected
+    lines = at_home.good("report", "--csv").splitlines()
+    assert lines[0].startswith("about,name,nodes,out_h,")
+    assert sum(line.startswith("partition,") for line in lines) == len(expected)
+
+
+def test_a_report_of_a_month_is_asked_for_its_first_to_its_last_moment(at_home: Home) -> None:
+    assert months("2026-12") == ("2026-12-01T00:00Z", "2027-01-01T00:00Z")
+    assert months("2028-02") == ("2028-02-01T00:00Z", "2028-03-01T00:00Z")
+    assert at_home.run("report", "--month", "2026-11").returncode == 0
+    assert "needs a month such as 2026-11" in at_home.run("report", "--month", "November").stderr

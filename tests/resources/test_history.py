@@ -141,3 +141,33 @@ def test_the_status_of_one_node_is_not_kept_when_its_history_grew(site: Site) ->
     site.app.extensions["botd"].board.look_again()
     grown = site.client.get(f"/api/v1/status/{NODE}", headers={"If-None-Match": first.headers["ETag"]})
     assert (grown.status_code, len(grown.get_json()["nodes"][0]["history"])) == (200, 1)
+
+
+def test_a_report_has_partitions_causes_and_repeaters(site: Site) -> None:
+    for old, new in (("in service", "down*"), ("down*", "in service"), ("in service", "down*")):
+        happened(site, ago_s=0, subject="slurm", old=old, new=new)
+        site.later(7200)
+    site.beat()
+    body = site.get("/api/v1/report?since=12h")
+    assert body["count"] == len(body["rows"])
+    told = {(row["about"], row["name"]): row for row in body["rows"]}
+    assert told["partition", "savio2"]["nodes"] >= 1
+    assert told["repeater", NODE]["incidents"] == 2
+
+
+def test_a_report_says_where_the_record_begins_only_within_it(site: Site) -> None:
+    body = site.get("/api/v1/report?since=9999d")
+    assert body["whole"] is False
+    assert body["since"] > "2020"
+
+
+def test_a_report_of_no_time_is_refused(site: Site) -> None:
+    response = site.client.get("/api/v1/report?since=1h&until=2h")
+    assert response.status_code == 400
+    assert 'parameter "until": give a time after "since"' in response.get_json()["error"]["message"]
+
+
+def test_a_report_as_csv_has_a_row_for_each(site: Site) -> None:
+    rows = list(csv.DictReader(site.client.get("/api/v1/report?format=csv").text.splitlines()))
+    assert {row["about"] for row in rows} >= {"partition"}
+    assert rows[0]["name"]
