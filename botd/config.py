@@ -18,6 +18,7 @@ from typing import Any
 from botd.addresses import networks
 from botd.errors import ConfigError, did_you_mean
 from botd.file_modes import check_private, check_unwritable
+from botd.hours import time_of_day, zone
 from botd.patterns import bounded
 from botd.settings import SECTIONS, Config, CustomCheck, NotifySettings, default_of
 from botd.text import is_number
@@ -287,6 +288,24 @@ def _check_notify(settings: NotifySettings) -> None:
                 raise ConfigError(f'{where} takes addresses such as "botd@example.org", not "{text[:60]}"', where)
     if settings.mail_to and not settings.mail_from:
         raise ConfigError("[notify] mail_to needs mail_from: the address that mail comes from", "[notify] mail_to")
+    if settings.digest:
+        _check_digest(settings)
+
+
+def _check_digest(settings: NotifySettings) -> None:
+    """Raises ConfigError for a digest at no time, or to nobody."""
+    for name, read, text in (
+        ("digest", time_of_day, settings.digest),
+        ("digest_zone", zone, settings.digest_zone),
+    ):
+        try:
+            read(text)
+        except ValueError as error:
+            raise ConfigError(f"[notify] {name}: {error}", f"[notify] {name}") from None
+    if not (settings.command or settings.webhook_file or settings.mail_to):
+        raise ConfigError(
+            "[notify] digest needs whom to send it to: command, webhook_file or mail_to", "[notify] digest"
+        )
 
 
 _WORDS_OF = {

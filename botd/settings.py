@@ -203,13 +203,15 @@ class ActionsSettings:
 
 @dataclass(frozen=True)
 class NotifySettings:
-    """[notify]: whom the agent tells of hard actions, and how. Empty is by none of the ways."""
+    """[notify]: whom the agent tells of hard actions and of the round, and how. Empty is by none of the ways."""
 
     command: str = _setting("", "Command that is given each notice as JSON on its standard input.")
     webhook_file: str = _setting("", "File with the URL of a webhook in Slack's form and nothing else.")
     smtp: str = _setting("localhost:25", "Mail server that takes mail without a password.")
     mail_from: str = _setting("", "Address that mail comes from.")
     mail_to: tuple[str, ...] = _setting((), "Addresses that get mail.")
+    digest: str = _setting("", "Time of day at which the morning round is sent; empty sends none.")
+    digest_zone: str = _setting("UTC", "Time zone of `digest`.")
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
+
+from botd.hours import time_of_day, zone
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Window:
     def is_open(self, now: datetime) -> bool:
         """Whether this moment lies in it, by the clocks of its zone."""
         here = now.astimezone(zone(self.zone))
-        opens, closes = _clock(self.opens), _clock(self.closes)
+        opens, closes = time_of_day(self.opens), time_of_day(self.closes)
         today, yesterday = (DAYS[(here - timedelta(days=back)).weekday()] in self.days for back in (0, 1))
         at = here.time().replace(tzinfo=None)
         if opens < closes:
@@ -51,9 +48,15 @@ def check_window(window: Window) -> None:
     if not window.days:
         raise ValueError("days: name one, or leave days out for all of them")
     for name, text in (("from", window.opens), ("to", window.closes)):
-        if not _TIME.fullmatch(text):
-            raise ValueError(f'{name}: write a time of day such as "20:00", not "{text[:60]}"')
-    zone(window.zone)
+        _check(name, time_of_day, text)
+    _check("zone", zone, window.zone)
+
+
+def _check(name: str, read: Callable[[str], object], text: str) -> None:
+    try:
+        read(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def why_shut(windows: Sequence[Window], now: datetime) -> str:
@@ -64,16 +67,3 @@ def why_shut(windows: Sequence[Window], now: datetime) -> str:
     if any(window.is_open(now) for window in allowing):
         return ""
     return f"only {'; '.join(window.words() for window in allowing)}" if allowing else "no window is ever open"
-
-
-@lru_cache
-def zone(name: str) -> ZoneInfo:
-    """The zone of this name. Raises ValueError for one that there is not."""
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a directory is an OSError
-        raise ValueError(f'zone: there is no time zone "{name[:60]}"; write one such as "Europe/Berlin"') from None
-
-
-def _clock(text: str) -> time:
-    return time(int(text[:2]), int(text[3:]))

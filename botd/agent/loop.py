@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from botd.agent.actions.service import Acting, make_kit
 from botd.agent.diagnoses import Diagnoses
+from botd.agent.digest import Digest
 from botd.agent.housekeeping import Housekeeping
 from botd.agent.latest import LatestReadings
 from botd.agent.life import Due, Life
@@ -94,6 +95,7 @@ class Agent:
         self._notes = NoteKeeper(self._store, clock)
         self._notes_due = Due(NOTES_S)
         self._notices = Notices(config, self._store, clock)
+        self._digest = Digest(config, self._checks, self._store, clock, self._notices.send)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
@@ -107,6 +109,7 @@ class Agent:
         self._record.step()
         start(self._desk, stop)
         self._acting.start(stop)
+        self._digest.start(stop)
         due = Due(self._config.sweep.interval)
         beat = Due(BEAT_S)
         while not stop.is_set():
