@@ -133,7 +133,7 @@ def _scene(prospect: Prospect, node: str, slurm: SlurmNode | None, evidence: str
         "roles": told and told["roles"],
         "clock": told and told["clock"],
         "has_code": True,
-        "locked": f"{held['login']} has {held['action']} {held['id']} under way" if held else "",
+        "locked": f"{held['login'] or 'somebody'} has {held['action']} {held['id']} under way" if held else "",
         "unseen": f"{unseen['action']} {unseen['id']} may have happened" if unseen else "",
         "breaker": told and told["breaker"],
         "storm": told and told["storm"],

@@ -14,7 +14,7 @@ from botd.web.actions import switches
 from botd.web.params import NodesQuery, query
 from botd.web.questions import chosen_nodes
 from botd.web.rights import outlooks, policy_of
-from botd.web.who import known
+from botd.web.who import who
 
 
 class OutlookDocument(PolicyDocument):
@@ -36,10 +36,10 @@ class PolicyResource(BotdResource):
     def get(self) -> Response:
         """Your roles, what they come to on the nodes that you name, what stands in the way now, and what is left.
 
-        The agent judges by itself when you press.
+        The agent judges by itself when you press. Who is not logged in has no roles, and takes the evidence to sign.
         """
         args = query(NodesQuery)
-        who, nodes = known(), sorted(chosen_nodes(args) or ())
-        seen = outlooks(who, nodes) if len(nodes) <= MAX_NODES else {}
-        document: OutlookDocument = {**policy_of(who, nodes), "now": switches(), "outlook": seen}
+        found, nodes = who(), sorted(chosen_nodes(args) or ())
+        seen = outlooks(found, nodes) if len(nodes) <= MAX_NODES else {}
+        document: OutlookDocument = {**policy_of(found, nodes), "now": switches(), "outlook": seen}
         return personal(document)

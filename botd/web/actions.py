@@ -92,14 +92,16 @@ def unnamed(action: ActionDocument) -> ActionDocument:
 
 def switches() -> SwitchesDocument:
     """What everything waits for, as who asks may see it. What no agent has told of is not known, and stands as that."""
-    told = read_switches(store()) or _untold()
-    if who():
+    return told_switches() or _untold()
+
+
+def told_switches() -> SwitchesDocument | None:
+    """The same as the agent has told it; None where none has."""
+    told = read_switches(store())
+    if told is None or who():
         return told
-    return {
-        **told,
-        "stop": "somebody has stopped it" if told["stop"] else "",
-        "breaker": "it is open" if told["breaker"] else "",
-    }
+    stop, breaker = told["stop"] and "somebody has stopped it", told["breaker"] and "it is open"
+    return {**told, "stop": stop, "breaker": breaker}
 
 
 def is_off() -> bool:

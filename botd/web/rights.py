@@ -11,32 +11,39 @@ from botd.access.places import Places
 from botd.access.policy import PolicyDocument, policy
 from botd.access.roles import Roles, parse_roles
 from botd.acting.actions import WEIGHTS
-from botd.board.actions import read_spends, read_switches, read_unsettled
+from botd.board.actions import read_spends, read_unsettled
 from botd.board.outlook import NodeOutlookDocument, Prospect, outlook
 from botd.errors import ConfigError, NotAllowed
+from botd.web.actions import as_seen, told_switches
 from botd.web.here import board, config, store
 from botd.web.who import Who, known
 
+NOBODY = Person("")
+"""Who is not logged in. No role names them."""
 
-def policy_of(who: Who, nodes: Iterable[str] = ()) -> PolicyDocument:
+
+def policy_of(who: Who | None, nodes: Iterable[str] = ()) -> PolicyDocument:
     """What they may do in general, and to these nodes. Raises StoreUnavailable."""
     told = _told()
     places = Places(board().view().inventory, told["faults"])
-    return policy(_roles(told["text"]), who.person, nodes, places, told["fault"])
+    return policy(_roles(told["text"]), who.person if who else NOBODY, nodes, places, told["fault"])
 
 
 def outlooks(
     found: Who | None, nodes: Iterable[str], names: Collection[str] = tuple(WEIGHTS)
 ) -> dict[str, NodeOutlookDocument]:
-    """What would come of actions on these nodes by somebody, or by nobody in particular. Raises StoreUnavailable."""
+    """What would come of actions on these nodes, by who is logged in or by nobody. It names people to who is logged in.
+
+    Raises StoreUnavailable.
+    """
     here = store()
     prospect = Prospect(
         view=board().view(),
         roles=_roles(_told()["text"]),
-        person=found.person if found else Person(""),
+        person=found.person if found else NOBODY,
         mode=config().actions.mode,
-        switches=read_switches(here),
-        unsettled=read_unsettled(here),
+        switches=told_switches(),
+        unsettled=list(map(as_seen, read_unsettled(here))),
         spent=read_spends(here),
         now=board().now(),
     )

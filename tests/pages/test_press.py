@@ -171,6 +171,10 @@ def test_what_stands_in_the_way_is_said(actor: Actor, anna: Person) -> None:
     page = anna.look(DRAIN)
     assert "kmf has stopped it" in page
     assert "kmf has drain 1 under way" in page
+    stranger = Person(actor.site, None)
+    for page in (stranger.look(DRAIN), stranger.client.get(f"/api/v2/policy?nodes={WELL}").text):
+        assert "somebody has drain 1 under way" in page
+        assert "kmf" not in page
     assert "somebody drained it" in anna.look(f"/node/{ILL}/do/drain")
 
 

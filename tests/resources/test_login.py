@@ -166,7 +166,14 @@ def test_the_policy_says_what_one_may_on_the_nodes_that_one_names(office: Office
     assert may == {"n0000.savio2": True, "n0001.savio2": False, "n0002.savio3": False, "n0010.savio3": False}
     assert told["nodes"]["n0001.savio2"]["drain"]["why"] == "protected by the roles file"
     assert send(site, "GET", "/api/v2/policy", token).json["nodes"] == {}
-    assert code_of(send(site, "GET", "/api/v2/policy")) == (401, "login-required")
+
+
+def test_who_is_not_logged_in_has_no_roles_and_is_told_the_evidence_to_sign(office: Office, site: Site) -> None:
+    told = send(site, "GET", "/api/v2/policy?nodes=n0001.savio2").json
+    assert (told["user"], told["rights"], told["roles"]) == ("", [], [])
+    assert {each["may"] for each in told["nodes"]["n0001.savio2"].values()} == {False}
+    known = send(site, "GET", "/api/v2/policy?nodes=n0001.savio2", log_in(site, ANNA)).json
+    assert told["outlook"]["n0001.savio2"]["evidence"] == known["outlook"]["n0001.savio2"]["evidence"]
 
 
 def test_a_fault_of_the_roles_file_is_said(office: Office, site: Site) -> None:
