@@ -110,7 +110,7 @@ def test_a_file_beside_the_ledger_stops_too(at_work: Works) -> None:
 def test_a_dry_run_goes_the_same_way_and_sends_nothing(tmp_path: Path, make_site: Callable[..., Site]) -> None:
     with works(tmp_path, make_site, mode="dry-run") as at_work:
         at_work.press("drain", NODE)
-        at_work.press("identify", NODE)
+        at_work.press("identify", NODES[1])
         at_work.drive()
         assert at_work.states() == ["would-have", "would-have"]
         assert (at_work.helper.heard(), at_work.bmc.packets()) == ([], [])
