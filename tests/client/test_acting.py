@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from botd.errors import ProofRefused
 from botd.model import utc_now
 from tests.client.conftest import PROGRAM, Home
 from tests.client.scripted import Answers, Scripted, refusal, scripted
+from tests.program import DemoProgram
 from tests.transport.sshd import make_key
 
 ASK, SEE = "POST /api/v2/actions", "GET /api/v2/actions/7"
@@ -287,15 +289,24 @@ def test_what_takes_no_more_than_a_word(
     assert server.sent == [(asked, body)]
 
 
-def test_everything_is_stopped_and_goes_on_at_a_running_botd(kmf: Home) -> None:
-    done = kmf.run("stop", "--reason", "smoke in the room")
-    assert (done.returncode, done.stdout) == (0, "")
-    refused = kmf.run("do", "identify", "n0001.savio3")
-    assert refused.returncode == 2
-    assert "smoke in the room" in refused.stderr
+def test_a_node_is_drained_and_slurms_own_tool_says_so(kmf: Home, program: DemoProgram) -> None:
+    nodes = program.json("/api/v1/status?groups=savio3&checks=ping&max_age=100000")["nodes"]
+    node = next(n["node"] for n in nodes if n["slurm"]["state"] in ("idle", "allocated", "mixed"))
+    (row,) = json.loads(kmf.good("do", "drain", node, "--reason", "fan fails", "--json", "node,state,login"))
+    assert row == {"node": node, "state": "succeeded", "login": "kmf"}
+    assert re.fullmatch(r"botd: drain \d+ by kmf\n", program.tool("sinfo", "-h", "-n", node, "-o", "%E"))
+    assert kmf.good("actions", node).split("\t")[2:5] == [node, "drain", "succeeded"]
 
 
 def test_what_is_protected_is_refused_by_a_running_botd(kmf: Home) -> None:
     done = kmf.run("do", "identify", "n0000.savio2")
     assert done.returncode == 2
     assert "protected" in done.stderr
+
+
+def test_everything_is_stopped_at_a_running_botd(kmf: Home) -> None:
+    done = kmf.run("stop", "--reason", "smoke in the room")
+    assert (done.returncode, done.stdout) == (0, "")
+    refused = kmf.run("do", "identify", "n0001.savio3")
+    assert refused.returncode == 2
+    assert "smoke in the room" in refused.stderr
