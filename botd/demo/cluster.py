@@ -21,11 +21,13 @@ from botd.errors import BotdError
 DEMO_PASSWORD = "as in the demo"  # noqa: S105 - it is no secret
 """Of everybody: nothing in the demo is worth more."""
 
+PRESSED = "n0001.savio2"
+"""The node on which it is shown how botd acts: in service, with a BMC that answers."""
+
 START_S = 60.0
 STOP_S = 10.0
 
-WELCOME = """\
-{nodes} simulated nodes; their files, and sinfo, scontrol, squeue, sacct, fping: {directory}
+WELCOME = r"""{nodes} simulated nodes; their files, and sinfo, scontrol, squeue, sacct, fping: {directory}
 botd is at  {url}/  (Ctrl-C stops everything). Try:
 
   curl {url}/
@@ -33,9 +35,22 @@ botd is at  {url}/  (Ctrl-C stops everything). Try:
   curl {url}/api/v1/sinfo
 
 Log in at {url}/login as anna, a student, or kmf, an administrator, with the password
-{password!r} and the code that this prints (of kmf: the file kmf):
+"{password}" and the code that this prints (of kmf: the file kmf):
 
   {python} -m botd.demo.code {secrets}/anna
+
+It acts: {url}/node/{node}/do/drain shows what would be done, and does it. Or light an LED from a shell:
+
+  export T="Authorization: Bearer $(curl -s {url}/api/v2/login -H 'Content-Type: application/json' \
+    -d '{{"login": "anna", "password": "{password}", "code": "'"$({python} -m botd.demo.code {secrets}/anna)"'"}}' \
+    | sed 's/.*"token":"\([^"]*\)".*/\1/')"
+  E=$(curl -s -H "$T" '{url}/api/v2/policy?nodes={node}' | sed 's/.*"evidence":"\([0-9a-f]*\)".*/\1/')
+  curl {url}/api/v2/actions -H "$T" -H 'Content-Type: application/json' \
+    -d '{{"action": "identify", "node": "{node}", "evidence": "'"$E"'", "reason": "which one is it?", "proof": {{}}}}'
+
+and see what the BMCs and Slurm were told, and which LEDs blink:
+
+  {heard}
 
 In another terminal, one sweep without the server:
 
@@ -159,6 +174,8 @@ def _welcome(cluster: DemoCluster, nodes: int, listen: str) -> str:
         python=_python(),
         password=DEMO_PASSWORD,
         secrets=shlex.quote(str(cluster.secrets)),
+        node=PRESSED,
+        heard=shlex.quote(str(cluster.tools / "heard")),
     )
 
 

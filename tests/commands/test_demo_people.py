@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +19,7 @@ from botd.agent.people.logins import open_logins
 from botd.commands.demo_people import PEOPLE, add_people
 from botd.config import load_config
 from botd.demo import DemoCluster
+from botd.demo.cluster import PRESSED, _welcome
 from botd.demo.code import code
 from botd.demo.files import ROLES, write_roles
 from botd.errors import ProofRefused
@@ -63,11 +65,22 @@ def test_a_student_logs_in_at_the_running_program_and_holds_a_token_until_it_is_
     assert (me["login"], me["roles"]) == ("anna", ["student", "student-repair"])
     status, made = call(program, "POST", "/api/v2/tokens", session["token"], {"name": "cron"})
     assert status == 201, made
-    assert call(program, "GET", "/api/v2/policy", made["token"])[0] == 200
+    assert call(program, "GET", "/api/v2/me", made["token"])[0] == 200
     assert call(program, "DELETE", f"/api/v2/tokens/{made['id']}", session["token"])[0] == 204
-    assert call(program, "GET", "/api/v2/policy", made["token"])[0] == 401
+    assert call(program, "GET", "/api/v2/me", made["token"])[0] == 401
     assert call(program, "DELETE", "/api/v2/login", session["token"])[0] == 204
     assert call(program, "GET", "/api/v2/me", session["token"])[0] == 401
+
+
+def test_the_led_that_the_demo_suggests_is_lit_as_it_is_printed(program: DemoProgram) -> None:
+    told = _welcome(program.cluster, 8, program.base.removeprefix("http://"))
+    begin, end = told.index("  export T="), told.index("and see what the BMCs")
+    add_people(str(program.config_path), PASSWORD, program.cluster.secrets / "more", {"bert": ("student",)})
+    script = told[begin:end].replace(f"{program.cluster.secrets}/anna", f"{program.cluster.secrets}/more/bert")
+    script = script.replace('"login": "anna"', '"login": "bert"')  # anna's code of now may be used
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert json.loads(done.stdout)["actions"][0]["node"] == PRESSED, done
+    wait_until(lambda: f"{PRESSED}: its LED blinks for" in program.tool("heard"))
 
 
 def test_everybody_of_the_demo_logs_in_with_the_code_of_the_moment(tmp_path: Path) -> None:

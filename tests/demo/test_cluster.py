@@ -190,7 +190,7 @@ def test_ctrl_c_ends_the_demo_with_the_status_of_the_server() -> None:
         assert process.wait(60) == 7
     assert not config.parent.exists()
     text = "".join(said)
-    assert text.count("  curl ") == 3
+    assert text.count("  curl ") == 4
     assert "http://127.0.0.1:5999/" in text
 
 
