@@ -16,6 +16,7 @@ from botd.errors import NodeBusy, ProofRefused
 from botd.model import Reading, State
 from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
 from tests.conftest import Site, drained, idle
+from tests.program import wait_until
 from tests.resources.test_login import ANNA, KMF, log_in
 
 WELL, ILL = "n0000.savio2", "n0010.savio2"
@@ -252,6 +253,13 @@ def test_a_forged_copy_costs_neither_the_round_nor_the_page_of_a_node(actor: Act
         for path in ("/", f"/node/{WELL}"):
             assert "savio2" in anna.look(path)
         assert anna.client.get(DRAIN, headers=HTML).status_code == 503
+
+
+def test_a_reason_that_botd_has_given_leads_to_its_action(actor: Actor, anna: Person) -> None:
+    link = '<a href="/actions/7" rel="noreferrer">botd: drain 7</a>'
+    for reason, shown in (("drain 7 by <anna>", f"{link} by &lt;anna&gt;"), ("drain 8", "<bdi>botd: drain 8</bdi>")):
+        actor.site.nodes(drained(ILL, f"botd: {reason}"))
+        wait_until(lambda shown=shown: shown in anna.look(f"/node/{ILL}"))  # a view is trusted for a moment
 
 
 # ---- the list ----
