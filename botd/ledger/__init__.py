@@ -75,6 +75,7 @@ class Ledger:
         self.switches = Switches(self._meta, self.chain)
         self._public = resolve_path(config, config.ledger.public_key).absolute()
         self._opening = threading.Lock()
+        self._writing = threading.RLock()
         self._is_open = False
         self._seen: Checkpoint | None = None  # what this process saw last, which nobody has signed
 
@@ -115,9 +116,13 @@ class Ledger:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """A transaction that commits at the end, to the disk, and rolls back on any error."""
+        """A transaction that commits at the end, to the disk, and rolls back on any error.
+
+        Those of one process wait for each other here: to wait within SQLite each would hold a connection, of which who
+        writes may need one more to read.
+        """
         self._check_open()
-        with _in_words(), self._db.write() as db:
+        with self._writing, _in_words(), self._db.write() as db:
             yield db
 
     def _check_open(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from botd.acting.actions import BY_NAME, Way
 from botd.agent.actions.judge import Judge
 from botd.agent.actions.kit import Subject
@@ -15,7 +17,7 @@ from botd.inventory import build
 from botd.ledger.actions import Budget
 from botd.ledger.chain import read_chain
 from botd.transport.bmc.outcome import Answered, NoAnswer, NotSent
-from tests.agent.actions.works import NODES, ROLES, Works, works
+from tests.agent.actions.works import DRAINED, NODES, ROLES, Works, works
 from tests.agent.people.parts import START
 from tests.conftest import Site
 
@@ -242,3 +244,12 @@ def test_nothing_is_taken_up_before_the_first_node_list(at_work: Works) -> None:
     at_work.refresh()
     at_work.drive()
     assert at_work.states() == ["succeeded"]
+
+
+def test_as_many_as_there_are_places_for_write_the_ledger_and_none_is_in_the_way_of_another(
+    at_work: Works, caplog: pytest.LogCaptureFixture
+) -> None:
+    at_work.press("drain", *(node for node in NODES if node != DRAINED))
+    at_work.drive()
+    assert set(at_work.states()) == {"succeeded"}
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
