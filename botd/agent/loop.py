@@ -13,6 +13,7 @@ import threading
 from datetime import datetime, timedelta
 
 from botd.agent.actions.service import Acting, make_kit
+from botd.agent.announcer import Announcer
 from botd.agent.diagnoses import Diagnoses
 from botd.agent.digest import Digest
 from botd.agent.housekeeping import Housekeeping
@@ -95,6 +96,7 @@ class Agent:
         self._notes = NoteKeeper(self._store, clock)
         self._notes_due = Due(NOTES_S)
         self._notices = Notices(config, self._store, clock)
+        self._announcer = Announcer(self._record.ledger, self._notices, clock)
         self._digest = Digest(config, self._checks, self._store, clock, self._notices.send)
 
     def run(self, stop: threading.Event) -> None:
@@ -136,6 +138,7 @@ class Agent:
             self._latest.mend()
         self._write()
         self._record.step()
+        self._announcer.step()
         if self._list_wanted():
             self._list_due.set()
         if self._list.tried_at is None:

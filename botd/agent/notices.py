@@ -43,6 +43,11 @@ class Notices:
         self._clock = clock
         self._posts = [_Post(way, store) for way in (make_ways(config) if ways is None else ways)]
 
+    @property
+    def are_wanted(self) -> bool:
+        """Whether anybody is told."""
+        return bool(self._posts)
+
     def announced(self, action: Stored, grace_s: float) -> None:
         """A hard action is about to be done. Dry runs and softer actions are nobody's news."""
         until = f"in {grace_s:g} s, unless somebody stops it"
