@@ -50,19 +50,21 @@ def merged(run: Asking, ask: Callable[[Server], Listing]) -> tuple[Listing, bool
     """
     if len(run.sites) == 1:
         return ask(run.server), True
-    with ThreadPoolExecutor(len(run.sites)) as pool:
-        asked = [(site, pool.submit(_asked, ask, site)) for site in run.sites]
+    pool = ThreadPoolExecutor(len(run.sites))
     found: list[tuple[Site, Listing]] = []
-    for site, future in asked:
-        try:
-            found.append((site, future.result()))
-        except Trouble as error:
-            told(f"{site.name}: {error}")
+    try:
+        for site, future in [(site, pool.submit(_asked, ask, site)) for site in run.sites]:
+            try:
+                found.append((site, future.result()))
+            except Trouble as error:
+                told(f"{site.name}: {error}")
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted waits for no site
     if not found:
         raise Trouble("no site has answered")
     rows: list[Row] = [{"site": site.name, **row} for site, listing in found for row in listing.rows]
     first = found[0][1]
-    return Listing(("site", *first.fields), rows, first.more), len(found) == len(asked)
+    return Listing(("site", *first.fields), rows, first.more), len(found) == len(run.sites)
 
 
 def _asked(ask: Callable[[Server], Listing], site: Site) -> Listing:

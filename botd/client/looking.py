@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from botd.client.asking import Asking, merged, told
 from botd.client.forms import Listing, cell, write_listing, write_text
@@ -51,14 +52,16 @@ def check(run: Asking) -> int:
     args = run.args
     query = {"groups": args.groups, "checks": args.checks, **({"max_age": 0} if args.now else {})}
     within_s = SWEEP_S if args.now else ANSWER_S
-    is_long = len(args.groups or "") > MAX_URL
+    is_long = len(quote(args.groups or "")) > MAX_URL
     if run.wants_text and not args.exit_code and not is_long:
         write_text(run.server.text("/api/v1/status", {**query, **run.form.query}, within_s=within_s), run.form)
         return 0
     verdicts: list[int] = []
 
     def ask(server: Server) -> Listing:
-        document = _posted(server, query) if is_long else server.get("/api/v1/status", query, within_s=within_s)
+        document = (
+            _posted(server, query, within_s) if is_long else server.get("/api/v1/status", query, within_s=within_s)
+        )
         _tell_problems(document, run.form.wants_text)
         rows = [_check_row(node) for node in rows_of(document, "nodes")]
         verdicts.append(_check_verdict(rows, document))
@@ -147,10 +150,11 @@ def _shown(run: Asking, listing: Listing, is_whole: bool, verdicts: Iterable[int
     return next((verdict for verdict in (FAILURES, UNKNOWN, WARNINGS) if verdict in found), WELL)
 
 
-def _posted(server: Server, query: Mapping[str, Any]) -> Any:
+def _posted(server: Server, query: Mapping[str, Any], within_s: float) -> Any:
     """The answer to a question that is too long for a URL."""
-    body = {name: [query[name]] for name in ("groups", "checks") if query.get(name)}
-    return server.send("POST", "/api/v1/status", {**body, **{k: v for k, v in query.items() if k == "max_age"}})
+    body: dict[str, Any] = {name: [query[name]] for name in ("groups", "checks") if query.get(name)}
+    body |= {"max_age": query["max_age"]} if "max_age" in query else {}
+    return server.send("POST", "/api/v1/status", body, within_s=within_s)
 
 
 def _tell_problems(document: Row, is_read: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, SSLError
+from urllib3.exceptions import HTTPError, LocationParseError, MaxRetryError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TookTooLong
 
 from botd import __version__
@@ -62,9 +62,17 @@ class Server:
         """The JSON object of a route. Raises Trouble."""
         return self._document(self._asked("GET", path, query, None, within_s))
 
-    def send(self, method: str, path: str, body: object = None, query: Mapping[str, Any] | None = None) -> Any:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, Any] | None = None,
+        *,
+        within_s: float = ANSWER_S,
+    ) -> Any:
         """The JSON object that comes of a request that changes something, None of one without. Raises Trouble."""
-        return self._document(self._asked(method, path, query, body, ANSWER_S))
+        return self._document(self._asked(method, path, query, body, within_s))
 
     def text(
         self, path: str, query: Mapping[str, Any] | None = None, *, within_s: float = ANSWER_S, kind: str = "text/plain"
@@ -185,8 +193,12 @@ def _read(response: urllib3.BaseHTTPResponse, ends_at: float) -> bytes:
 def _words(error: HTTPError) -> str:
     """What a failure of the network is in a few words."""
     reason = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-    if isinstance(reason, SSLError):
+    if isinstance(reason, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason):
         return f"its certificate is not believed ({one_line(str(reason), 120)}); ca_file names your own authority"
+    if isinstance(reason, SSLError):
+        return f"it does not speak TLS as it should ({one_line(str(reason), 120)}); is the URL right?"
+    if isinstance(reason, LocationParseError):
+        return "that is no address; is the URL right?"
     if isinstance(reason, NewConnectionError):
         why = reason.__cause__ or reason.__context__
         return f"{one_line(getattr(why, 'strerror', None) or str(reason), 120)}; does it run, and is the URL right?"

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+import ssl
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from botd.client.server import Server
 from botd.client.sites import Site
@@ -116,6 +126,59 @@ def test_a_small_answer_that_unpacks_to_gigabytes_is_given_up(monkeypatch: pytes
     packed = http(gzip.compress(b" " * 50_000_000), more="Content-Encoding: gzip\r\n")
     with answering(packed) as hostile, pytest.raises(Trouble, match="over 1 MB: ask for fewer nodes"):
         asked(hostile.url)
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate for this machine that signs itself, with its key before it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "botd")]), datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path = folder / "botd.pem"
+    path.write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()) + made.public_bytes(pem))
+    return path
+
+
+def test_an_authority_is_believed_where_it_is_named(tmp_path: Path) -> None:
+    pem = certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+        def serve() -> None:
+            while True:
+                try:
+                    plain, _ = listener.accept()
+                    with context.wrap_socket(plain, server_side=True) as client:
+                        client.recv(65536)
+                        client.sendall(http(b'{"a": 1}'))
+                except ssl.SSLError:
+                    continue
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(Trouble, match="its certificate is not believed"):
+            asked(url, "secret")
+        assert Server(Site("", url, ca_file=str(pem)), "secret").get("/api/v1/round") == {"a": 1}
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "words"), [("https", "", "does not speak TLS as it should"), ("http", "a..b", "no address")]
+)
+def test_what_cannot_be_reached_is_said_in_words(scheme: str, host: str, words: str) -> None:
+    with answering(http(b"{}")) as hostile, pytest.raises(Trouble, match=words):
+        asked(f"{scheme}://{host or hostile.url.partition('//')[2]}")
 
 
 def test_an_error_of_botd_keeps_its_code_and_loses_what_a_terminal_obeys() -> None:
