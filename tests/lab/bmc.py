@@ -37,9 +37,9 @@ sel_enable 0x20 1000 0x0a
 mc_enable 0x20
 """
 
-# ipmi_sim calls "chassis NODE get power", "... set power 0|1", "... set reset 1", "... set shutdown 1" and
-# stands still until the program ends: it notes the order and leaves the work to a process of its own, in
-# this machine's network namespace (ipmi_sim itself is in the BMC's).
+# ipmi_sim calls "chassis NODE get power", "... set power 0|1", "... set reset 1", "... set shutdown 1",
+# "... set identify 15 0" and stands still until the program ends: it notes the order and leaves the work to a process
+# of its own, in this machine's network namespace (ipmi_sim itself is in the BMC's).
 _CHASSIS = """\
 #!/bin/sh
 power={directory}/bmc/$1/power
@@ -55,6 +55,7 @@ case "$2 $3 $4" in
     "set power "[01]) set_power "$1" "$4" ;;
     "set shutdown 1") set_power "$1" 0 ;;
     "set reset 1") settle "$1" reset ;;
+    "set identify "*) echo "$4" >>{directory}/bmc/$1/identified ;;
 esac
 """
 

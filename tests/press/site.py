@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Barrier
 from typing import Any, NamedTuple, TypeVar
@@ -23,7 +23,7 @@ from botd.demo import DemoCluster
 from botd.demo.code import STEP_S, code
 from botd.ledger import Ledger
 from tests.press.truth import ENDS, Caps, Figures, Order, Told, figures, read_ledger
-from tests.program import DemoProgram, free_port, wait_until
+from tests.program import DemoProgram, Program, free_port, wait_until
 
 LONG = bool(os.environ.get("BOTD_PRESS"))
 """Whether it is `make press`."""
@@ -80,16 +80,13 @@ class Answer(NamedTuple):
 
 
 @dataclass
-class PressSite:
-    """The running program. `nonces` are those of all presses that were answered as taken up."""
+class People:
+    """Who presses on a running program by HTTP. `nonces` are those of all presses that were answered as taken up."""
 
-    program: DemoProgram
-    tokens: dict[str, str]
-    free: list[str]
-    nonces: set[str]
-    ledger: Path
-
-    # ---- people ----
+    program: Program
+    secrets: Path
+    tokens: dict[str, str] = field(default_factory=dict)
+    nonces: set[str] = field(default_factory=set)
 
     def call(self, method: str, path: str, login: str = "", data: object = None) -> Answer:
         """A request of somebody who is logged in, or of nobody."""
@@ -105,7 +102,7 @@ class PressSite:
 
     def code(self, login: str) -> str:
         """The code of the moment."""
-        return code((self.program.cluster.secrets / login).read_text(), time.time())
+        return code((self.secrets / login).read_text(), time.time())
 
     def log_in(self, login: str) -> None:
         """A new session, by a code that was not used; for five minutes its soft actions need no other."""
@@ -148,6 +145,24 @@ class PressSite:
         if answer.status in (200, 202):
             self.nonces.add(nonce)
         return answer
+
+    def end_of(self, number: int) -> Any:
+        """An action that has ended, as it is told."""
+
+        def over() -> Any:
+            document = self.call("GET", f"/api/v2/actions/{number}", next(iter(self.tokens))).document
+            return document if document.get("state") in ENDS else None
+
+        return wait_until(over)
+
+
+@dataclass
+class PressSite(People):
+    """The running program on a simulated cluster."""
+
+    program: DemoProgram
+    free: list[str] = field(default_factory=list)
+    ledger: Path = Path()
 
     # ---- the cluster ----
 
@@ -228,7 +243,7 @@ def press_site(people: Mapping[str, tuple[str, ...]] = PEOPLE) -> Iterator[Press
         program = DemoProgram(cluster, port)
         try:
             wait_until(program.is_well)
-            site = PressSite(program, {}, sound_nodes(program), set(), ledger)
+            site = PressSite(program, cluster.secrets, free=sound_nodes(program), ledger=ledger)
             for login in people:
                 site.log_in(login)
             yield site

@@ -1,0 +1,135 @@
+"""The whole of botd acts on the lab: a press by HTTP ends in the real Slurm, and once at a real BMC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from botd.commands.demo_people import add_people
+from tests.lab import bmc
+from tests.lab.bmc import Bmc
+from tests.lab.cluster import Lab
+from tests.lab.program import LabProgram
+from tests.libexec.helper import installed
+from tests.press.site import PASSWORD, People
+from tests.program import wait_until
+from tests.transport.bmc.lossy import Packet, is_answer, is_command, lossy
+
+NODE = "n0001.savio3"
+RELAYS = {"n0000.savio2": "127.79.0.1", "n0001.savio2": "127.79.0.2", "n0002.savio2": "127.79.0.3"}
+
+ACTIONS = """
+[sweep]
+interval = 0
+least_age = 0
+
+[nodes]
+hosts_file = "hosts"
+
+[access]
+roles_file = "roles.toml"
+
+[actions]
+mode = "on"
+one_user = true
+clock = "trusted"
+slurm = "{helper}"
+bmc_user = "{user}"
+bmc_password_file = "{lab}/bmc_password"
+"""
+
+ROLES = """
+[[role]]
+name = "student"
+actions = ["identify", "drain"]
+nodes = "savio2,savio3"
+
+[protected]
+nodes = ""
+"""
+
+
+@pytest.fixture
+def people(lab: Lab, tmp_path: Path) -> Iterator[People]:
+    """anna, logged in at a botd that acts on the lab; some BMCs stand behind addresses that are not theirs."""
+    helper = tmp_path / "helper"
+    installed(helper, Path("/usr/bin"), str(lab.slurm.config))
+    text = (lab.directory / "botd.toml").read_text().replace(f"{lab.directory}/botd.db", f"{tmp_path}/botd.db")
+    text = text.replace("[sweep]\nleast_age = 0\n", "")
+    config = tmp_path / "botd.toml"
+    config.write_text(text + ACTIONS.format(helper=helper, user=bmc.USER, lab=lab.directory))
+    (tmp_path / "roles.toml").write_text(ROLES)
+    names = {node: f"{node.partition('.')[0]}-ipmi.{node.partition('.')[2]}" for node in RELAYS}
+    (tmp_path / "hosts").write_text("".join(f"{RELAYS[node]} {name}\n" for node, name in names.items()))
+    for path in tmp_path.iterdir():
+        path.chmod(0o755 if path == helper else 0o644)
+    add_people(str(config), PASSWORD, tmp_path / "secrets", {"anna": ("student",)})
+    program = LabProgram(lab, tmp_path)
+    try:
+        wait_until(program.is_well)
+        made = People(program, tmp_path / "secrets")
+        made.log_in("anna")
+        yield made
+    finally:
+        program.stop()
+
+
+def ends(people: People, action: str, *nodes: str) -> dict[str, Any]:
+    """What became of a press, by node."""
+    answer = people.press("anna", action, people.evidence("anna", nodes))
+    assert answer.status == 202, answer
+    return {each["node"]: each for each in map(people.end_of, answer.ids)}
+
+
+def test_a_press_drains_in_the_real_slurm(lab: Lab, people: People) -> None:
+    done = ends(people, "drain", NODE)[NODE]
+    assert (done["state"], done["certain"]) == ("succeeded", True), done
+    found = next(node for node in lab.slurm.nodes() if node["name"] == NODE)
+    assert (found["reason"], lab.slurm.states()[NODE]) == (f"botd: drain {done['id']} by anna", "drained")
+    lab.do("make_idle", NODE)
+
+
+def test_whatever_the_network_does_a_bmc_is_told_once(lab: Lab, people: People) -> None:
+    """The answer is lost, the command comes late and twice, the command is lost: on one node each."""
+    fates = {
+        "n0000.savio2": lambda packet: () if is_answer(packet) else (0,),
+        "n0001.savio2": lambda packet: (0.3, 0.6) if is_command(packet) else (0,),
+        "n0002.savio2": lambda packet: () if is_command(packet) else (0,),
+    }
+    asked: dict[str, list[Packet]] = {node: [] for node in fates}
+    with ExitStack() as relays:
+        for node, fate in fates.items():
+
+            def noted(packet: Packet, node: str = node, fate: Any = fate) -> Any:
+                asked[node] += [packet] * (packet.to_bmc and packet.number > 0)
+                return fate(packet)
+
+            relays.enter_context(lossy(RELAYS[node], bmc.PORT, real(lab, node), noted, remembers=True))
+        done = ends(people, "identify", *fates)
+    states = {node: (each["state"], each["certain"]) for node, each in done.items()}
+    assert states == {
+        "n0000.savio2": ("unknown", False),
+        "n0001.savio2": ("succeeded", True),
+        "n0002.savio2": ("unknown", False),
+    }
+    assert [told(lab, node) for node in fates] == [1, 1, 0]
+    assert all(len(packets) <= 3 for packets in asked.values())  # the privilege, the command, the end of the session
+
+
+def real(lab: Lab, node: str) -> Any:
+    """A BMC of the lab as a relay knows it."""
+    made = Bmc(lab.node(node))
+    return SimpleNamespace(
+        address=lab.node(node).bmc_address, port=bmc.PORT, wait_until_it_answers=lambda: wait_until(made.answers)
+    )
+
+
+def told(lab: Lab, node: str) -> int:
+    """How often the BMC of a node was told to let its LED blink."""
+    path = lab.directory / "bmc" / node / "identified"
+    return len(path.read_text().splitlines()) if path.exists() else 0
