@@ -186,6 +186,7 @@ def documented(make_site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site
     happened = Change("n0017.bigmem", "ssh", "ok", "fail: timeout", site.now, "no answer within 5 s", is_bad=True)
     site.store.readings.write({"gone.bigmem": {}}, site.now, changes=[happened])
     site.store.copies.put("ledger", {"state": {"usable": True, "why": None}})
+    site.store.copies.put("notices", {"mail": {"sent": 3, "failed": 1}})
     site.audit()
     site.store.notes.add(Note("n0017.bigmem", NoteKind.SAY, "parts ordered", "anna", site.now, "silent"))
     site.beat()

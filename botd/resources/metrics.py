@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from platform import python_version
 
 from flask import Response, current_app
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from botd import __version__
 from botd.acting.told import SwitchesDocument
 from botd.advice.rules import FAMILIES
 from botd.board.actions import count_actions, read_switches
+from botd.board.notices import count_notices
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
@@ -38,6 +39,7 @@ class MetricsResource(BotdResource):
         timings: Timings = current_app.extensions["botd"].timings
         registry.register(_Figures(board().known(), store().sweeps.figures(), board().agent_alive(board().view())))
         registry.register(_Acting(count_actions(store()), read_switches(store())))
+        registry.register(_Notices(count_notices(store())))
         registry.register(_Durations(timings, store().durations.read()))
         return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -124,6 +126,21 @@ class _Acting:
             ("botd_stopped", "1 when somebody has stopped all actions.", told["stop"]),
         )
         return [GaugeMetricFamily(name, text, value=float(bool(why))) for name, text, why in rows]
+
+
+class _Notices:
+    """Makes the metrics of notices."""
+
+    def __init__(self, counts: Mapping[tuple[str, str], float]) -> None:
+        self._counts = counts
+
+    def collect(self) -> list[Metric]:
+        """One family, empty where nobody was told of anything."""
+        told = "Notices since the agent started, by way and whether they went out."
+        found = CounterMetricFamily("botd_notices", told, labels=["way", "outcome"])
+        for labels, count in self._counts.items():
+            found.add_metric(labels, count)
+        return [found]
 
 
 class _Durations:

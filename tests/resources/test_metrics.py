@@ -111,13 +111,14 @@ def test_a_damaged_count_is_left_out(site: Site, value: str) -> None:
 
 
 def test_every_figure_is_as_prometheus_wants_it(site: Site) -> None:
-    """What `promtool check metrics` (2.42) looks at, for the figures that we have: gauges and histograms."""
+    """What `promtool check metrics` (2.42) looks at, for the figures that we have: gauges, counters and histograms."""
     sweep = site.store.sweeps.start(["n0000.savio2"], ["ping"], site.now)
     site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
+    site.store.copies.put("notices", {"mail": {"sent": 3, "failed": 1}})
     site.client.get("/api/v1/status")
     text = site.client.get("/metrics").text
     families = list(text_string_to_metric_families(text))
-    assert {family.type for family in families} == {"gauge", "histogram"}
+    assert {family.type for family in families} == {"counter", "gauge", "histogram"}
     assert all(family.documentation and re.fullmatch("botd(_[a-z]+)+", family.name) for family in families)
     samples = [sample for family in families for sample in family.samples]
     assert len({(sample.name, *sorted(sample.labels.items())) for sample in samples}) == len(samples) > 0
@@ -133,6 +134,9 @@ def check_family(family: Metric) -> None:
         assert {sample.name for sample in family.samples} <= {family.name}
         assert not family.name.endswith(("_total", "_count", "_sum", "_bucket"))
         return
+    if family.type == "counter":
+        assert {sample.name for sample in family.samples} == {f"{family.name}_total"}
+        return
     series: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
     for sample in family.samples:
         labels = dict(sample.labels)
@@ -143,3 +147,10 @@ def check_family(family: Metric) -> None:
         assert list(parts) == sorted(parts, key=float)
         assert list(parts.values()) == sorted(parts.values())
         assert (parts["+Inf"], total >= 0) == (count, True)
+
+
+def test_the_figures_count_notices_and_leave_out_what_is_no_count(site: Site) -> None:
+    assert figures(site, "botd_notices_total") == {}
+    odd = {"webhook": {"sent": "many", "failed": -1}, "command": 7, "pigeon": {"sent": 2}}
+    site.store.copies.put("notices", {"mail": {"sent": 3, "failed": 1}, **odd})
+    assert figures(site, "botd_notices_total") == {("sent", "mail"): 3, ("failed", "mail"): 1}
