@@ -20,7 +20,7 @@ from botd.client.asking import Asking
 from botd.client.cli import bofhbot_parser, main
 from botd.client.forms import Form
 from botd.client.sites import Site
-from botd.client.trouble import Trouble
+from botd.client.trouble import Refused, Trouble
 from botd.config import parse_config
 from botd.errors import ProofRefused
 from botd.model import utc_now
@@ -231,7 +231,7 @@ def test_a_credential_of_munge_is_for_the_agent_alone(tmp_path: Path, monkeypatc
 
 def test_a_signature_that_is_refused_is_not_followed_by_a_code(tmp_path: Path) -> None:
     key = make_key(tmp_path / "anna")
-    with scripted({**LOOK, ASK: [(401, refusal(401, "proof-required"))]}) as server, pytest.raises(Trouble):
+    with scripted({**LOOK, ASK: [(401, refusal(401, "proof-required"))]}) as server, pytest.raises(Refused):
         do(run_of(server, "--ssh", ssh_key=str(key)))
     assert len(server.bodies(ASK)) == 1
 
