@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from tests.agent.actions.works import DRAINED, NODES, ROLES, Works
+from tests.agent.actions.works import DRAINED, NODES, ROLES, Works, works
+from tests.conftest import Site
+from tests.transport.sshd import make_key
 
 NODE = NODES[0]
 
@@ -138,3 +143,23 @@ def test_anybody_stops_and_who_may_re_arm_lets_go_on(at_work: Works) -> None:
     kmf = {**says, "proof": {"otp": at_work.code("kmf")}, "text": at_work.text("re-arm", reason="no smoke")}
     assert at_work.letter("go-on", "kmf", kmf)["ok"]
     assert at_work.press("drain", NODE)["ok"]
+
+
+def test_a_signature_of_ssh_needs_no_session_and_is_for_what_was_signed(
+    tmp_path: Path, make_site: Callable[..., Site]
+) -> None:
+    key, signers = make_key(tmp_path / "anna"), tmp_path / "allowed_signers"
+    signers.write_text(f"anna {key.with_suffix('.pub').read_text()}")
+    signers.chmod(0o644)
+    with works(tmp_path, make_site, access={"allowed_signers": str(signers)}) as at_work:
+        text, other = at_work.text("drain", [NODE]), at_work.text("drain", [NODES[1]])
+        namespace = f"botd-action@{at_work.site.config.site.name}"
+        words = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", namespace]
+        signature = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
+        proof = {"ssh": {"login": "anna", "signature": signature}}
+        answers = [at_work.by_nobody("act", {"text": each, "proof": proof}) for each in (other, text, text)]
+        assert [answer.get("code") for answer in answers] == ["proof-refused", None, None]
+        assert [answer.get("new") for answer in answers] == [None, True, False]
+        assert (at_work.actions()[0].login, at_work.actions()[0].proof) == ("anna", "ssh")
+        code = at_work.by_nobody("act", {"text": text, "proof": {"otp": "123456"}})
+        assert code["code"] == "login-required"

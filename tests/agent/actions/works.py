@@ -13,6 +13,7 @@ from typing import Any
 from botd.access.letters import Letter
 from botd.access.requests import new_request, signed_text
 from botd.access.roles import parse_roles
+from botd.access.tokens import new_token
 from botd.acting.actions import Way
 from botd.acting.guards import Look
 from botd.agent.actions.kit import Kit
@@ -211,11 +212,16 @@ class Works:
 
     def letter(self, kind: str, login: str, says: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a letter of somebody's session, as the desk gives it."""
-        token = self.token(login)
-        holder = self.hall.logins.find(token)
+        return self._ask(kind, self.token(login), says)
+
+    def by_nobody(self, kind: str, says: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a letter with a token that nobody has."""
+        return self._ask(kind, new_token(), says)
+
+    def _ask(self, kind: str, token: str, says: Mapping[str, Any]) -> dict[str, Any]:
         letter = Letter(kind, secrets.token_urlsafe(9), self.clock().timestamp(), token, HOME, dict(says))
         try:
-            return {"ok": True, **self.acting.answer(letter, holder)}
+            return {"ok": True, **self.acting.answer(letter, self.hall.logins.find(token))}
         except BotdError as error:
             return {"ok": False, "code": error.code, "words": str(error)}
 
@@ -248,13 +254,13 @@ def works_again(folder: Path, now: datetime) -> Iterator[Works]:
 
 
 @contextmanager
-def works(folder: Path, make_site: Any, **settings: Any) -> Iterator[Works]:
+def works(folder: Path, make_site: Any, access: Mapping[str, Any] | None = None, **settings: Any) -> Iterator[Works]:
     """An agent of a cluster of 20 nodes, of which one is drained."""
     helper = make_helper(folder / "slurm")
     for node in NODES:
         if node != DRAINED:
             helper.put(node, IDLE)
     actions = {"mode": "on", "slurm": str(helper.path), **settings}
-    site = make_site({"actions": actions})
+    site = make_site({"actions": actions, "access": dict(access or {})})
     with hall(folder) as people:
         yield Works(site, people, helper)
