@@ -28,6 +28,11 @@ DONE = MappingProxyType(
             'One line to the helper of Slurm: drain {node}, with the reason "botd: drain <id> by {login}".',
             "Slurm starts no new job on it. Jobs that run there go on to their end.",
         ),
+        "resume": Told(
+            "Resume",
+            "One line to the helper of Slurm: undrain {node}, or resume {node} where it is down.",
+            "Slurm starts jobs on it again.",
+        ),
     }
 )
 """What botd does, by action. What is not here it judges and does not do yet."""

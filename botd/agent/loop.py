@@ -80,7 +80,7 @@ class Agent:
             people,
             self._list,
             self._latest,
-            self._sweeps.probes,
+            self._sweeps,
             clock,
         )
         self._acting = Acting(parts, self._store)

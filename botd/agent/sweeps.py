@@ -118,6 +118,13 @@ class Sweeps:
             self._running[sweep.id] = running
         self._pool.submit(self._run, running)
 
+    def read_now(self, sweep: Sweep, nodes: Sequence[str]) -> None:
+        """A sweep of these nodes, beside all others, and its end. At the longest it takes as long as any sweep may."""
+        self.begin(sweep, nodes)
+        until = time.monotonic() + self._settings.deadline
+        with self._lock:
+            self._lock.wait_for(lambda: sweep.id not in self._running, timeout=until - time.monotonic())
+
     def _refuse(self, sweep: Sweep, errors: Iterable[str]) -> None:
         ended = Ended(sweep.id, SweepState.CUT, list(errors))
         log.error("sweep cannot be taken up sweep=%d error=%s", sweep.id, "; ".join(ended.errors))

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from botd.acting.actions import Action, Weight
 from botd.acting.guards import FRESH, Look
+from botd.advice.case import LOOKS_BACK
 from botd.answers import Job, PowerAnswer, PowerState
-from botd.documents import NodeReadings
+from botd.documents import NodeReadings, ReadingDocument
 from botd.errors import SlurmFailed
 from botd.inventory.jobs import running_jobs
 from botd.inventory.slurm import SlurmReader
@@ -28,6 +29,7 @@ class Senses:
     jobs: Callable[[Sequence[str]], Mapping[str, tuple[Job, ...]] | None]
     powers: Callable[[Iterable[str]], Mapping[str, PowerAnswer]]
     bmc_addresses: Callable[[], Addresses]  # of all nodes
+    sweep: Callable[[Sequence[str]], None]  # has the nodes read anew, by every check, and waits for that
     readings: Callable[[str], NodeReadings]
 
 
@@ -40,6 +42,8 @@ class Looker:
 
     def look(self, action: Action, nodes: Sequence[str]) -> dict[str, Look]:
         """What each node is now, as far as the action has to know. It is as old as the first question."""
+        if "green" in action.guards:
+            self._senses.sweep(nodes)
         at = self._clock()
         slurm, jobs = self._senses.slurm(nodes), self._senses.jobs(nodes)
         powers_at = self._clock()
@@ -63,12 +67,16 @@ class Looker:
         return (self._senses.slurm([node]) or {}).get(node)
 
     def _bad(self, node: str, now: datetime) -> tuple[str, ...] | None:
-        """The checks that are not green; None where a reading is too old to say so."""
-        readings = self._senses.readings(node)
-        ages = [now - datetime.fromisoformat(reading["at"]) for reading in readings.values() if reading["at"]]
-        if not ages or max(ages) > FRESH:
+        """The checks that are not green now, whatever was; None where a reading is too old to say so."""
+        readings = {name: found for name, found in self._senses.readings(node).items() if name not in LOOKS_BACK}
+        if not readings or any(_is_old(reading, now) for reading in readings.values()):
             return None
         return tuple(name for name, reading in readings.items() if reading["state"] not in ("ok", "skipped"))
+
+
+def _is_old(reading: ReadingDocument, now: datetime) -> bool:
+    """Whether a reading is of another moment than now; one that was never taken is."""
+    return not reading["at"] or abs(now - datetime.fromisoformat(reading["at"])) > FRESH
 
 
 def needs_power(action: Action) -> bool:

@@ -26,6 +26,7 @@ from botd.agent.node_list import NodeList
 from botd.agent.people.holders import Holder
 from botd.agent.people.roles_file import RolesFile, RolesState
 from botd.agent.record import Record
+from botd.agent.sweeps import Sweeps
 from botd.checks import Checks
 from botd.config import read_secret, resolve_path
 from botd.inventory.slurm import SlurmReader
@@ -68,16 +69,18 @@ def make_kit(
     people: People,
     nodes: NodeList,
     latest: LatestReadings,
-    probes: Probes,
+    sweeps: Sweeps,
     clock: Clock,
 ) -> Kit:
     """The parts of this agent that actions work with."""
+    probes = sweeps.probes
     slurm, jobs = slurm_senses(config.slurm, SlurmReader(config.slurm, resolve=partial(resolve_path, config)))
     senses = Senses(
         slurm=slurm,
         jobs=jobs,
         powers=probes.powers,
         bmc_addresses=lambda: probes.bmc_addresses(nodes.inventory.names()),
+        sweep=lambda names: sweeps.read_now(store.sweeps.start(names, list(checks), clock()), names),
         readings=lambda node: latest.all().get(node, {}),
     )
     looker = Looker(senses, clock)

@@ -11,6 +11,7 @@ import pytest
 from botd.acting.actions import ACTIONS, BY_NAME, Way
 from botd.agent.actions.ways import COMMANDS, VERBS, BmcHand, Hands, NotDone, Sent, SlurmHand, why_cannot
 from botd.ledger.actions import Stored
+from botd.model import SlurmNode
 from botd.settings import ActionsSettings, BmcSettings
 from botd.transport.bmc.control import NO_USER, BmcControl
 from botd.transport.bmc.turns import Turns
@@ -75,5 +76,18 @@ def test_a_way_that_is_not_there_is_said_to_be() -> None:
     }
     assert why_cannot(hands, BY_NAME["identify"]) == NO_USER
     assert "[actions] slurm" in why_cannot(hands, BY_NAME["drain"])
-    others = [action for action in ACTIONS if action.name not in COMMANDS.keys() | VERBS]
+    others = [action for action in ACTIONS if action.name not in COMMANDS.keys() | VERBS.keys()]
     assert {why_cannot(hands, action) for action in others} == {"it is not built yet"}
+
+
+def test_a_node_that_is_down_behind_its_word_is_taken_back_by_resume(at_work: Works) -> None:
+    at_work.helper.put(NODES[0], "drained|2026-11-26T19:59:00|slurm|Kill task failed")
+    at_work.refresh()
+    resume = Stored(*stored(at_work, "identify"))._replace(action="resume")
+    control = SlurmControl(at_work.site.config.actions)
+    for base, verb in (("DOWN", "resume"), ("IDLE", "undrain")):
+        at_work.helper.put(NODES[0], "drained|2026-11-26T19:59:00|slurm|Kill task failed")
+        node = SlurmNode(NODES[0], "drained", base, ("DRAIN",))
+        hand = SlurmHand(control, lambda _, node=node: node, is_set=True)  # type: ignore[misc]
+        assert hand.send(resume, hand.prepare(resume), lambda: True) == Sent(is_certain=True)
+        assert at_work.helper.heard()[-1] == ["update", f"nodename={NODES[0]}", f"state={verb}"]

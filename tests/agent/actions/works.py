@@ -23,11 +23,12 @@ from botd.agent.actions.service import Acting
 from botd.agent.actions.ways import BmcHand, Go, Hands, SlurmHand
 from botd.agent.people.roles_file import RolesState
 from botd.answers import Job, PowerAnswer, PowerState
+from botd.documents import NodeReadings, iso, reading_document
 from botd.errors import BotdError
 from botd.inventory import Inventory, build, states
 from botd.inventory.times import parse_time
 from botd.ledger.actions import Stored
-from botd.model import SlurmNode
+from botd.model import Reading, SlurmNode, State
 from botd.transport.bmc.control import Command
 from botd.transport.bmc.outcome import Answered, NotSent, Outcome
 from botd.transport.slurm_control import SlurmControl
@@ -103,12 +104,16 @@ class Works:
     silent: set[str] = field(default_factory=set)  # `slurm`, `jobs`
     synchronised: bool | None = True
     ledger_why: str | None = ""
+    bad: dict[str, State] = field(default_factory=dict)  # of the check `ping` on nodes where it is not green
+    swept: list[str] = field(default_factory=list)
+    sweeps_work: bool = True
     held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
 
     def __post_init__(self) -> None:
+        self._read_at: datetime | None = None
         self.bmc = FileBmc(self.helper.directory / "packets")
         self.inventory = self._read_list()
-        senses = Senses(self._slurm, self._jobs, self._powers, self._addresses, lambda _: {})
+        senses = Senses(self._slurm, self._jobs, self._powers, self._addresses, self._sweep, self._readings)
         looker = Looker(senses, self.clock)
         self.kit = Kit(
             config=self.site.config,
@@ -182,6 +187,15 @@ class Works:
 
     def _powers(self, names: Iterable[str]) -> Mapping[str, PowerAnswer]:
         return {name: PowerAnswer(PowerState.ON) for name in names}
+
+    def _sweep(self, names: Sequence[str]) -> None:
+        self.swept += names
+        if self.sweeps_work:
+            self._read_at = self.clock()
+
+    def _readings(self, node: str) -> NodeReadings:
+        reading = Reading(self.bad.get(node, State.OK), 0.3, "ms")
+        return {"ping": {**reading_document(reading), "at": iso(self._read_at)}} if self._read_at else {}
 
     def _addresses(self) -> Mapping[str, str | None]:
         return {name: f"127.9.0.{number}" for number, name in enumerate(self.inventory.names(), 1)}
