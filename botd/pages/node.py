@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 from botd.acting.told import ActionDocument
-from botd.acting.words import STATES
+from botd.acting.words import DONE, STATES
 from botd.board.actions import Wanted, read_actions
 from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, with_ages
@@ -57,17 +57,19 @@ def node_page(name: str) -> Response:
         checks=[board().checks[check] for check in answer.checks],
         **timeline(node["node"]),
         **shown_notes(node["node"], token),
-        **_acting(node["node"]),
+        **_acting(node),
     )
     return with_form_cookie(html, cookie, "/node") if may_write() else html
 
 
-def _acting(node: str) -> dict[str, Any]:
+def _acting(node: NodeDocument) -> dict[str, Any]:
     """What was done to the node last, and what who asks may do."""
+    name, advice = node["node"], node["recommendation"]
     return {
-        "actions": _last_actions(node),
+        "actions": _last_actions(name),
         "states": STATES,
-        "offers": offers(asker(), [node]).get(node, []),
+        "offer": offers(asker(), {name: advice["action"] if advice else None}).get(name),
+        "titles": {action: told.title for action, told in DONE.items()},
     }
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from flask import Response, request
 
-from botd.access.policy import in_words
+from botd.access.policy import MayDocument, in_words
 from botd.access.requests import new_nonce
 from botd.acting.actions import BY_NAME, Weight
-from botd.acting.guards import When, guards_of
+from botd.acting.guards import GUARDS, When, guards_of
 from botd.acting.words import DONE, Told
 from botd.board.outlook import NodeOutlookDocument
 from botd.display.findings import verdict
@@ -29,6 +30,9 @@ from botd.web.press import Wish, press
 from botd.web.questions import patience, status_question
 from botd.web.rights import outlooks, policy_of
 from botd.web.who import Who, asker
+
+LOOKS_AT = MappingProxyType({guard.name: guard.looks_at for guard in GUARDS})
+"""What each guard looks at."""
 
 
 def press_page(name: str, action: str) -> Response:
@@ -113,19 +117,38 @@ def _may(found: Who | None, node: str, action: str) -> dict[str, Any]:
     return {"may": verdict["may"], "why": verdict["why"], "roles": roles}
 
 
-def offers(found: Who | None, nodes: list[str]) -> dict[str, list[str]]:
-    """For each node what this person may do to it now, as far as that is known here.
+class Offer(NamedTuple):
+    """What may be done to a node now; `advised` is what is recommended for it, `why` a few words why that may not be.
+
+    `held` says the same at length. All three are empty where nothing is recommended that botd does.
+    """
+
+    may: tuple[str, ...]
+    advised: str
+    why: str
+    held: str
+
+
+def offers(found: Who | None, advised: Mapping[str, str | None]) -> dict[str, Offer]:
+    """For each node, with what is recommended for it, what this person may do to it, as far as that is known here.
 
     None where what the agent has told was altered: no page may fail over that, and it is put right within seconds.
     """
-    if found is None or is_off() or not nodes:
+    if found is None or is_off() or not advised:
         return {}
     try:
-        may, seen = policy_of(found, nodes)["nodes"], outlooks(found, nodes, tuple(DONE))
+        may, seen = policy_of(found, advised)["nodes"], outlooks(found, advised, tuple(DONE))
     except StoreDamaged:
         return {}
-    return {node: [name for name in DONE if _is_open(may[node][name]["may"], seen[node], name)] for node in nodes}
+    return {node: _offer(may[node], seen[node], action or "") for node, action in advised.items()}
 
 
-def _is_open(may: bool, seen: NodeOutlookDocument, action: str) -> bool:
-    return may and not seen["stands"][action]
+def _offer(may: Mapping[str, MayDocument], seen: NodeOutlookDocument, advised: str) -> Offer:
+    is_open = tuple(name for name in DONE if may[name]["may"] and not seen["stands"][name])
+    if advised not in DONE:
+        return Offer(is_open, "", "", "")
+    if not may[advised]["may"]:
+        return Offer(is_open, advised, "not by your roles", may[advised]["why"])
+    stands = next(iter(seen["stands"][advised]), None)
+    why = f"held back by {LOOKS_AT[stands['guard']]}" if stands else ""
+    return Offer(is_open, advised, why, stands["words"] if stands else "")

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from flask import Response, request, url_for
 
+from botd.acting.words import DONE
 from botd.board.answer import StatusAnswer
 from botd.board.choosing import FILTERS
 from botd.display.findings import verdict
@@ -91,7 +92,8 @@ def round_page() -> Response:
         usual=answer.groups == tuple(config().sweep.groups),
         scripted=scripted,
         details=_details(answer, names[:OPENED]) if scripted else {},
-        offered=offers(asker(), names[:OPENED]) if scripted else {},
+        offered=offers(asker(), dict(_advised(document)[:OPENED])),
+        titles={name: told.title for name, told in DONE.items()},
         hostlists={family["family"]: _hosts(family) for family in families},
         family_urls={family["family"]: same_page(PLACE, family=family["family"]) for family in families},
         groups=listed_groups(answer.view.inventory),
@@ -101,6 +103,11 @@ def round_page() -> Response:
         can_press=can_press,
         note_words=note_words,
     )
+
+
+def _advised(document: RoundDocument) -> list[tuple[str, str | None]]:
+    """Every node of the round with what is recommended for it."""
+    return [(node["node"], node["action"]) for family in document["families"] for node in family["nodes"]]
 
 
 def _news(document: RoundDocument) -> dict[str, object]:

@@ -1,0 +1,99 @@
+"""The button of what is recommended, in the round and on the page of a node: only where it may be pressed now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from botd.model import Reading, State
+from tests.actor import Actor, make_actor, tell_switches
+from tests.conftest import Site, drained, idle
+from tests.pages.test_press import Person
+
+READY, BESIDE, ELSEWHERE, ILL = "n0010.savio2", "n0011.savio2", "n0002.savio3", "n0012.savio2"
+ROLES = """
+[[role]]
+name = "student"
+users = ["anna"]
+actions = ["resume"]
+nodes = "savio2"
+[protected]
+nodes = ""
+"""
+BROWSERS = ("Mozilla/5.0", "ELinks/0.13")
+
+
+def ready_site(make_site: Callable[..., Site], mode: str = "on") -> Site:
+    """Three nodes that are ready to go back, one of them in another partition, and one that is not."""
+    site = make_site({"actions": {"mode": mode, "one_user": True}})
+    at = site.now - timedelta(hours=5)
+    site.nodes(
+        idle("n0000.savio2"),
+        *(drained(node, "Kill task failed", reason_at=at) for node in (READY, BESIDE, ELSEWHERE, ILL)),
+    )
+    on, none = Reading(State.OK, value="on"), Reading(State.OK, value=[])
+    for node in ("n0000.savio2", READY, BESIDE, ELSEWHERE):
+        site.reading(node, ipmi_state=on, jobs=none)
+    site.reading(ILL, df_scratch=Reading(State.FAIL, detail="not mounted"), ipmi_state=on, jobs=none)
+    site.beat()
+    return site
+
+
+@pytest.fixture
+def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
+    made = make_actor(ready_site(make_site), monkeypatch, ROLES)
+    with made.office.open():
+        tell_switches(made.site.store)
+        yield made
+
+
+@pytest.fixture
+def anna(actor: Actor) -> Person:
+    return Person(actor.site)
+
+
+def buttons(page: str) -> list[str]:
+    return sorted(part.split('"', 1)[0] for part in page.split('class="button" href="')[1:])
+
+
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_a_row_of_the_round_has_the_button_where_the_role_allows_it(actor: Actor, anna: Person, browser: str) -> None:
+    page = anna.look("/", **{"User-Agent": browser})
+    assert buttons(page) == [f"/node/{node}/do/resume" for node in (READY, BESIDE)]
+    assert page.count("(not by your roles)") == 1
+    assert 'title="student: it is for savio2"' in page
+
+
+def test_the_page_of_a_node_has_it_too(actor: Actor, anna: Person) -> None:
+    assert buttons(anna.look(f"/node/{READY}")) == [f"/node/{READY}/do/resume"]
+    for node, why in ((ELSEWHERE, "(not by your roles)"), (ILL, "")):
+        page = anna.look(f"/node/{node}")
+        assert buttons(page) == []
+        assert why in page
+
+
+@pytest.mark.parametrize("path", ["/", f"/node/{READY}"])
+def test_what_stands_in_the_way_is_said_in_its_place(actor: Actor, anna: Person, path: str) -> None:
+    tell_switches(actor.site.store, stop="kmf has stopped it")
+    page = anna.look(path)
+    assert buttons(page) == []
+    assert "(held back by a stop)" in page
+
+
+@pytest.mark.parametrize("path", ["/", f"/node/{READY}"])
+def test_who_is_not_logged_in_sees_neither(actor: Actor, path: str) -> None:
+    page = Person(actor.site, None).look(path)
+    assert 'class="button"' not in page
+    assert 'class="held"' not in page
+
+
+def test_there_is_none_where_botd_does_not_act(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_actor(ready_site(make_site, "off"), monkeypatch, ROLES)
+    with made.office.open():
+        anna = Person(made.site)
+        for path in ("/", f"/node/{READY}"):
+            page = anna.look(path)
+            assert 'class="button"' not in page
+            assert 'class="held"' not in page
