@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -289,6 +290,7 @@ class Mailbox:
 def mailbox() -> Iterator[Mailbox]:
     box = Mailbox()
     cast(Any, box).port = free_port()
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # what it says at its end is said when nobody listens
     server = Controller(box, hostname="127.0.0.1", port=cast(Any, box).port)
     server.start()
     yield box
