@@ -21,6 +21,12 @@ LOOKS_BACK = ("last_job", "slurmd_log")
 REBOOTS = frozenset({"REBOOT_REQUESTED", "REBOOT_ISSUED"})
 
 
+def not_green(readings: NodeReadings) -> tuple[str, ...]:
+    """The checks that are not well now, whatever was: a node with any of them does not go back into service."""
+    told = (name for name, found in readings.items() if found["state"] not in ("ok", "skipped"))
+    return tuple(name for name in told if name not in LOOKS_BACK)
+
+
 @dataclass(frozen=True)
 class Case:
     """A node. `slurm` is None for one that only a group file names."""

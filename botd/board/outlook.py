@@ -19,6 +19,7 @@ from botd.acting.guards import Look, Scene, When, refusals
 from botd.acting.halts import why_off
 from botd.acting.moves import LOCKING, State
 from botd.acting.told import ActionDocument, SpendDocument, SwitchesDocument
+from botd.advice.case import not_green
 from botd.advice.reasons import read_reason
 from botd.advice.recommend import evidence_of
 from botd.documents import NodeReadings, Time, iso
@@ -146,7 +147,6 @@ def _scene(prospect: Prospect, node: str, slurm: SlurmNode | None, evidence: str
 def _look(slurm: SlurmNode | None, readings: NodeReadings, now: datetime) -> Look:
     """The node as it is known here; the agent reads it anew."""
     jobs, power = readings.get("jobs"), readings.get("ipmi_state")
-    bad = (name for name, each in readings.items() if each["state"] not in ("ok", "skipped"))
     listed = jobs["value"] if jobs and jobs["state"] == "ok" else None
     return Look(
         slurm=slurm,
@@ -155,7 +155,7 @@ def _look(slurm: SlurmNode | None, readings: NodeReadings, now: datetime) -> Loo
         power=power["value"] if power and power["value"] in ("on", "off") else None,
         power_at=now,
         bmc="",
-        bad=tuple(bad) if readings else None,
+        bad=not_green(readings) if readings else None,
     )
 
 

@@ -34,8 +34,10 @@ def ready_site(make_site: Callable[..., Site], mode: str = "on") -> Site:
         *(drained(node, "Kill task failed", reason_at=at) for node in (READY, BESIDE, ELSEWHERE, ILL)),
     )
     on, none = Reading(State.OK, value="on"), Reading(State.OK, value=[])
-    for node in ("n0000.savio2", READY, BESIDE, ELSEWHERE):
+    for node in ("n0000.savio2", READY, ELSEWHERE):
         site.reading(node, ipmi_state=on, jobs=none)
+    # What its log and its last job tell is over, and keeps nobody from taking it back.
+    site.reading(BESIDE, ipmi_state=on, jobs=none, last_job=Reading(State.WARN, detail="job 7 ended by NODE_FAIL"))
     site.reading(ILL, df_scratch=Reading(State.FAIL, detail="not mounted"), ipmi_state=on, jobs=none)
     site.beat()
     return site

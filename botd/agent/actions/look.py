@@ -8,7 +8,7 @@ from datetime import datetime
 
 from botd.acting.actions import Action, Weight
 from botd.acting.guards import FRESH, Look
-from botd.advice.case import LOOKS_BACK
+from botd.advice.case import LOOKS_BACK, not_green
 from botd.answers import Job, PowerAnswer, PowerState
 from botd.documents import NodeReadings, ReadingDocument
 from botd.errors import SlurmFailed
@@ -71,7 +71,7 @@ class Looker:
         readings = {name: found for name, found in self._senses.readings(node).items() if name not in LOOKS_BACK}
         if not readings or any(_is_old(reading, now) for reading in readings.values()):
             return None
-        return tuple(name for name, reading in readings.items() if reading["state"] not in ("ok", "skipped"))
+        return not_green(readings)
 
 
 def _is_old(reading: ReadingDocument, now: datetime) -> bool:
