@@ -15,7 +15,16 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
 from botd.access.judge import Person, rights_of
-from botd.access.letters import ACTION_KINDS, HolderDocument, Letter, PersonDocument, RolesDocument, read_letter, said
+from botd.access.letters import (
+    ACTION_KINDS,
+    PEOPLE_KINDS,
+    HolderDocument,
+    Letter,
+    PersonDocument,
+    RolesDocument,
+    read_letter,
+    said,
+)
 from botd.access.tokens import is_token
 from botd.agent.copies import set_copies
 from botd.agent.people.holders import Holder
@@ -45,10 +54,13 @@ HOURS = 8.0
 SCOPES = ("read", "ask")
 
 Counter = Callable[[Letter, Holder | None], dict[str, Any]]
-"""What answers a letter that has to do with actions. Called in a thread of its own. Raises BotdError, ValueError."""
+"""What answers a letter that has to do with actions. Called from several threads. Raises BotdError, ValueError."""
 
 PRESSES_AT_ONCE = 4
 """Presses that are looked at together: each waits for Slurm, and for a BMC."""
+
+TAKES_LONG = frozenset({"act", "approve", "go-on", "close-breaker"})
+"""What looks at nodes, or asks a program about a proof: in threads of their own. A stop never waits behind one."""
 
 Open = Callable[[bytes, datetime], bytes]
 """What was sealed to the agent, in clear. Raises ValueError."""
@@ -106,8 +118,9 @@ class Desk:
     def answer(self) -> int:
         """Answers what waits; how many that were. What takes a look at nodes is handed on. Raises StoreUnavailable."""
         waiting = self._store.asks.waiting(self._clock(), MAX_WAITING)
-        self._hand_on([ask for ask in waiting if ask.kind in ACTION_KINDS])
-        answers = [(ask, self._answer(ask)) for ask in waiting if ask.kind not in ACTION_KINDS]
+        self._hand_on([ask for ask in waiting if ask.kind in TAKES_LONG])
+        here = sorted((ask for ask in waiting if ask.kind not in TAKES_LONG), key=lambda ask: ask.kind in PEOPLE_KINDS)
+        answers = [(ask, self._answer(ask)) for ask in here]
         if answers:  # told before it is answered: who has logged in is known at the next request
             with suppress(LedgerUnavailable):
                 self._tell_holders()
