@@ -177,11 +177,13 @@ def _gauges(
 
 
 def _cluster(inventory: Inventory, prospect: Prospect, node: str) -> Cluster:
+    """What caps are shares of. Where a group that they name is not there, none is known: as the agent counts."""
     named = prospect.roles.caps.groups
-    groups = {name: inventory.groups[name].nodes for name in named if name in inventory.groups}
-    every = groups if named else inventory.partitions()
+    found = {name: inventory.groups[name].nodes for name in named if name in inventory.groups}
+    every = found if named else inventory.partitions()
+    groups = {name: nodes for name, nodes in every.items() if node in nodes} if len(found) == len(named) else None
     weights = [each["weight"] for each in prospect.unsettled if each["state"] in LOCKING]
-    return Cluster(len(inventory.names()), {name: nodes for name, nodes in every.items() if node in nodes}, weights)
+    return Cluster(len(inventory.names()), groups, weights)
 
 
 def _roles(prospect: Prospect, action: str, spent: Iterable[_Spend]) -> Iterator[GaugeDocument]:

@@ -99,3 +99,17 @@ def test_there_is_none_where_botd_does_not_act(make_site: Callable[..., Site], m
             page = anna.look(path)
             assert 'class="button"' not in page
             assert 'class="held"' not in page
+
+
+@pytest.mark.parametrize(("groups", "left"), [('["savio2"]', 1), ('["savio2", "gone"]', 0)])
+def test_of_a_cap_by_groups_that_are_not_there_nothing_is_left(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, groups: str, left: int
+) -> None:
+    made = make_actor(ready_site(make_site), monkeypatch, f"[caps]\ngroups = {groups}\n{ROLES}")
+    with made.office.open():
+        tell_switches(made.site.store)
+        told = Person(made.site).client.get(f"/api/v2/policy?nodes={READY}").json["outlook"][READY]
+    by_group = [
+        cap for cap in told["caps"]["power-cycle"] if " in a group " in cap["words"] or " in savio2 " in cap["words"]
+    ]
+    assert [cap["left"] for cap in by_group] == [left]
