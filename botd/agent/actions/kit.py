@@ -80,11 +80,17 @@ class Kit:
         )
 
     def stop_file_is_there(self) -> bool | None:
-        """Whether the file of a stop lies beside the ledger; None where that cannot be told."""
+        """Whether the file of a stop lies beside the ledger; None where that cannot be told.
+
+        A link that leads nowhere is one too. Not by `exists`, which says no of what it cannot read (Python 3.14).
+        """
         try:
-            return (self.ledger.path.parent / "stop").exists()
+            (self.ledger.path.parent / "stop").lstat()
+        except FileNotFoundError:
+            return False
         except OSError:
             return None
+        return True
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,10 @@ def test_a_stop_between_two_steps_ends_it(at_work: Works) -> None:
     assert (at_work.states(), at_work.bmc.packets()) == (["refused"], [])
 
 
-def test_a_file_beside_the_ledger_stops_too(at_work: Works) -> None:
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["file", "link"])
+def test_a_file_beside_the_ledger_stops_too(at_work: Works, make: Callable[[Path], None]) -> None:
     at_work.press("drain", NODE)
-    (at_work.hall.ledger.path.parent / "stop").touch()
+    make(at_work.hall.ledger.path.parent / "stop")
     at_work.drive()
     assert (at_work.states(), at_work.actions()[0].code) == (["refused"], "stopped")
 
