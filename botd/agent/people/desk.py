@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Protocol, cast
 
 from botd.access.judge import Person, rights_of
@@ -117,10 +118,16 @@ class Desk:
 
     def answer(self) -> int:
         """Answers what waits; how many that were. What takes a look at nodes is handed on. Raises StoreUnavailable."""
+        rounds = (self._answer_next() for _ in range(MAX_WAITING))
+        return sum(takewhile(bool, rounds))
+
+    def _answer_next(self) -> int:
+        """Answers every stop and the like, and one login, which may take long; how many that were."""
         waiting = self._store.asks.waiting(self._clock(), MAX_WAITING)
         self._hand_on([ask for ask in waiting if ask.kind in TAKES_LONG])
-        here = sorted((ask for ask in waiting if ask.kind not in TAKES_LONG), key=lambda ask: ask.kind in PEOPLE_KINDS)
-        answers = [(ask, self._answer(ask)) for ask in here]
+        here = [ask for ask in waiting if ask.kind not in TAKES_LONG]
+        people = [ask for ask in here if ask.kind in PEOPLE_KINDS]
+        answers = [(ask, self._answer(ask)) for ask in [ask for ask in here if ask not in people] + people[:1]]
         if answers:  # told before it is answered: who has logged in is known at the next request
             with suppress(LedgerUnavailable):
                 self._tell_holders()
