@@ -92,13 +92,17 @@ class Known:
         )
 
     def ill_since(self) -> dict[str, datetime] | None:
-        """When each node fell ill that did so lately; None where that is not known. What botd drained is not ill."""
+        """When each node fell ill that did so lately; None where that is not known.
+
+        What botd drained is not ill, and what was so already when the record began is not new.
+        """
         since = self._clock() - WINDOW - timedelta(minutes=1)
         try:
             found = self._store.changes.bad_since(since, incident_subjects(self._checks))
         except StoreUnavailable:
             return None
-        return {each.node: each.last_at for each in offenders(change for change in found if OWN not in change.why)}
+        new = (change for change in found if change.old and OWN not in change.why)
+        return {each.node: each.last_at for each in offenders(new)}
 
     def incident(self, node: str) -> str:
         """When the node's incident began, as far as its history tells; empty where it does not."""
