@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from botd.commands.demo_people import add_people
 from botd.demo import DemoCluster
+from tests.actor import Actor
 from tests.browser.tab import DESKTOP, FLAGS, Served, Tab, served
 from tests.conftest import Site, need_program
 from tests.program import PATIENCE_S, DemoProgram, free_port, wait_until
@@ -94,3 +95,12 @@ def pictures(tmp_path: Path) -> Path:
     folder = Path(os.environ.get("BOTD_PICTURES", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def base(actor: Actor, tabs: list[Tab]) -> Iterator[str]:
+    """The address of the botd that acts, of which each module has its own."""
+    with served(actor.site.app, free_port()) as running:
+        yield running.base
+        for tab in tabs:
+            tab.close()

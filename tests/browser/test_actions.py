@@ -13,11 +13,11 @@ from playwright.sync_api import expect
 from botd.demo.code import code
 from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
 from tests.browser.conftest import PASSWORD, OpenTab
-from tests.browser.tab import PHONE, Tab, served
+from tests.browser.tab import PHONE, Tab
 from tests.browser.test_looks import violations
 from tests.conftest import Site
 from tests.pages.test_press import ILL, WELL, site_in
-from tests.program import DemoProgram, free_port
+from tests.program import DemoProgram
 
 NARROW = {"width": 320, "height": 640}
 
@@ -27,14 +27,6 @@ def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> It
     made = make_actor(site_in(make_site), monkeypatch)
     with made.office.open():
         yield made
-
-
-@pytest.fixture
-def base(actor: Actor, tabs: list[Tab]) -> Iterator[str]:
-    with served(actor.site.app, free_port()) as running:
-        yield running.base
-        for tab in tabs:
-            tab.close()
 
 
 def log_in(tab: Tab, to: str = "/me") -> None:
@@ -48,7 +40,7 @@ def log_in(tab: Tab, to: str = "/me") -> None:
 def test_a_person_presses_and_the_page_follows_to_the_end(actor: Actor, base: str, open_tab: OpenTab) -> None:
     tab = open_tab(base)
     log_in(tab, f"/node/{WELL}")
-    tab.page.get_by_role("link", name="drain").click()
+    tab.page.get_by_role("link", name="drain", exact=True).click()
     tab.find("#reason").fill("fan fails")
     tab.find("#code").fill("123123")
     tab.page.get_by_role("button", name=f"Drain {WELL}").click()
@@ -80,7 +72,7 @@ def test_a_drain_on_the_demo_cluster_is_done_and_shown_by_slurm(tab: Tab, progra
     expect(tab.find("#action-state")).to_contain_text("succeeded")
     assert f"{node} botd: drain" in program.tool("sinfo", "-h", "-N", "-R", "--format=%N %E")
     tab.page.get_by_role("link", name=node).click()
-    expect(tab.page.get_by_role("link", name="drain 1")).to_be_visible()
+    expect(tab.page.get_by_role("link", name="drain 1", exact=True)).to_be_visible()
 
 
 def code_now(program: DemoProgram, login: str) -> str:

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.actor import Actor, make_actor, tell_switches
 from tests.browser.conftest import OpenTab
-from tests.browser.tab import PHONE, Tab, served
+from tests.browser.tab import PHONE
 from tests.browser.test_actions import log_in
 from tests.browser.test_looks import violations
-from tests.conftest import Site
-from tests.pages.test_button import ELSEWHERE, READY, ROLES, ready_site
-from tests.program import free_port
+from tests.pages.test_button import ELSEWHERE, READY, actor
+
+__all__ = ["actor"]
+"""The fixture with the nodes of those tests."""
 
 PAGES = ("/", f"/node/{READY}", f"/node/{ELSEWHERE}")
-
-
-@pytest.fixture
-def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
-    made = make_actor(ready_site(make_site), monkeypatch, ROLES)
-    with made.office.open():
-        tell_switches(made.site.store)
-        yield made
-
-
-@pytest.fixture
-def base(actor: Actor, tabs: list[Tab]) -> Iterator[str]:
-    with served(actor.site.app, free_port()) as running:
-        yield running.base
-        for tab in tabs:
-            tab.close()
 
 
 def test_the_button_in_a_row_leads_to_the_page_that_presses(base: str, open_tab: OpenTab) -> None:

@@ -138,6 +138,23 @@ def test_a_full_disk_is_said_so(at_home: Home) -> None:
     assert b"No space left on device" in done.stderr
 
 
+def test_who_interrupts_waits_for_no_site(home: Home) -> None:
+    def silent(client: object) -> None:
+        client.recv(65536)  # type: ignore[attr-defined]
+
+    with answering(silent) as one, answering(silent) as two:
+        home.sites(f'[sites.one]\nurl = "{one.url}"\n[sites.two]\nurl = "{two.url}"\n')
+        child, master = start(home, "--site", "all", "check", "--now")
+        wait_until(lambda: one.asked and two.asked)
+        os.killpg(child.pid, signal.SIGINT)
+        try:
+            child.wait(60)  # the sites would be given up after eleven minutes
+        finally:
+            child.kill()
+        status, text = finish(child, master)
+    assert (status, "interrupted" in text) == (130, True)
+
+
 def test_who_interrupts_the_waiting_is_told_that_botd_goes_on(home: Home, program: DemoProgram) -> None:
     def silent(client: object) -> None:
         client.recv(65536)  # type: ignore[attr-defined]

@@ -9,19 +9,14 @@ import ssl
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from botd.client.server import Server
 from botd.client.sites import Site
 from botd.client.trouble import Refused, Trouble, Unusable
+from tests.certificate import make_certificate
 from tests.client.conftest import Home, answering, http
 
 ALLOWED = {"botd", "botd.access", "botd.access.requests", "botd.errors", "botd.nodeset", "botd.output", "botd.text"}
@@ -128,26 +123,8 @@ def test_a_small_answer_that_unpacks_to_gigabytes_is_given_up(monkeypatch: pytes
         asked(hostile.url)
 
 
-def certificate(folder: Path) -> Path:
-    """A certificate for this machine that signs itself, with its key before it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "botd")]), datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    path = folder / "botd.pem"
-    path.write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()) + made.public_bytes(pem))
-    return path
-
-
 def test_an_authority_is_believed_where_it_is_named(tmp_path: Path) -> None:
-    pem = certificate(tmp_path)
+    pem = make_certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
 

@@ -45,6 +45,7 @@ def ready_site(make_site: Callable[..., Site], mode: str = "on") -> Site:
 
 @pytest.fixture
 def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
+    """A botd with these nodes that acts."""
     made = make_actor(ready_site(make_site), monkeypatch, ROLES)
     with made.office.open():
         tell_switches(made.site.store)

@@ -27,6 +27,7 @@ from botd.transport.addresses import (
     slurm_names,
     socket_address,
 )
+from tests.program import wait_until
 
 
 class Clock:
@@ -185,8 +186,7 @@ def test_it_asks_no_second_time_while_a_look_up_hangs(hanging: HangingDns) -> No
     asked.resolve_all({"n0": "stuck"})
     hanging.names["stuck"] = "10.0.0.5"
     hanging.release.set()
-    while hanging.asked["stuck"] == 0:
-        asked.resolve_all({"n0": "stuck"})
+    wait_until(lambda: asked.resolve_all({"n0": "stuck"}) and hanging.asked["stuck"])
     assert asked.resolve_all({"n0": "stuck"}) == {"n0": "10.0.0.5"}
     assert hanging.asked["stuck"] == 1
 
@@ -194,13 +194,13 @@ def test_it_asks_no_second_time_while_a_look_up_hangs(hanging: HangingDns) -> No
 def test_hanging_look_ups_never_take_more_threads_than_allowed(hanging: HangingDns) -> None:
     asked, rounds = resolver(hanging, limit_s=0.1), itertools.count()
 
-    def ask_40() -> None:
+    def are_all_taken() -> bool:
         number = next(rounds)
         asked.resolve_all({f"n{n}": f"stuck{number}-{n}" for n in range(40)})
+        return hanging.waiting >= MAX_THREADS
 
-    while hanging.waiting < MAX_THREADS:  # a busy machine starts few threads within the limit
-        ask_40()
-    ask_40()
+    wait_until(are_all_taken)  # a busy machine starts few threads within the limit
+    assert are_all_taken()
     assert hanging.waiting == MAX_THREADS
 
 

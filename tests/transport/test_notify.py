@@ -7,26 +7,22 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from botd.config import parse_config
 from botd.errors import ConfigError
 from botd.transport.notify import MAX_CHAT, Notice, NotSent, Way, make_ways, shortened
+from tests.certificate import make_certificate
 from tests.program import free_port
 
 AT = datetime(2026, 11, 27, 7, 30, tzinfo=UTC)
@@ -203,31 +199,12 @@ def test_a_webhook_that_is_not_there_is_told_without_its_secret(way: Callable[..
     assert "secret" not in told
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A key and a certificate of its own for 127.0.0.1."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    form = serialization.PrivateFormat.PKCS8
-    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(pem)
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_a_certificate_is_checked(
     way: Callable[..., Way], hook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cert, key = make_certificate(tmp_path)
+    pem = make_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    context.load_cert_chain(pem)
     hook.socket = context.wrap_socket(hook.socket, server_side=True)
     secure = way(hook.url.replace("http:", "https:"))
     told = error_of(secure)
@@ -235,7 +212,7 @@ def test_a_certificate_is_checked(
     assert "self-signed certificate" in told
     assert "secret" not in told
     assert hook.got == []
-    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     secure.send(notice())
     assert len(hook.got) == 1
 
