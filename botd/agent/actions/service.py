@@ -9,6 +9,7 @@ from typing import Any
 
 from botd.access.letters import Letter
 from botd.acting.actions import Way
+from botd.agent.actions.bmc_hand import BmcHand
 from botd.agent.actions.counter import Counter
 from botd.agent.actions.driver import Driver
 from botd.agent.actions.judge import Judge
@@ -18,8 +19,9 @@ from botd.agent.actions.look import Looker, Senses, slurm_senses
 from botd.agent.actions.machine_clock import is_synchronised
 from botd.agent.actions.press import Presses
 from botd.agent.actions.proving import Proving
+from botd.agent.actions.slurm_hand import SlurmHand
 from botd.agent.actions.teller import Teller
-from botd.agent.actions.ways import BmcHand, Hands, SlurmHand
+from botd.agent.actions.ways import Hands
 from botd.agent.actions.worker import Worker
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList

@@ -9,7 +9,9 @@ from typing import cast
 import pytest
 
 from botd.acting.actions import ACTIONS, BY_NAME, Way
-from botd.agent.actions.ways import COMMANDS, VERBS, BmcHand, Hands, NotDone, Sent, SlurmHand, why_cannot
+from botd.agent.actions.bmc_hand import COMMANDS, BmcHand
+from botd.agent.actions.slurm_hand import VERBS, SlurmHand
+from botd.agent.actions.ways import Hands, NotDone, Sent, why_cannot
 from botd.ledger.actions import Stored
 from botd.model import SlurmNode
 from botd.settings import ActionsSettings, BmcSettings

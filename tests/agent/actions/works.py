@@ -16,11 +16,13 @@ from botd.access.roles import parse_roles
 from botd.access.tokens import new_token
 from botd.acting.actions import Way
 from botd.acting.guards import Look
+from botd.agent.actions.bmc_hand import BmcHand
 from botd.agent.actions.kit import Kit
 from botd.agent.actions.known import Known
 from botd.agent.actions.look import Looker, Senses
 from botd.agent.actions.service import Acting
-from botd.agent.actions.ways import BmcHand, Go, Hands, SlurmHand
+from botd.agent.actions.slurm_hand import SlurmHand
+from botd.agent.actions.ways import Go, Hands
 from botd.agent.people.roles_file import RolesState
 from botd.answers import Job, PowerAnswer, PowerState
 from botd.documents import NodeReadings, iso, reading_document
