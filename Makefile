@@ -18,7 +18,7 @@ help:
 	@echo "make faults as root: every fault on that cluster, hostile parts, damage, and the figures"
 	@echo "make press  actions asked for at once, twice, by thieves, and through kills: what was sent, and the figures"
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
-	@echo "make dist   the sdist and the wheel, in dist/"
+	@echo "make dist   the sdist, the wheel, and that of bofhbot alone, in dist/"
 	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
 	@echo "make licences      writes docs/licences.rst"
 	@echo "make clean  removes what make made"
@@ -53,6 +53,7 @@ bench: $(VENV)/dev.stamp
 dist: $(VENV)/dev.stamp
 	rm -rf dist
 	$(RUN) -m build --no-isolation
+	$(RUN) -m build --no-isolation --wheel --outdir dist bofhbot
 	$(VENV)/bin/twine check --strict dist/*
 
 requirements: $(VENV)/dev.stamp

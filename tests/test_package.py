@@ -85,7 +85,7 @@ def test_the_sdist_has_what_its_wheel_and_its_tests_are_made_of(dist: Path) -> N
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"LICENSE", "README.rst", "pyproject.toml", "Makefile", "wsgi.py"} <= names
+    assert {"LICENSE", "README.rst", "pyproject.toml", "Makefile", "wsgi.py", "bofhbot/pyproject.toml"} <= names
     for folder in ("botd", "static", "templates", "tests", "docs"):
         assert tracked(folder, ".py") <= names
     assert not [name for name in names if name.startswith((".git/", ".venv/", ".ci/")) or name.endswith(".db")]
