@@ -171,6 +171,7 @@ DELIVERIES = [
     uptime(),
     output("load", "0.1 0.2 0.3 1/2 3\n4\n"),
     output("users", "botd\n2000 eve\n2001 bob\n"),
+    output("dstate", "7 0 eve/dd\n"),
     output("memory", "MemTotal: 2048 kB\nMemAvailable: 1024 kB\n"),
     output("slurmd", "pid\n"),
     output("slurmd_log", "tail: no\n", status=1),

@@ -358,6 +358,15 @@ RULES: tuple[Rule, ...] = (
         ("ssh",),
     ),
     Rule(
+        "stuck", "processes hang in the kernel", "file-system",
+        lambda case: case.state("dstate") == "warn",
+        words.of_stuck,
+        "see what they wait for; what hangs in the kernel ends with a boot only",
+        ("dstate", "users"),
+        (POWER_CYCLE,),
+        calm=True,
+    ),
+    Rule(
         "slurmd", "slurmd stopped", "slurmd",
         lambda case: case.state("slurmd") == "fail",
         words.of_slurmd,

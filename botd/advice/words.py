@@ -165,6 +165,15 @@ def of_spool(case: Case) -> str:
     return quoted(case.logged("No space left"))
 
 
+def of_stuck(case: Case) -> str:
+    """The first process that hangs, in what, and whose processes are left besides."""
+    found = case.value("dstate")
+    lines = list(map(str, found)) if isinstance(found, list) else []
+    left = f"processes of {_names(case)} and no job of theirs" if case.state("users") == "warn" else ""
+    more = f" and {len(lines) - 1} more" if lines[1:] else ""
+    return joined([f"{one_line(lines[0], 80)}{more}" if lines else "", left, times(case)])
+
+
 def of_leftovers(case: Case) -> str:
     """Whose processes are left."""
     return joined([f"processes of {_names(case)} and no job of theirs", reason_in_short(case), seen(case, "users")])

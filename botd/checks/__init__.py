@@ -13,6 +13,7 @@ from botd import nodeset
 from botd.checks import (
     custom,
     df,
+    dstate,
     flat,
     ipmi_reachable,
     ipmi_state,
@@ -38,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     uptime.CHECK,
     load.CHECK,
     users.CHECK,
+    dstate.CHECK,
     df.CHECK,  # stands for one `df_<name>` for each line of [mounts]
     memory.CHECK,
     slurmd.CHECK,

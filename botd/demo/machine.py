@@ -37,7 +37,7 @@ class Health:
     """Everything that can be wrong with a node. The default is a sound one.
 
     `log` is what slurmd's log tells of errors, without dates; `load` is per core, on top of what jobs cause; `mounts`
-    holds the paths that are not fine.
+    holds the paths that are not fine; `stuck` are the processes that hang in the kernel, as `wchan user/command`.
     """
 
     powered: bool = True
@@ -51,6 +51,7 @@ class Health:
     load: float = 0.0
     missing_mb: int = 0
     left_over: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
     mounts: Mapping[str, Mount] = field(default_factory=lambda: FINE, hash=False)
     kernel: str = "4.18.0-553.16.1.el8_10.x86_64"
 
@@ -58,7 +59,9 @@ class Health:
         """The same node freshly booted: what lives in memory is gone, what is broken stays broken."""
         lasting = {path: mount for path, mount in self.mounts.items() if mount is Mount.READ_ONLY}
         sshd = Sshd.UP if self.sshd in (Sshd.REFUSED, Sshd.HUNG) else self.sshd
-        return replace(self, powered=True, sshd=sshd, slurmd=True, log=(), load=0.0, left_over=(), mounts=lasting)
+        return replace(
+            self, powered=True, sshd=sshd, slurmd=True, log=(), load=0.0, left_over=(), stuck=(), mounts=lasting
+        )
 
 
 SOUND = Health()

@@ -103,6 +103,7 @@ class NodeShell:
             "uptime": lambda: self._uptime(node),
             "load": lambda: self._load(node) + f"{node.cores}\n",
             "users": lambda: f"{USER}\n" + self._users(node),
+            "dstate": lambda: _stuck(node),
             "memory": lambda: _memory(node),
             "slurmd": lambda: f"pid {'2219' if node.health.slurmd else ''}\nslurm 22.05.8\n",
             "slurmd_log": lambda: self._log(node),
@@ -167,6 +168,11 @@ def _frame(nonce: str, name: str, text: str, status: int) -> bytes:
     """One frame, cut where `head -c` of the script cuts; `$( )` drops newlines at the end."""
     body = f"{text}\n{status}".encode()[: MAX_OUTPUT + 5].rstrip(b"\n")
     return f"\x1e{nonce} {name}\n".encode() + body + f"\x1f{nonce}\n".encode()
+
+
+def _stuck(node: Node) -> str:
+    # 4711 rpc_wait_bit_killable daria/dd
+    return "".join(f"{41_000 + node.index + i} {what}\n" for i, what in enumerate(node.health.stuck))
 
 
 def _memory(node: Node) -> str:

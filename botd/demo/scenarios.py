@@ -107,6 +107,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("drained", "Prolog error", "root", 2, Health(sshd=Sshd.NO_KEY)),
     Scenario("drained", "SlurmdSpoolDir is full", "root", 11, Health(mounts={TMP: Mount.FULL},
              log=("error: write /var/spool/slurmd/cred_state: No space left on device",))),
+    Scenario("drained", "Kill task failed", "root", 14, Health(load=0.2, left_over=("kofi",), log=(_STEPD,), stuck=(
+        "folio_wait_bit kofi/cp2k.psmp", "folio_wait_bit kofi/cp2k.psmp")), last_job="CANCELLED by 12010"),
 )  # fmt: skip
 
 QUIET: tuple[Health, ...] = (

@@ -33,7 +33,8 @@ FULL = {**FINE_DISK, "free": 0, "used_percent": 100.0}
 NO_LOGIN = tuple(name for name, check in CHECKS.items() if "ssh" in check.needs)
 
 VALUES: Mapping[str, Any] = {
-    "ping": 0.3, "ssh": "up", "uptime": 86400, "load": 0.1, "users": [], "df_scratch": FINE_DISK, "df_tmp": FINE_DISK,
+    "ping": 0.3, "ssh": "up", "uptime": 86400, "load": 0.1, "users": [], "dstate": [],
+    "df_scratch": FINE_DISK, "df_tmp": FINE_DISK,
     "memory": {"size": 62 * GIB, "free": 60 * GIB, "expected": 62 * GIB},
     "slurmd": {"running": True, "version": "22.05.8"}, "slurmd_log": [], "jobs": [], "last_job": None,
     "ipmi_reachable": True, "ipmi_state": "on",
@@ -88,6 +89,7 @@ NO_BMC = {"ipmi_reachable": (FAIL, False, "no answer within 3 s"), "ipmi_state":
 LOST_JOB = {"last_job": (FAIL, {"job_id": "44162", "user": "ivo", "state": "NODE_FAIL"}, "job 44162 of ivo: NODE_FAIL")}
 SLURMD_DEAD = {"slurmd": (FAIL, {"running": False, "version": "22.05.8"}, "slurmd does not run")}
 LOG = "[2026-11-26T03:09:12.211] error: Unable to register: Unable to contact slurm controller (connect failure)"
+STUCK = ["dd (4711) of daria in rpc_wait_bit_killable", "dd (4712) of daria in rpc_wait_bit_killable"]
 FULL_LOG = "error: write /var/spool/slurmd/cred_state: No space left on device"
 JOB = {"jobs": (State.OK, ["44320"], "44320 ivo running")}
 RACK = Neighbours({NODE: Rack("rack-03", 12, 40)})
@@ -167,6 +169,11 @@ CASES: tuple[Morning, ...] = (
             says="47.4 of 62.5 GiB expected"),
     Morning("hardware", "drained", "gres/gpu count reported lower than configured (3 < 4)", says="(3 < 4)"),
     Morning("hardware", "drained", "NHC: check_hw_ib:  No IB port is ACTIVE (LinkUp)."),
+    Morning("stuck", "drained", "Kill task failed",
+            {"dstate": (WARN, STUCK, STUCK[0]), "users": (WARN, ["daria"], "processes but no job: daria")},
+            "power-cycle", "dd (4711) of daria in rpc_wait_bit_killable and 1 more; processes of daria"),
+    Morning("stuck", "idle", "", {"dstate": (WARN, STUCK[:1], STUCK[0])}, None, guard="wrong-state"),
+    Morning("stuck", "mixed", "", {"dstate": (WARN, STUCK, STUCK[0]), **JOB}, None, guard="live-job"),
     Morning("slurmd", "down*", "Not responding",
             {**SLURMD_DEAD, "slurmd_log": (WARN, [LOG], LOG)}, "restart-slurmd", LOG),
     Morning("slurmd", "mixed", "", {**SLURMD_DEAD, **JOB}, "person", guard="live-job"),
@@ -178,11 +185,11 @@ CASES: tuple[Morning, ...] = (
     Morning("nhc", "drained", "NHC: check_ps_daemon: process crond not running"),
     Morning("nhc", "drained", "NHC: check_fs_mount:  /opt/elsewhere not mounted"),
     Morning("reboots-again", "down", "Node unexpectedly rebooted", says="3rd time in 30 days", past=OFTEN),
-    Morning("ready", "down", "Node unexpectedly rebooted", LOST_JOB, "resume", "it is back; 13 checks well"),
+    Morning("ready", "down", "Node unexpectedly rebooted", LOST_JOB, "resume", "it is back; 14 checks well"),
     Morning("ready", "drained", "NHC: check_fs_mount:  /global/scratch not mounted", {}, "resume",
             "scratch mounted again since 26 Nov 03:10 UTC", past=NodePast(1, {"df_scratch": AT})),
     Morning("ready", "drained", "Kill task failed",
-            {}, "resume", "no process is left; all 14 checks well"),
+            {}, "resume", "no process is left; all 15 checks well"),
     Morning("ready", "drained", "Kill task failed", {}, "person", guard="repeat", past=NodePast(4)),
     Morning("ping-dropped", "idle", "", NO_PING, None),
     Morning("packets-lost", "idle", "", {"ping": (WARN, 0.3, "1 of 3 packets lost")}, says="Ping: 1 of 3 packets lost"),

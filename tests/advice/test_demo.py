@@ -55,6 +55,7 @@ DIAGNOSES = (
     ("draining", "draining, a job runs", "wait"),
     ("ssh", "botd's key is not accepted", "person"),
     ("file-system", "tmp full", "person"),
+    ("file-system", "processes hang in the kernel", "power-cycle"),
 )
 """Family, title and action of each of SCENARIOS."""
 

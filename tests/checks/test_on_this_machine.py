@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -289,7 +291,48 @@ def test_accounts_below_the_limit_belong_to_the_system() -> None:
     assert findings(document, ["users"], setup=process_of(54321))["users"].value == []
 
 
-@pytest.mark.parametrize("check", ["users", "slurmd"])
+HANG = """\
+import os, sys
+child = [(os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)]
+os.posix_spawn("/bin/true", ["true"], {}, file_actions=child)
+"""
+"""Waits in state D, as the parent of a vfork(2) does, whose child waits for somebody to write to a FIFO."""
+
+
+def hanging(folder: Path, before: str = "") -> str:
+    """Starts a process that hangs in the kernel, and waits until it does."""
+    python, fifo = Path(sys.executable).resolve(), folder / "fifo"
+    wait = "until grep -qs '^State:.D' /proc/$!/status; do sleep 0.1; done"
+    return f"mkfifo {fifo}; {before} {python} -c {quote(HANG)} {fifo} & {wait}\n"
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_a_process_that_hangs_in_the_kernel_is_told_with_its_user_and_in_what(tmp_path: Path, shell: str) -> None:
+    found = findings({}, ["dstate"], setup=hanging(tmp_path), shell=shell)["dstate"]
+    assert found.state is State.WARN
+    assert re.fullmatch(r"python3\S* \(\d+\) of root in \w+", found.value[0])
+
+
+def test_in_what_somebody_elses_process_hangs_is_not_told_to_everybody(tmp_path: Path) -> None:
+    found = findings({}, ["dstate"], setup=hanging(tmp_path), before=USER)["dstate"]
+    assert re.fullmatch(r"python3\S* \(\d+\) of root", found.value[0])
+
+
+def test_a_process_that_waits_again_and_again_does_not_hang(tmp_path: Path) -> None:
+    """Each vfork is a short wait in D: busy is not hung, however often a look finds it so."""
+    spin = 'import os\nwhile True: os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)'
+    setup = f"{Path(sys.executable).resolve()} -c {quote(spin)} & {Path(sys.executable).resolve()} -c {quote(spin)} &\n"
+    assert findings({}, ["dstate"], setup=setup)["dstate"].value == []
+
+
+def test_a_statfs_of_ours_on_a_dead_mount_is_not_told_twice(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.symlink_to(Path(sys.executable).resolve())
+    setup = hanging(tmp_path).replace(str(Path(sys.executable).resolve()), str(stat))
+    assert findings({}, ["dstate"], setup=setup)["dstate"].value == []
+
+
+@pytest.mark.parametrize("check", ["users", "dstate", "slurmd"])
 def test_nothing_is_said_of_processes_that_the_login_may_not_see(check: str) -> None:
     found = findings({}, [check], setup="mount -t proc -o hidepid=2 proc /proc", before=USER)[check]
     assert (found.state, found.value) == (State.UNKNOWN, None)

@@ -158,6 +158,7 @@ def test_both_parse_to_values_of_one_type(
 
 SICK = [
     ("users", Health(left_over=("daria",)), State.WARN, "daria"),
+    ("dstate", Health(stuck=("folio_wait_bit kofi/cp2k",)), State.WARN, "of kofi in folio_wait_bit"),
     ("load", Health(load=2.0), State.WARN, "on 24 cores"),
     ("memory", Health(missing_mb=8000), State.FAIL, "Slurm expects"),
     ("slurmd", Health(slurmd=False), State.FAIL, "does not run"),

@@ -41,6 +41,7 @@ VALUES = {
     "uptime": lambda value: 0 <= value < 3600,  # every node has a time namespace of its own, and booted just now
     "load": lambda value: value >= 0,
     "users": lambda value: value == [],
+    "dstate": lambda value: value == [],
     "df_tmp": lambda value: (value["size"], value["mounted"], value["read_only"]) == (32 * 2**20, True, False),
     "df_scratch": lambda value: (value["size"], value["mounted"], value["hung"]) == (32 * 2**20, True, False),
     "memory": lambda value: value["size"] > 512 * 2**20,
