@@ -180,7 +180,8 @@ def documented(make_site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site
     facts = Facts(names[0], settings=site.checks["df_scratch"].settings)
     mount = df.parse_df(Output("mount rw\n4096 1000 500 500", 0), facts)
     for name in names:
-        site.reading(name, df_scratch=Reading(mount.state, mount.value, unit="B"))
+        power = Reading(State.OK, value="on")
+        site.reading(name, df_scratch=Reading(mount.state, mount.value, unit="B"), ipmi_state=power)
     sweep = site.store.sweeps.start(names, list(site.checks), site.now)
     site.store.sweeps.end(sweep.id, SweepState.DONE, [], site.now)
     happened = Change("n0017.bigmem", "ssh", "ok", "fail: timeout", site.now, "no answer within 5 s", is_bad=True)

@@ -144,15 +144,21 @@ def _scene(prospect: Prospect, node: str, slurm: SlurmNode | None, evidence: str
     }
 
 
+def power_of(readings: NodeReadings) -> str | None:
+    """`on` or `off` as the BMC said last; None where it is not known."""
+    power = readings.get("ipmi_state")
+    return power["value"] if power and power["value"] in ("on", "off") else None
+
+
 def _look(slurm: SlurmNode | None, readings: NodeReadings, now: datetime) -> Look:
     """The node as it is known here; the agent reads it anew."""
-    jobs, power = readings.get("jobs"), readings.get("ipmi_state")
+    jobs = readings.get("jobs")
     listed = jobs["value"] if jobs and jobs["state"] == "ok" else None
     return Look(
         slurm=slurm,
         jobs=tuple(map(str, listed)) if slurm and isinstance(listed, list) else None,
         slurm_at=now,
-        power=power["value"] if power and power["value"] in ("on", "off") else None,
+        power=power_of(readings),
         power_at=now,
         bmc="",
         bad=not_green(readings) if readings else None,

@@ -12,6 +12,7 @@ from botd.resources.actions import (
     ActionsResource,
     ApproveResource,
     HaltResource,
+    RebootResource,
     SeenResource,
     VetoResource,
 )
@@ -90,6 +91,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v2/actions/<int:action>/veto", VetoResource, "veto"),
     Route("/api/v2/actions/<int:action>/stop", HaltResource, "halt"),
     Route("/api/v2/actions/<int:action>/seen", SeenResource, "seen"),
+    Route("/api/v2/reboot", RebootResource, "reboot"),
     Route("/api/v2/stop", StopResource, "stop"),
     Route("/api/v2/breaker", BreakerResource, "breaker"),
     Route("/healthz", HealthResource, "healthz"),

@@ -33,11 +33,13 @@ from botd.web.params import (
     NoBody,
     ProofBody,
     ReasonBody,
+    RebootBody,
+    RebootQuery,
     body,
     chosen_format,
     query,
 )
-from botd.web.press import PressDocument, Wish, approve, press, say
+from botd.web.press import PressDocument, Wish, approve, press, reboot_of, say
 from botd.web.streams import FORMS as STREAMED
 from botd.web.streams import POLL_S, stream
 from botd.web.who import who
@@ -68,10 +70,23 @@ class ActionsResource(BotdResource):
         query(JsonQuery)
         given = body(ActionBody)
         wish = Wish(given["action"], _evidence(given), given.get("reason", ""), _nonce(given))
-        done = press(wish, given.get("proof"), given.get("text", ""))
-        response = personal(done, 202 if done["new"] and not done["would_have"] else 200)
-        response.headers["Location"] = _place(done)
-        return response
+        return _taken(press(wish, given.get("proof"), given.get("text", "")))
+
+
+class RebootResource(BotdResource):
+    """POST /api/v2/reboot?h=NODE: the node boots."""
+
+    QUERY = RebootQuery
+    BODY = RebootBody
+    ANSWER = PressDocument
+    TAKEN = PressDocument
+
+    def post(self) -> Response:
+        """Asks for power-cycle where the power is on and power-on where it is off, as for an action; else nothing."""
+        node, given = query(RebootQuery)["h"], body(RebootBody)
+        nonce = _nonce(given)
+        wish = Wish(reboot_of(node, nonce), {node: given["evidence"]}, given.get("reason", ""), nonce)
+        return _taken(press(wish, given.get("proof"), given.get("text", "")))
 
 
 class ActionResource(BotdResource):
@@ -186,6 +201,12 @@ def _nonce(given: Mapping[str, Any]) -> str:
     if len(set(said)) > 1:
         raise BadRequest(f'"nonce" and {NONCE} are the same thing: give one of them')
     return said[0] if said else ""
+
+
+def _taken(done: PressDocument) -> Response:
+    response = personal(done, 202 if done["new"] and not done["would_have"] else 200)
+    response.headers["Location"] = _place(done)
+    return response
 
 
 def _place(done: PressDocument) -> str:

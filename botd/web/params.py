@@ -313,6 +313,19 @@ class ActionBody(ProofBody, ReasonBody):
     nonce = _text("What makes it one action however often it is sent: 16 to 64 letters, digits, `_` and `-`.")
 
 
+class RebootQuery(Schema):
+    """A request to reboot one node."""
+
+    h = _text("The node, by its whole name.", required=True, validate=validate.Length(1, 253))
+
+
+class RebootBody(ProofBody, ReasonBody):
+    """The same as ActionBody, where the power says what is to be done and the URL to which node."""
+
+    evidence = _text("What was looked at, as `GET /api/v2/policy` gives it.", required=True)
+    nonce = _text("As in a request for an action.")
+
+
 class PressForm(ReasonBody):
     """The form of a page that presses. The path names node and action."""
 

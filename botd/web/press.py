@@ -18,9 +18,10 @@ from botd.access.requests import WITHOUT_NODES, ActionRequest, RequestError, new
 from botd.access.tokens import new_token
 from botd.acting.halts import Mode
 from botd.acting.told import ActionDocument
-from botd.board.actions import is_over, read_action
+from botd.board.actions import Wanted, is_over, read_action, read_actions
+from botd.board.outlook import power_of
 from botd.documents import has_shape
-from botd.errors import ActionsOff, BadRequest, StoreDamaged, UnknownAction, UnknownNode
+from botd.errors import ActionsOff, BadRequest, StoreDamaged, UnknownAction, UnknownNode, WrongState
 from botd.web.actions import is_off
 from botd.web.here import board, config, store
 from botd.web.mail import PATIENCE_S, ask
@@ -28,6 +29,9 @@ from botd.web.visitors import address_of
 from botd.web.who import known
 
 RE_ARM = WITHOUT_NODES[0]
+
+REBOOTS: Mapping[str, str] = {"on": "power-cycle", "off": "power-on"}
+"""The action that boots a node, by its power."""
 
 DRY_RUN_S = 3.0
 """How long an answer waits for the end of a dry run, which takes seconds."""
@@ -84,14 +88,28 @@ class Wish:
 
 def press(wish: Wish, proof: object, text: str = "") -> PressDocument:
     """What the agent has taken up. Raises ActionsOff before a code is used up, BadRequest, and what it refuses with."""
-    if is_off():
-        raise ActionsOff("botd does not act: [actions] mode is off")
+    _check_acts()
     answer = _sent("act", wish, proof, text, {}, patience_s=config().slurm.timeout + PATIENCE_S)
     taken: list[TakenActionDocument] = answer["actions"]
     is_dry = config().actions.mode == Mode.DRY_RUN
     told = _look(taken, is_over, DRY_RUN_S) if is_dry else _look(taken, bool, TOLD_S)
     would_have = [_ending(action) for action in told] if is_dry else []
     return {"new": answer["new"], "batch": answer["batch"], "would_have": would_have, "actions": taken}
+
+
+def reboot_of(node: str, nonce: str) -> str:
+    """What a reboot of the node is: the action under this nonce where there is one, else by its power.
+
+    Raises ActionsOff, UnknownNode, and WrongState where the power is not known.
+    """
+    _check_acts()
+    check_node(node)
+    there = read_actions(store(), Wanted(nodes=frozenset({node}))).actions
+    asked = next((each["action"] for each in there if each["nonce"] == nonce), "")
+    power = power_of(board().known().readings.get(node, {}))
+    if not asked and power is None:
+        raise WrongState(f"{node}: its BMC did not say whether its power is on: nothing is done; look at its BMC first")
+    return asked or REBOOTS[str(power)]
 
 
 def approve(number: int, proof: object, text: str = "") -> None:
@@ -109,6 +127,11 @@ def re_arm(kind: str, reason: str, proof: object, text: str = "") -> None:
 def say(kind: str, says: Mapping[str, Any]) -> None:
     """Says what takes no proof: `veto`, `halt`, `seen`, `stop`. Raises what the agent refuses with."""
     ask(kind, known().token, address_of(request.environ), says)
+
+
+def _check_acts() -> None:
+    if is_off():
+        raise ActionsOff("botd does not act: [actions] mode is off")
 
 
 def _sent(
@@ -159,7 +182,8 @@ def _checked(text: str, wish: Wish, signed: str) -> str:
         raise BadRequest(f'the "text" that is signed: {error}') from error
     for name in ("action", "nodes", "reason", "nonce"):
         if not _says(read, wish, name):
-            raise BadRequest(f'the "text" that is signed has another {name} than the request')
+            what = f"{name} than {wish.action}" if name == "action" else f"{name} than the request"
+            raise BadRequest(f'the "text" that is signed has another {what}')
     return text
 
 

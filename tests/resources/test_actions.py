@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from botd.access.requests import new_request, parse_request, signed_text
 from botd.acting.told import ActionDocument
 from botd.errors import NodeBusy, NotAllowed
+from botd.model import Reading, State
 from tests.actor import Actor, action, make_actor, moved, tell
 from tests.conftest import Site, drained, idle
 from tests.resources.test_login import ANNA, KMF, code_of, log_in, send
@@ -230,6 +231,90 @@ def test_a_dry_run_answers_with_what_it_would_have_done(
     assert response.json["would_have"] == ["n0000.savio2: drain n0000.savio2: botd: drain 1 by anna"]
 
 
+# ---- reboot ----
+
+
+def reboot(actor: Actor, token: str, **body: Any) -> TestResponse:
+    whole = {"evidence": EVIDENCE, "reason": "hangs again", "nonce": NONCE, **OTP, **body}
+    said = {key: value for key, value in whole.items() if value is not None}
+    return send(actor.site, "POST", f"/api/v2/reboot?h={NODE}", token, json=said)
+
+
+@pytest.mark.parametrize(("power", "action"), [("on", "power-cycle"), ("off", "power-on")])
+def test_a_reboot_is_what_the_power_makes_of_it(actor: Actor, anna: str, power: str, action: str) -> None:
+    actor.site.reading(NODE, ipmi_state=Reading(State.OK, value=power))
+    response = reboot(actor, anna)
+    assert (response.status_code, response.headers["Location"]) == (202, "/api/v2/actions/1")
+    assert [each["node"] for each in response.json["actions"]] == [NODE]
+    (letter,) = actor.hand.letters
+    asked = parse_request(letter.says["text"])
+    assert (asked.action, dict(asked.nodes), asked.reason, asked.nonce) == (
+        action,
+        {NODE: EVIDENCE},
+        "hangs again",
+        NONCE,
+    )
+    assert letter.says["proof"] == {"otp": "123123"}
+
+
+@pytest.mark.parametrize("power", [Reading(State.UNKNOWN, detail="timeout"), Reading(State.OK, value="Unknown"), None])
+def test_a_node_whose_power_is_not_known_is_not_rebooted(actor: Actor, anna: str, power: Reading | None) -> None:
+    if power:
+        actor.site.reading(NODE, ipmi_state=power)
+    response = reboot(actor, anna)
+    assert code_of(response) == (409, "wrong-state")
+    assert NODE in response.json["error"]["message"]
+    assert actor.hand.letters == []
+
+
+def test_the_same_reboot_again_is_the_same_action_whatever_became_of_the_power(actor: Actor, anna: str) -> None:
+    actor.site.reading(NODE, ipmi_state=Reading(State.OK, value="on"))
+    first = reboot(actor, anna)
+    for power in (Reading(State.OK, value="off"), Reading(State.UNKNOWN)):
+        actor.site.later(5)
+        actor.site.reading(NODE, ipmi_state=power)
+        again = reboot(actor, anna)
+        assert (again.status_code, again.json["new"]) == (200, False)
+        assert again.headers["Location"] == first.headers["Location"]
+    assert {parse_request(letter.says["text"]).action for letter in actor.hand.letters} == {"power-cycle"}
+
+
+def test_a_reboot_that_is_signed_says_what_the_power_makes_of_it(actor: Actor) -> None:
+    actor.site.reading(NODE, ipmi_state=Reading(State.OK, value="off"))
+    said = {"reason": "hangs again", "action": "power-cycle"}
+    refused = reboot(actor, "", **signed(actor, **said))
+    assert code_of(refused) == (400, "bad-request")
+    assert "power-on" in refused.json["error"]["message"]
+    assert reboot(actor, "", **signed(actor, **{**said, "action": "power-on"})).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "path", ["reboot", "reboot?h=", "reboot?h=n[0000-0001].savio2", "reboot?h=n0000", f"reboot?h={NODE},{OTHER}"]
+)
+def test_a_reboot_is_of_one_node(actor: Actor, anna: str, path: str) -> None:
+    body = {"evidence": EVIDENCE, **OTP}
+    assert send(actor.site, "POST", f"/api/v2/{path}", anna, json=body).status_code in (400, 404)
+    assert actor.hand.letters == []
+
+
+@pytest.mark.parametrize("said", [{"evidence": None}, {"action": "drain"}, {"node": NODE}, {"nonce": "short"}])
+def test_a_reboot_that_cannot_be_understood_never_reaches_the_agent(
+    actor: Actor, anna: str, said: dict[str, Any]
+) -> None:
+    actor.site.reading(NODE, ipmi_state=Reading(State.OK, value="on"))
+    assert code_of(reboot(actor, anna, **said)) == (400, "bad-request")
+    assert actor.hand.letters == []
+
+
+def test_where_botd_does_not_act_a_reboot_says_so_whatever_the_power(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = make_actor(site_in(make_site, "off"), monkeypatch)
+    with actor.office.open():
+        assert code_of(reboot(actor, log_in(actor.site, ANNA))) == (409, "actions-off")
+    assert actor.hand.letters == []
+
+
 # ---- reading ----
 
 
@@ -393,7 +478,7 @@ def test_a_second_person_agrees_to_the_same_request(actor: Actor, three: list[Ac
 
 
 def test_a_page_of_another_site_asks_for_nothing(actor: Actor, anna: str) -> None:
-    for path in ("actions", "actions/1/stop", "actions/1/veto", "stop", "breaker"):
+    for path in ("actions", f"reboot?h={NODE}", "actions/1/stop", "actions/1/veto", "stop", "breaker"):
         foreign = {"Sec-Fetch-Site": "cross-site", "Authorization": f"Bearer {anna}"}
         answer = actor.site.client.post(f"/api/v2/{path}", json={**DRAIN, **OTP}, headers=foreign)
         assert code_of(answer) == (403, "cross-site")
