@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from botd.agent.actions.judge import Judge
+from botd.errors import ProofRefused
 from botd.model import Change
 from tests.agent.actions.works import DRAINED, NODES, ROLES, Works, works
+from tests.agent.people.munge import Munged, munged
 from tests.conftest import Site
 from tests.transport.sshd import make_key
 
@@ -148,18 +154,29 @@ def test_anybody_stops_and_who_may_re_arm_lets_go_on(at_work: Works) -> None:
     assert at_work.press("drain", NODE)["ok"]
 
 
+@contextmanager
+def signed_works(folder: Path, make_site: Callable[..., Site], login: str, **access: str) -> Iterator[Works]:
+    """An agent that takes the key of a login, which lies in its folder."""
+    key, signers = make_key(folder / "key"), folder / "allowed_signers"
+    signers.write_text(f"{login} {key.with_suffix('.pub').read_text()}")
+    signers.chmod(0o644)
+    with works(folder, make_site, access={"allowed_signers": str(signers), **access}) as at_work:
+        yield at_work
+
+
+def signature(at_work: Works, folder: Path, text: str) -> str:
+    """By the key of the folder."""
+    namespace = f"botd-action@{at_work.site.config.site.name}"
+    words = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(folder / "key"), "-n", namespace]
+    return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
+
+
 def test_a_signature_of_ssh_needs_no_session_and_is_for_what_was_signed(
     tmp_path: Path, make_site: Callable[..., Site]
 ) -> None:
-    key, signers = make_key(tmp_path / "anna"), tmp_path / "allowed_signers"
-    signers.write_text(f"anna {key.with_suffix('.pub').read_text()}")
-    signers.chmod(0o644)
-    with works(tmp_path, make_site, access={"allowed_signers": str(signers)}) as at_work:
+    with signed_works(tmp_path, make_site, "anna") as at_work:
         text, other = at_work.text("drain", [NODE]), at_work.text("drain", [NODES[1]])
-        namespace = f"botd-action@{at_work.site.config.site.name}"
-        words = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", namespace]
-        signature = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
-        proof = {"ssh": {"login": "anna", "signature": signature}}
+        proof = {"ssh": {"login": "anna", "signature": signature(at_work, tmp_path, text)}}
         answers = [at_work.by_nobody("act", {"text": each, "proof": proof}) for each in (other, text, text)]
         assert [answer.get("code") for answer in answers] == ["proof-refused", None, None]
         assert [answer.get("new") for answer in answers] == [None, True, False]
@@ -174,3 +191,34 @@ def test_nodes_that_were_ill_when_the_record_began_are_no_storm(at_work: Works, 
     ill = (Change(node, "ssh", before, "fail", at, is_bad=True) for node in NODES)
     at_work.site.store.changes.record(ill)
     assert bool(Judge(at_work.kit).why_storm()) is is_one
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Munged]:
+    with munged() as running:
+        yield running
+
+
+@pytest.mark.parametrize("kind", ["ssh", "munge"])
+def test_proofs_by_ssh_and_munge_still_work_while_a_login_is_locked_out(
+    tmp_path: Path, make_site: Callable[..., Site], daemon: Munged, kind: str
+) -> None:
+    """Whoever types wrong codes in somebody's name keeps them from nothing that they can sign."""
+    login = getpass.getuser()
+    with signed_works(tmp_path, make_site, login, unmunge=daemon.unmunge) as at_work:
+        at_work.roles = ROLES.replace('users = ["kmf"]', f'users = ["{login}"]')
+        at_work.token(login)
+        for _ in range(5):
+            with pytest.raises(ProofRefused):
+                at_work.hall.logins.check_code(login, at_work.hall.wrong_code(login))
+        assert at_work.press("drain", NODE, login=login)["code"] == "locked-out"
+        text = at_work.text("drain", [NODE])
+        proofs: dict[str, Any] = {
+            "ssh": {"login": login, "signature": signature(at_work, tmp_path, text)},
+            "munge": daemon.credential(text, "-u", str(os.geteuid()), "-t", "120"),
+        }
+        answer = at_work.by_nobody("act", {"text": text, "proof": {kind: proofs[kind]}})
+        assert answer["ok"], answer
+        at_work.drive()
+        assert [(each.login, each.proof, each.state) for each in at_work.actions()] == [(login, kind, "succeeded")]
+        assert at_work.press("drain", NODES[1], login=login)["code"] == "locked-out"
