@@ -184,7 +184,11 @@ _MAY_BE_ZERO = {
     ("sweep", "queue"),
     ("ssh", "keep"),
     ("ping", "interval"),
+    *(("advice", name) for name in ("press", "time", "harm", "least_p", "confident")),
 }
+
+_SHARES = {("advice", "least_p"), ("advice", "confident")}
+"""What is at most 1."""
 
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -333,6 +337,8 @@ def _check_number(section: str, name: str, value: float) -> None:
         raise ConfigError(
             f"[{section}] {name} must be above 0 and below 10,000,000, not {value!r}", f"[{section}] {name}"
         )
+    if (section, name) in _SHARES and value > 1:
+        raise ConfigError(f"[{section}] {name} must be at most 1, not {value!r}", f"[{section}] {name}")
     if name == "port" and value > 65535:
         raise ConfigError(f"[{section}] port must be at most 65535, not {value!r}", f"[{section}] port")
 

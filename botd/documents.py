@@ -191,10 +191,14 @@ class SlurmDocument(TypedDict):
 
 
 class ConfidenceDocument(TypedDict):
-    """How sure botd is of an action: counted, never guessed."""
+    """How sure botd is of a way on: the chance that it mends, what is counted, and where.
+
+    `p` leans on a guess as long as little was counted. `at_least` is a bound that only the `good` outcomes `of` so many
+    carry, all of one `scope`: a kind of hardware, or all of it; null with fewer than three, which are too few to say.
+    """
 
     p: float
-    at_least: float
+    at_least: float | None
     good: int
     of: int
     scope: str
@@ -209,16 +213,22 @@ class RefusalDocument(TypedDict):
 
 
 class RankedDocument(TypedDict):
-    """A way on, best first, as far as no guard stands in it."""
+    """A way on, best first, as far as no guard stands in it.
+
+    `cost_h` is what it costs in hours of a node, null where that was not reckoned; `words` say why it is where it is.
+    """
 
     action: str
     confidence: ConfidenceDocument | None
+    cost_h: float | None
+    words: str
 
 
 class RecommendationDocument(TypedDict):
     """Why a node is not well, and what to do next. `action` is null where there is nothing to press.
 
-    `evidence` changes whenever what was judged by does: states, reason, power and jobs, and no ages and numbers.
+    `words` say how sure that is, and why. `evidence` changes whenever what was judged by does: states, reason, power
+    and jobs, and no ages and numbers, nor what was counted.
     """
 
     diagnosis: str
@@ -227,6 +237,7 @@ class RecommendationDocument(TypedDict):
     explanation: str
     next: str
     action: str | None
+    words: str
     confidence: ConfidenceDocument | None
     evidence: str
     refused_by: list[RefusalDocument]

@@ -168,6 +168,21 @@ class BmcSettings:
 
 
 @dataclass(frozen=True)
+class AdviceSettings:
+    """[advice]: what ways on cost, and how sure is sure enough."""
+
+    press: float = _setting(0.15, "What it costs that somebody presses, in hours of a node.", unit="h")
+    time: float = _setting(0.3, "What it costs that a node is busy with an action.", unit="h")
+    harm: float = _setting(24.0, "What a job costs that an action has ended.", unit="h")
+    person: float = _setting(12.0, "What it costs that somebody has to find out, and go there.", unit="h")
+    least_p: float = _setting(0.5, "An action that mends less often than this is not recommended.")
+    confident: float = _setting(0.6, "The bound from which on the condition `confident` of a role is fulfilled.")
+    hardware: tuple[str, ...] = _setting(
+        (), "Groups of which each is one kind of hardware; empty takes the partitions that a node is in."
+    )
+
+
+@dataclass(frozen=True)
 class SiteSettings:
     """[site]: this cluster."""
 
@@ -263,6 +278,7 @@ class Config:
     ping: PingSettings = PingSettings()
     ssh: SshSettings = SshSettings()
     bmc: BmcSettings = BmcSettings()
+    advice: AdviceSettings = AdviceSettings()
     site: SiteSettings = SiteSettings()
     access: AccessSettings = AccessSettings()
     actions: ActionsSettings = ActionsSettings()
@@ -287,6 +303,7 @@ SECTIONS: dict[str, type] = {
     "ping": PingSettings,
     "ssh": SshSettings,
     "bmc": BmcSettings,
+    "advice": AdviceSettings,
     "site": SiteSettings,
     "access": AccessSettings,
     "actions": ActionsSettings,

@@ -130,6 +130,8 @@ def test_a_name_that_is_near_nothing_gets_no_advice() -> None:
         ({"ssh": {"port": "22"}}, "[ssh] port must be a whole number"),
         ({"ssh": {"port": 22.0}}, "[ssh] port must be a whole number"),
         ({"ssh": {"port": True}}, "[ssh] port must be a whole number"),
+        ({"advice": {"least_p": 50}}, "[advice] least_p must be at most 1, not 50.0"),
+        ({"advice": {"person": 0}}, "[advice] person must be above 0"),
         ({"ssh": {"agent": 1}}, "[ssh] agent must be true or false"),
         ({"ssh": {"user": 7}}, "[ssh] user must be a text"),
         ({"ping": {"timeout": "1 s"}}, "[ping] timeout must be a number"),

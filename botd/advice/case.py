@@ -29,7 +29,7 @@ def not_green(readings: NodeReadings) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Case:
-    """A node. `slurm` is None for one that only a group file names."""
+    """A node. `slurm` is None for one that only a group file names; `hardware` is what kind it is of."""
 
     node: str
     slurm: SlurmNode | None
@@ -37,6 +37,7 @@ class Case:
     checks: Checks
     past: NodePast = NOTHING
     neighbours: Neighbours = field(default=ALONE)
+    hardware: str = ""
 
     # ---- what Slurm says ----
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from botd.advice.rules import PERSON, WAIT
 from botd.advice.waiting import Wait
+from botd.settings import AdviceSettings
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Costs:
     person: float = 12.0  # somebody has to find out, and go there
     least_chance: float = 0.5
     """An action that mends less often than this is not proposed."""
+
+    @classmethod
+    def of(cls, settings: AdviceSettings) -> Costs:
+        """Those of a site."""
+        return cls(settings.press, settings.time, settings.harm, settings.person, settings.least_p)
 
 
 class Prospect(NamedTuple):

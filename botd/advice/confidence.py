@@ -8,12 +8,13 @@ where it should in 95, with own counts alone in 92 (simulated).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-HALF_LIFE = timedelta(days=180)
+HALF_LIFE_DAYS = 180.0
 """A cluster changes: what came of an action half a year ago counts half."""
 
 GUESS_WEIGHT = 4.0
@@ -36,7 +37,9 @@ class Outcome(NamedTuple):
     """What came of one action: for which diagnosis, on which kind of hardware, when, and whether it was good.
 
     Outcomes that cannot be judged (it is not known how the action ended, somebody else changed the node, the agent was
-    blind) are none, and must not be given as bad ones. `is_harm` says that a job was lost.
+    blind) are none, and must not be given as bad ones. `is_harm` says that a job was lost. `source` is who acted: botd
+    itself (`own`), somebody whom the history shows (`observed`), or somebody of whom only Slurm's record tells
+    (`imported`).
     """
 
     diagnosis: str
@@ -45,6 +48,20 @@ class Outcome(NamedTuple):
     at: datetime
     is_good: bool
     is_harm: bool = False
+    source: str = "own"
+
+
+class Counts(NamedTuple):
+    """The outcomes of one day, of one source, and with all else in common."""
+
+    diagnosis: str
+    action: str
+    hardware: str
+    day: date
+    source: str
+    good: int
+    bad: int
+    harms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +101,27 @@ class Bound(NamedTuple):
     scope: str
 
 
-def tally(outcomes: Iterable[Outcome], diagnosis: str, action: str, hardware: str, now: datetime) -> Tally:
+def counted(outcomes: Iterable[Outcome]) -> tuple[Counts, ...]:
+    """The outcomes by day (UTC), sorted."""
+    found: dict[tuple[str, str, str, date, str], Counter[str]] = {}
+    for each in outcomes:
+        key = (each.diagnosis, each.action, each.hardware, each.at.astimezone(UTC).date(), each.source)
+        found.setdefault(key, Counter()).update(good=each.is_good, bad=not each.is_good, harms=each.is_harm)
+    return tuple(Counts(*key, each["good"], each["bad"], each["harms"]) for key, each in sorted(found.items()))
+
+
+def tally(rows: Iterable[Counts], diagnosis: str, action: str, hardware: str, today: date) -> Tally:
     """The outcomes of an action for a diagnosis, as they count for a node of this kind of hardware."""
-    these = [each for each in outcomes if (each.diagnosis, each.action) == (diagnosis, action)]
+    these = [each for each in rows if (each.diagnosis, each.action) == (diagnosis, action)]
     own = [each for each in these if each.hardware == hardware]
     rest = [each for each in these if each.hardware != hardware]
     return Tally(
         hardware,
         _count(own, None),
         _count(these, None),
-        _count(own, now),
-        _count(rest, now),
-        sum(each.is_harm for each in these),
+        _count(own, today),
+        _count(rest, today),
+        sum(each.harms for each in these),
     )
 
 
@@ -120,14 +146,16 @@ def bound(found: Tally) -> Bound | None:
     return Bound(math.floor(100 * low) / 100, round(count.good), round(count.of), scope)
 
 
-def _count(outcomes: Iterable[Outcome], now: datetime | None) -> Count:
-    weights = [(each.is_good, 1.0 if now is None else _weight(now - each.at)) for each in outcomes]
-    return Count(sum(w for is_good, w in weights if is_good), sum(w for is_good, w in weights if not is_good))
+def _count(rows: Iterable[Counts], today: date | None) -> Count:
+    weights = [(each, 1.0 if today is None else _weight(today - each.day)) for each in rows]
+    return Count(
+        sum(each.good * weight for each, weight in weights), sum(each.bad * weight for each, weight in weights)
+    )
 
 
 def _weight(age: timedelta) -> float:
     """What an outcome of this age counts. One of a time to come, of a clock that was set back, counts whole."""
-    return float(0.5 ** (max(age, timedelta(0)) / HALF_LIFE))
+    return float(0.5 ** (max(age.days, 0) / HALF_LIFE_DAYS))
 
 
 # ---- the Beta distribution ----

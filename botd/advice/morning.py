@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from botd.advice.case import Case
+from botd.advice.hardware import hardware_of
 from botd.advice.neighbours import ALONE, FINE, Look, Neighbours, look_at, meet
 from botd.advice.recommend import recommend
+from botd.advice.weighing import GUESSED, Scales
 from botd.checks import Checks
 from botd.documents import NodeReadings, RecommendationDocument
 from botd.history.past import NOTHING, NodePast
@@ -26,12 +28,16 @@ _BAD = frozenset({"fail", "warn", "unknown"})
 
 @dataclass(frozen=True)
 class Morning:
-    """The diagnoses of one moment. `given` has those nodes that have one; `looks` what counts for others."""
+    """The diagnoses of one moment. `given` has those nodes that have one; `looks` what counts for others.
+
+    `scales` are what it was weighed by.
+    """
 
     inventory: Inventory | None = None
     given: Mapping[str, RecommendationDocument] = field(default_factory=dict)
     looks: Mapping[str, Look] = field(default_factory=dict)
     neighbours: Neighbours = ALONE
+    scales: Scales = GUESSED
 
     def changed_since(self, old: Morning) -> set[str]:
         """The nodes whose diagnosis is not what it was."""
@@ -55,24 +61,29 @@ def next_morning(
     changed: Iterable[str],
     checks: Checks,
     pasts: Pasts,
+    scales: Scales = GUESSED,
 ) -> Morning:
-    """The diagnoses after these nodes have new readings; after another node list, of all nodes."""
+    """The diagnoses after these nodes have new readings; after another node list, of all nodes.
+
+    By other scales each is weighed anew.
+    """
     renewed = inventory is not old.inventory
     nodes = set(inventory.names()) if renewed else set(changed)
     looks = _looks({} if renewed else old.looks, nodes, readings)
     neighbours = meet(inventory, looks) if renewed or looks != old.looks else old.neighbours
-    if neighbours != old.neighbours:
+    if neighbours != old.neighbours or scales != old.scales:
         nodes |= old.given.keys()
     ill = [node for node in nodes if _is_ill(inventory, node, readings.get(node, {}))]
     past = pasts(ill) if ill else {}
     given = {} if renewed else {node: each for node, each in old.given.items() if node not in nodes}
     for node in ill:
         slurm = inventory.nodes.get(node)
-        case = Case(node, slurm, readings.get(node, {}), checks, past.get(node, NOTHING), neighbours)
-        if found := recommend(case):
+        kind = hardware_of(inventory, node, scales.hardware)
+        case = Case(node, slurm, readings.get(node, {}), checks, past.get(node, NOTHING), neighbours, kind)
+        if found := recommend(case, scales):
             before = old.given.get(node)
             given[node] = before if before == found else found  # the same is the same object
-    return Morning(inventory, given, looks, neighbours)
+    return Morning(inventory, given, looks, neighbours, scales)
 
 
 def judged_alone(

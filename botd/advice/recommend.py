@@ -7,8 +7,9 @@ import hashlib
 from botd.advice.case import Case
 from botd.advice.guards import GUARDS
 from botd.advice.rules import PERSON, POWER_CYCLE, POWER_ON, RESTART_SLURMD, RESUME, RULES, Rule
+from botd.advice.weighing import GUESSED, Scales, Ways, until_words, weigh
 from botd.advice.words import mount_path, title
-from botd.documents import RankedDocument, RecommendationDocument, RefusalDocument, encode, iso
+from botd.documents import RecommendationDocument, RefusalDocument, encode, iso
 from botd.inventory.states import is_out_of_service
 from botd.model import SlurmNode
 
@@ -21,12 +22,17 @@ IN_WORDS = {
 """The actions as a person says them."""
 
 
-def recommend(case: Case) -> RecommendationDocument | None:
+def recommend(case: Case, scales: Scales = GUESSED) -> RecommendationDocument | None:
     """Why a node is not well and what to do next; None for one that is in service and well, or off to save power."""
+    rule = diagnose(case)
+    return _document(case, rule, scales) if rule else None
+
+
+def diagnose(case: Case) -> Rule | None:
+    """The rule that fits; None for a node of which there is nothing to say."""
     if not case.is_out and (not case.bad or case.saves_power):
         return None
-    rule = next((rule for rule in RULES if rule.when(case)), None)
-    return _document(case, rule) if rule else None
+    return next((rule for rule in RULES if rule.when(case)), None)
 
 
 def evidence_of(node: str, slurm: SlurmNode | None, advice: RecommendationDocument | None) -> str:
@@ -41,22 +47,24 @@ def evidence_of(node: str, slurm: SlurmNode | None, advice: RecommendationDocume
     return _hash([node, told])
 
 
-def _document(case: Case, rule: Rule) -> RecommendationDocument:
+def _document(case: Case, rule: Rule, scales: Scales) -> RecommendationDocument:
     refused = _refusals(case, rule)
     cut = {refusal["action"] for refusal in refused}
-    left = [action for action in rule.ladder if action not in cut]
-    ways: list[str] = [*left, PERSON]
+    left, said = [action for action in rule.ladder if action not in cut], _filled(rule.title, case, rule)
+    ways = weigh(case, rule, said, left, scales)
+    best = ways.ranked[0]
     return {
         "diagnosis": rule.name,
-        "title": _filled(rule.title, case, rule),
+        "title": said,
         "family": rule.family,
         "explanation": rule.explain(case),
-        "next": _next(case, rule, left, refused),
-        "action": None if rule.calm and not case.is_out else ways[0],
-        "confidence": None,
+        "next": _next(case, rule, left, refused, ways),
+        "action": None if rule.calm and not case.is_out else best["action"],
+        "words": ways.words,
+        "confidence": best["confidence"],
         "evidence": _evidence(case, rule),
         "refused_by": refused,
-        "ranked": [_ranked(way) for way in ways],
+        "ranked": list(ways.ranked),
     }
 
 
@@ -70,9 +78,13 @@ def _refusals(case: Case, rule: Rule) -> list[RefusalDocument]:
     return found
 
 
-def _next(case: Case, rule: Rule, left: list[str], refused: list[RefusalDocument]) -> str:
+def _next(case: Case, rule: Rule, left: list[str], refused: list[RefusalDocument], ways: Ways) -> str:
     """What a person does now: what the rule says, or why just that is not to be done."""
     said = _filled(rule.next, case, rule)
+    if ways.until:
+        return until_words(ways.until)
+    if left and left[0] in IN_WORDS and ways.ranked[0]["action"] == PERSON:
+        return f"look for yourself: {IN_WORDS[left[0]]} mends too seldom here"
     if left or not refused:
         return said
     if said in IN_WORDS.values():
@@ -85,10 +97,6 @@ def _filled(text: str, case: Case, rule: Rule) -> str:
     if not mount:
         return text
     return text.replace("{mount}", title(case, mount)).replace("{path}", mount_path(case, mount))
-
-
-def _ranked(action: str) -> RankedDocument:
-    return {"action": action, "confidence": None}
 
 
 def _evidence(case: Case, rule: Rule) -> str:

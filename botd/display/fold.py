@@ -173,8 +173,11 @@ def _advice(found: Sequence[RecommendationDocument]) -> RecommendationDocument |
         **found[0],
         "explanation": _common([advice["explanation"] for advice in found]) or "",
         "next": _common([advice["next"] for advice in found]) or "",
+        "words": _common([advice["words"] for advice in found]) or "",
+        "confidence": _common([advice["confidence"] for advice in found]),
         "evidence": found[0]["evidence"] if len(found) == 1 else "",
         "refused_by": _common([advice["refused_by"] for advice in found]) or [],
+        "ranked": _common([advice["ranked"] for advice in found]) or [],
     }
 
 

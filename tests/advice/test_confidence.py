@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from botd.advice.confidence import ALL_HARDWARE, Outcome, Tally, beta_below, beta_quantile, bound, chance, tally
+from botd.advice.confidence import (
+    ALL_HARDWARE,
+    Counts,
+    Outcome,
+    Tally,
+    beta_below,
+    beta_quantile,
+    bound,
+    chance,
+    counted,
+    tally,
+)
 
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
 counts = st.integers(0, 60)
@@ -21,13 +32,13 @@ def outcomes(good: int, bad: int, hardware: str = "savio2", *, age: timedelta = 
     return [Outcome("silent", "power-cycle", hardware, NOW - age, n < good) for n in range(good + bad)]
 
 
-def counted(*lists: list[Outcome]) -> Tally:
-    return tally(chain(*lists), "silent", "power-cycle", "savio2", NOW)
+def seen(*lists: list[Outcome]) -> Tally:
+    return tally(counted(chain(*lists)), "silent", "power-cycle", "savio2", NOW.date())
 
 
 @pytest.mark.parametrize(("good", "of", "percent"), [(41, 47, 77), (8, 10, 54), (190, 210, 86), (3, 3, 55)])
 def test_the_bound_is_that_of_the_counts_rounded_down(good: int, of: int, percent: int) -> None:
-    assert bound(counted(outcomes(good, of - good))) == (percent / 100, good, of, "savio2")
+    assert bound(seen(outcomes(good, of - good))) == (percent / 100, good, of, "savio2")
 
 
 @given(st.floats(0.5, 3000), st.floats(0.5, 3000), st.floats(0.001, 0.999))
@@ -42,7 +53,7 @@ def test_the_distribution_is_scipys(x: float, a: float, b: float) -> None:
 
 @given(counts, counts, counts)
 def test_more_good_outcomes_lower_neither_bound_nor_chance(good: int, bad: int, more: int) -> None:
-    before, after = counted(outcomes(good, bad)), counted(outcomes(good + more, bad))
+    before, after = seen(outcomes(good, bad)), seen(outcomes(good + more, bad))
     assert chance(after, 0.6) >= chance(before, 0.6)
     low, high = bound(before), bound(after)
     if low and high:
@@ -51,43 +62,53 @@ def test_more_good_outcomes_lower_neither_bound_nor_chance(good: int, bad: int, 
 
 @given(counts, counts, counts, counts)
 def test_a_bound_is_counted_in_one_scope_and_never_mixed(good: int, bad: int, others: int, others_bad: int) -> None:
-    found = bound(counted(outcomes(good, bad), outcomes(others, others_bad, "savio3")))
+    found = bound(seen(outcomes(good, bad), outcomes(others, others_bad, "savio3")))
     if good + bad >= 3:
-        assert found == bound(counted(outcomes(good, bad)))
+        assert found == bound(seen(outcomes(good, bad)))
     elif found:
         assert (found.scope, found.good, found.of) == (ALL_HARDWARE, good + others, good + bad + others + others_bad)
 
 
 def test_with_two_outcomes_nothing_is_said_and_the_guess_rules_the_chance() -> None:
-    found = counted(outcomes(2, 0))
+    found = seen(outcomes(2, 0))
     assert bound(found) is None
     assert chance(found, 0.75) == pytest.approx((4 * 0.75 + 2) / 6)
 
 
 def test_the_guess_is_all_there_is_without_outcomes() -> None:
-    assert chance(counted(), 0.75) == pytest.approx(0.75)
+    assert chance(seen(), 0.75) == pytest.approx(0.75)
 
 
 def test_other_hardware_is_borrowed_from_and_counts_as_eight_at_most() -> None:
-    found = counted(outcomes(0, 2), outcomes(96, 4, "savio3"))
+    found = seen(outcomes(0, 2), outcomes(96, 4, "savio3"))
     mean = (4 * 0.5 + 96) / 104
     assert chance(found, 0.5) == pytest.approx(8 * mean / (8 + 2))
 
 
 def test_what_came_of_it_half_a_year_ago_counts_half_for_the_chance_and_whole_for_the_bound() -> None:
-    old = counted(outcomes(4, 0, age=timedelta(days=180)))
+    old = seen(outcomes(4, 0, age=timedelta(days=180)))
     assert chance(old, 0.5) == pytest.approx((4 * 0.5 + 2) / 6)
-    assert bound(old) == bound(counted(outcomes(4, 0)))
+    assert bound(old) == bound(seen(outcomes(4, 0)))
 
 
 def test_an_outcome_of_a_time_to_come_counts_once() -> None:
-    assert chance(counted(outcomes(4, 0, age=timedelta(days=-400))), 0.5) == pytest.approx((4 * 0.5 + 4) / 8)
+    assert chance(seen(outcomes(4, 0, age=timedelta(days=-400))), 0.5) == pytest.approx((4 * 0.5 + 4) / 8)
 
 
 def test_outcomes_of_another_action_or_diagnosis_are_not_counted() -> None:
     others = [Outcome("silent", "power-on", "savio2", NOW, True), Outcome("ssh", "power-cycle", "savio2", NOW, True)]
-    assert counted(others) == counted()
+    assert seen(others) == seen()
 
 
 def test_lost_jobs_are_counted_apart() -> None:
-    assert counted([Outcome("silent", "power-cycle", "savio2", NOW, True, is_harm=True)], outcomes(3, 0)).harms == 1
+    assert seen([Outcome("silent", "power-cycle", "savio2", NOW, True, is_harm=True)], outcomes(3, 0)).harms == 1
+
+
+def test_outcomes_are_counted_by_day_and_source_and_in_one_order() -> None:
+    found = [*outcomes(2, 1), *outcomes(1, 0, age=timedelta(days=1)), outcomes(1, 0)[0]._replace(source="observed")]
+    wanted = (
+        Counts("silent", "power-cycle", "savio2", NOW.date() - timedelta(days=1), "own", 1, 0),
+        Counts("silent", "power-cycle", "savio2", NOW.date(), "observed", 1, 0),
+        Counts("silent", "power-cycle", "savio2", NOW.date(), "own", 2, 1),
+    )
+    assert counted(found) == counted(reversed(found)) == wanted

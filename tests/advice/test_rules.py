@@ -137,7 +137,13 @@ def test_evidence_of_a_node_that_is_ill_is_that_of_its_diagnosis() -> None:
 def test_what_is_left_is_ranked_with_a_person_last() -> None:
     found = advised(next(morning for morning in CASES if morning.rule == "slurmd"))
     assert [way["action"] for way in found["ranked"]] == ["restart-slurmd", "power-cycle", "person"]
-    assert (found["confidence"], found["refused_by"]) == (None, [])
+    assert found["refused_by"] == []
+
+
+def test_before_anybody_tried_it_a_guess_is_said_to_be_one() -> None:
+    found = advised(next(morning for morning in CASES if morning.rule == "silent"))
+    assert found["confidence"] == {"p": 0.75, "at_least": None, "good": 0, "of": 0, "scope": "all hardware"}
+    assert found["words"].startswith("Nobody has tried this here yet; we would guess 75 %.")
 
 
 def test_no_rule_hides_another_whole() -> None:

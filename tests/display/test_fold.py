@@ -140,7 +140,15 @@ def test_the_nodes_themselves_stay_as_they_are() -> None:
 def ill(name: str, title: str = "ssh refused", action: str | None = "person", **more: Any) -> dict[str, Any]:
     since = more.pop("since", None)
     advice = {"title": title, "action": action, "explanation": f"{name} is ill", "next": "see to it"}
-    advice |= {"diagnosis": "x", "family": "ssh", "evidence": name, "refused_by": [], "confidence": None, "ranked": []}
+    advice |= {
+        "diagnosis": "x",
+        "family": "ssh",
+        "evidence": name,
+        "refused_by": [],
+        "confidence": None,
+        "ranked": [],
+        "words": "",
+    }
     return {**node(name, **more), "recommendation": advice, "since": since}
 
 
