@@ -33,17 +33,22 @@ def why_open(
     endings: Iterable[Ending] | None,
     now: datetime,
     since: datetime | None = None,
+    people: Iterable[datetime] = (),
 ) -> str:
     """Why it opens, in words; empty where nothing opens it. `since` is when a person closed it last.
 
-    `hard` are the times of all hard actions, people's own too. What is not known opens it.
+    `hard` are the times of botd's hard actions, `people` those of what people did by themselves. What is not known
+    opens it.
     """
     if nodes is None or hard is None or endings is None:
         return "what was done lately is not known"
-    counted = sum(1 for at in hard if at > now - HOUR and (since is None or at > since))
+    counted, theirs = (
+        sum(1 for at in times if at > now - HOUR and (since is None or at > since)) for times in (hard, people)
+    )
     most = parse_share(limits.hard_in_60min).of(nodes)
-    if counted > most:
-        return f"{counted} hard actions in 60 min, of which there may be {most}"
+    if counted + theirs > most:
+        words = f"{counted + theirs} hard actions in 60 min, of which there may be {most}"
+        return words + (f"; of these {theirs} by people" if theirs else "")
     last = sorted(ending for ending in endings if since is None or ending.at > since)[-LAST:]
     bad = sum(ending.is_bad for ending in last)
     # With 0 nothing may end badly: the first that does opens it.

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
+from botd.acting.cycles import Cycle, add_cycles
 from botd.config import resolve_path
 from botd.documents import encode
 from botd.errors import SlurmFailed, StoreDamaged
@@ -23,7 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class NodeList:
-    """The node list in memory and in the store: Slurm's nodes and the groups from files."""
+    """The node list in memory and in the store: Slurm's nodes and the groups from files.
+
+    `cycles` are those of nodes that booted in the last hour while they were out of service, as far as this agent has
+    seen both lists; they may be read from any thread.
+    """
 
     def __init__(self, config: Config, store: Store, clock: Clock) -> None:
         self._config = config
@@ -35,6 +40,7 @@ class NodeList:
         self._as_of: datetime | None = None
         self._recorded: Mapping[str, SlurmNode] | None = None
         self.inventory: Inventory = build((), {}, None, ())
+        self.cycles: tuple[Cycle, ...] = ()
         self.tried_at: datetime | None = None
 
     def refresh(self) -> None:
@@ -54,7 +60,9 @@ class NodeList:
             self._recorded = self._left_behind()
         changes = [] if error else list_changes(self._recorded, self.inventory.nodes, started)
         is_new = self._store.write_node_list(document, as_of=self._as_of, error=error, now=started, changes=changes)
-        self._recorded = self._recorded if error else self.inventory.nodes
+        if not error:
+            self.cycles = add_cycles(self.cycles, self._recorded, self.inventory.nodes, started)
+            self._recorded = self.inventory.nodes
         if is_new:
             log.info("node list nodes=%d down=%d", len(self.inventory.names()), len(self.inventory.down()))
         self._faults.tell("node list problem", self.inventory.problems)

@@ -167,6 +167,15 @@ def test_the_breaker_opens_above_its_number() -> None:
     assert opens(hard=9) == "9 hard actions in 60 min, of which there may be 8"
 
 
+def test_what_people_did_by_themselves_counts_for_the_breaker_and_is_told_apart() -> None:
+    own, people = [NOW - MINUTE] * 5, [NOW - 2 * MINUTE] * 4
+    assert why_open(Breaker(), 1000, own, [], NOW, people=people[1:]) == ""
+    words = "9 hard actions in 60 min, of which there may be 8; of these 4 by people"
+    assert why_open(Breaker(), 1000, own, [], NOW, people=people) == words
+    assert why_open(Breaker(), 1000, own, [], NOW, NOW - MINUTE, people) == ""
+    assert why_open(Breaker(), 1000, own, [], NOW + 59 * MINUTE, people=people) == ""
+
+
 def test_the_breaker_opens_at_bad_ends_among_the_last_ten() -> None:
     assert opens(bad=4, good=6) == ""
     assert opens(bad=5, good=5) == "5 of the last 10 actions ended badly"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from botd.acting.cycles import Cycle
 from botd.agent.node_list import NodeList
 from botd.config import load_config
 from botd.errors import StoreUnavailable
@@ -52,6 +54,27 @@ def test_a_slurm_that_stays_away_is_told_once_and_its_return_too(tmp_path: Path,
     store.close()
     told = [record.getMessage() for record in caplog.records if "not read" in record.getMessage()]
     assert [line.startswith("over: ") for line in told] == [False, True]
+
+
+def test_a_node_that_was_booted_while_it_was_out_is_known_to_the_next_agent_too(tmp_path: Path) -> None:
+    """Where another agent wrote the list before, what happened meanwhile is found in what it left."""
+    path, sinfo, document = tmp_path / "botd.toml", tmp_path / "sinfo", tmp_path / "sinfo.json"
+    sinfo.write_text(f"#!/bin/sh\ncat {document}\n")
+    sinfo.chmod(0o755)
+    path.write_text(f'[slurm]\nsinfo = "{sinfo}"\n')
+    now, found = utc_now().replace(microsecond=0), []
+    for booted_at in (now - timedelta(days=9), now - timedelta(minutes=9), now):
+        node = {"name": "n1", "state": "idle", "state_flags": ["DRAIN"], "boot_time": int(booted_at.timestamp())}
+        document.write_text(json.dumps({"nodes": [node]}))
+        store = Store(load_config(str(path)))
+        store.create()
+        node_list = NodeList(load_config(str(path)), store, lambda: now)
+        node_list.refresh()
+        found.append(node_list.cycles)
+        node_list.refresh()
+        assert node_list.cycles is found[-1]
+        store.close()
+    assert found == [(), (Cycle("n1", now - timedelta(minutes=9)),), (Cycle("n1", now),)]
 
 
 def slurm_words(lone: Lone, node: str) -> list[tuple[str, str, str]]:

@@ -11,7 +11,9 @@ import threading
 from collections.abc import Callable
 
 from botd.acting.actions import BY_NAME, Weight
+from botd.acting.cycles import Cycle
 from botd.acting.guards import Look
+from botd.acting.halts import Mode
 from botd.acting.moves import BY_ENDS, LEFT, MOVES, WAIT_S, By, Restart, State, after_restart
 from botd.agent.actions.judge import Judge
 from botd.agent.actions.kit import Kit
@@ -47,6 +49,7 @@ class Driver:
         self._at_work: dict[int, Weight] = {}
         self._firsts: dict[int, Look] = {}
         self._is_reconciled = False
+        self._counted: tuple[Cycle, ...] = ()
         self._faults = Faults(log)
 
     def taken(self, number: int, look: Look) -> None:
@@ -78,6 +81,7 @@ class Driver:
         if not self._is_reconciled:
             self._settle()
             self._is_reconciled = True
+        self._count_cycles()
         self._end_what_is_stopped()
         for stored in self._under_way():
             self._drive(stored)
@@ -124,6 +128,15 @@ class Driver:
         said = Said(code, words) if "code" in step.writes else Said(words=words)
         with self._kit.ledger.write() as db:
             self._kit.ledger.actions.move(db, stored, step, "agent", self._kit.clock(), said)
+
+    def _count_cycles(self) -> None:
+        """What people did to nodes by themselves may open the breaker, where anything acts."""
+        cycles = self._kit.cycles()
+        if cycles is self._counted or self._kit.config.actions.mode == Mode.OFF:
+            return
+        with self._kit.ledger.write() as db:
+            self._judge.open_breaker(db)
+        self._counted = cycles
 
     def _end_what_is_stopped(self) -> None:
         """Ends all that was not sent yet, where somebody has stopped everything."""

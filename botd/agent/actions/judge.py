@@ -10,6 +10,8 @@ from botd.access.judge import Person, Press, Spent, Verdict, judge, why_in_doubt
 from botd.acting.actions import Weight
 from botd.acting.breaker import BAD, LAST, Ending, why_open
 from botd.acting.caps import LONGEST, Cluster, gauges, is_free, why_capped
+from botd.acting.cycles import LONGEST as EXPLAINS
+from botd.acting.cycles import Sending, by_people
 from botd.acting.guards import GUARDS, Look, Refusal, Scene, When, refusals
 from botd.acting.halts import why_no_clock, why_off, why_stopped
 from botd.acting.moves import State
@@ -188,11 +190,14 @@ class Judge:
     def _why_open(self, db: Transaction) -> str:
         now, actions = self._kit.clock(), self._kit.ledger.actions
         inventory, since = self._kit.known.inventory, self._kit.ledger.switches.closed_at(db)
-        hard = [each.sent_at for each in actions.sent(db, now - HOUR) if each.weight == Weight.HARD and each.sent_at]
+        sent = actions.sent(db, now - HOUR - EXPLAINS)
+        hard = [Sending(each.node, each.sent_at) for each in sent if each.weight == Weight.HARD and each.sent_at]
+        people = by_people(self._kit.cycles(), hard)
         ends = [Ending(each.changed_at, each.state in BAD) for each in actions.ended(db, ENDS, LAST)]
         # Where no node list was read yet nothing can be judged, and nothing is sent; that opens no breaker.
         nodes = len(inventory.names()) or 1
-        return why_open(self._kit.roles().roles.breaker, nodes, hard, ends, now, since)
+        limits, own = self._kit.roles().roles.breaker, [sending.at for sending in hard]
+        return why_open(limits, nodes, own, ends, now, since, people)
 
 
 def spent_by_role(

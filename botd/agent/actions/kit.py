@@ -10,6 +10,7 @@ from typing import Protocol
 from botd.access.judge import Person
 from botd.access.places import Places
 from botd.acting.actions import Action
+from botd.acting.cycles import Cycle
 from botd.acting.guards import Refusal
 from botd.agent.actions.known import Known
 from botd.agent.actions.look import Looker
@@ -58,7 +59,8 @@ class Kit:
     """The parts. Each may be used from any thread.
 
     `why_no_ledger` says why nothing may act by the ledger, None where that was not looked at yet. `is_synchronised` is
-    what the kernel says of the clock, None where it says nothing.
+    what the kernel says of the clock, None where it says nothing. `cycles` are those of nodes that were out of service,
+    botd's own too; the same object as long as there is no new one.
     """
 
     config: Config
@@ -71,6 +73,7 @@ class Kit:
     why_no_ledger: Callable[[], str | None]
     is_synchronised: Callable[[], bool | None]
     hands: Hands
+    cycles: Callable[[], tuple[Cycle, ...]] = tuple
 
     def places(self) -> Places:
         """The nodes and groups of now, with those that the roles name and that are not believed."""

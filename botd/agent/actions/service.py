@@ -97,6 +97,7 @@ def make_kit(
         why_no_ledger=lambda: record.why,
         is_synchronised=is_synchronised,
         hands=_hands(config, probes, looker),
+        cycles=lambda: nodes.cycles,
     )
 
 

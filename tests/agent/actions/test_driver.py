@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from botd.acting.actions import BY_NAME, Way
+from botd.acting.cycles import Cycle
 from botd.agent.actions.judge import Judge
 from botd.agent.actions.kit import Subject
 from botd.audit import verify
@@ -166,6 +167,35 @@ def test_the_fifth_bad_end_of_ten_opens_the_breaker(at_work: Works) -> None:
     )
     assert answer["ok"], answer
     assert at_work.press("drain", NODE)["ok"]
+
+
+def test_cycles_that_people_did_open_the_breaker_with_nobody_pressing(at_work: Works) -> None:
+    """Of 20 nodes there may be one in an hour: 5 of a hundred."""
+    at = at_work.clock()
+    at_work.cycles = (Cycle(NODES[1], at),)
+    at_work.drive()
+    assert at_work.press("drain", NODE)["ok"]
+    at_work.drive()
+    at_work.cycles += (Cycle(NODES[2], at),)
+    at_work.drive()
+    refused = at_work.press("drain", NODES[4])
+    assert refused["code"] == "breaker-open"
+    assert "2 hard actions in 60 min, of which there may be 1; of these 2 by people" in refused["words"]
+    assert "by people" in at_work.site.store.copies.get("switches", "now")["breaker"]
+
+
+def test_a_boot_that_botd_has_sent_is_counted_once(at_work: Works) -> None:
+    at_work.press("identify", NODES[1])
+    at_work.drive()
+    with at_work.hall.ledger.write() as db:
+        db.exec_driver_sql("UPDATE actions SET action = 'power-cycle', weight = 'hard'")
+    at_work.cycles = (Cycle(NODES[1], at_work.clock()),)
+    at_work.drive()
+    assert at_work.press("drain", NODE)["ok"]
+    at_work.cycles += (Cycle(NODES[2], at_work.clock()),)
+    at_work.drive()
+    words = "2 hard actions in 60 min, of which there may be 1; of these 1 by people"
+    assert words in at_work.press("drain", NODES[4])["words"]
 
 
 def test_what_may_have_happened_waits_for_somebody_to_see(at_work: Works) -> None:

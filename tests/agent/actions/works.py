@@ -15,6 +15,7 @@ from botd.access.requests import new_request, signed_text
 from botd.access.roles import parse_roles
 from botd.access.tokens import new_token
 from botd.acting.actions import Way
+from botd.acting.cycles import Cycle
 from botd.acting.guards import Look
 from botd.agent.actions.bmc_hand import BmcHand
 from botd.agent.actions.kit import Kit
@@ -109,6 +110,7 @@ class Works:
     bad: dict[str, State] = field(default_factory=dict)  # of the check `ping` on nodes where it is not green
     swept: list[str] = field(default_factory=list)
     sweeps_work: bool = True
+    cycles: tuple[Cycle, ...] = ()
     held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
 
     def __post_init__(self) -> None:
@@ -128,6 +130,7 @@ class Works:
             why_no_ledger=lambda: self.ledger_why,
             is_synchronised=lambda: self.synchronised,
             hands=self._hands(looker),
+            cycles=lambda: self.cycles,
         )
         self.acting = Acting(self.kit, self.site.store)
         self.driver = self.acting.driver
