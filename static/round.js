@@ -147,6 +147,10 @@ function exchange(old, fresh) {
 function merged(old, fresh) {
   if (!old) return fresh;
   if (lasting(old) === lasting(fresh)) return old;
+  if (old.matches(".line")) {
+    exchange(old, fresh);
+    return old;
+  }
   if (old.matches(".family")) {
     exchange(old.querySelector(".rows"), fresh.querySelector(".rows"));
     for (const part of [":scope > .about", ":scope > summary"]) {
