@@ -65,6 +65,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "action-expired": "an action was not taken up in time",
         "action-vetoed": "a person was against an action",
         "action-seen": "a person has looked at what may have happened",
+        "action-harm": "a person has said that an action did harm",
+        "action-not-it": "a person has said that what became of a node was not the action's doing",
         "stopped": "acting was stopped",
         "stop-ended": "the stop was ended",
         "breaker-opened": "the breaker opened",

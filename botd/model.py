@@ -231,9 +231,9 @@ class Sweep:
         return self.requested_at - timedelta(seconds=self.max_age_s)
 
 
-SLURM, REASON, DIAGNOSIS, NOTE = "slurm", "reason", "diagnosis", "note"
+SLURM, REASON, DIAGNOSIS, NOTE, BOOT = "slurm", "reason", "diagnosis", "note", "boot"
 """The subjects of the history that are no checks, and whose names no check may have: what Slurm says, why, the cause
-that botd makes of it, and what people note."""
+that botd makes of it, what people note, and when the node booted."""
 
 
 class NoteKind(StrEnum):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from botd.advice.morning import NIGHT, Morning, Pasts, next_morning
+from botd.advice.weighing import GUESSED, Scales
 from botd.checks import Checks
 from botd.documents import NodeDocument, NodeReadings, Time, iso, node_document, times_of
 from botd.inventory import Inventory
@@ -60,6 +61,7 @@ class View:
             pulse.list_status,
             pulse.list_error,
             self.recorded.last,
+            self.morning.scales.edition,
         )
 
     def since(self, node: str) -> Time | None:
@@ -99,7 +101,7 @@ def list_is_old(pulse: Pulse) -> str:
     return f"{pulse.list_error}; " + (f"the last good list, of {as_of}, is used" if as_of else NO_LIST)
 
 
-def next_view(store: Store, old: View | None, checks: Checks, pasts: Pasts) -> View:
+def next_view(store: Store, old: View | None, checks: Checks, pasts: Pasts, scales: Scales = GUESSED) -> View:
     """The view after the old one: only what changed since is read, and only its fragments are dropped.
 
     A node changes with its readings, and with its diagnosis, which may be its neighbours' doing.
@@ -112,10 +114,10 @@ def next_view(store: Store, old: View | None, checks: Checks, pasts: Pasts) -> V
         old = View(old.pulse, read_document(store.node_list() or b""), old.readings, old.morning, old.recorded)
     changed = store.readings.since(old.pulse.revision) if pulse.revision != old.pulse.revision else {}
     told = store.changes.newest(DIAGNOSIS, old.recorded.last)
-    if not changed and not told and old.morning.inventory is old.inventory:
+    if not changed and not told and old.morning.inventory is old.inventory and old.morning.scales == scales:
         return replace(old, pulse=pulse)
     readings = {**old.readings, **changed}
-    morning = next_morning(old.morning, old.inventory, readings, changed, checks, pasts)
+    morning = next_morning(old.morning, old.inventory, readings, changed, checks, pasts, scales)
     gone = changed.keys() | morning.changed_since(old.morning) | {change.node for change in told}
     fragments = {shape: _without(known, gone) for shape, known in dict(old.fragments).items()}
     return View(pulse, old.inventory, readings, morning, _next_recorded(old.recorded, told), fragments)

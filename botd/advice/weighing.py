@@ -6,7 +6,7 @@ stands where it does, so that who doubts can reckon it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +45,11 @@ class Scales:
     def of(cls, settings: AdviceSettings, experience: Experience = UNTRIED) -> Scales:
         """Those of a site, at no time."""
         return cls(experience, Costs.of(settings), settings.hardware)
+
+    @property
+    def edition(self) -> Hashable:
+        """What two have in common that weigh alike."""
+        return self.experience.edition, self.costs, self.hardware, self.now
 
     def at(self, now: datetime) -> Scales:
         """Those of the quarter of an hour that a moment is in; of no time where nothing known is told by age."""

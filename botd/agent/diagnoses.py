@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from botd.advice.morning import NIGHT, Morning, next_morning
+from botd.advice.weighing import GUESSED, Scales
 from botd.agent.notes import NoteKeeper
 from botd.checks import Checks
 from botd.documents import NodeReadings, RecommendationDocument
@@ -24,10 +25,13 @@ READY = "ready"
 class Diagnoses:
     """The diagnosis of each node, as it is on record. They are looked at when a sweep has ended, not within it."""
 
-    def __init__(self, checks: Checks, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, checks: Checks, store: Store, clock: Clock, scales: Callable[[], Scales] = lambda: GUESSED
+    ) -> None:
         self._checks = checks
         self._store = store
         self._clock = clock
+        self._scales = scales
         self._pasts = Pasts(store.changes, checks, clock)
         self._notes = NoteKeeper(store, clock)
         self._morning: Morning = NIGHT
@@ -43,7 +47,8 @@ class Diagnoses:
         Raises StoreUnavailable, and then all of it is still to record.
         """
         now = self._clock()
-        morning = next_morning(self._morning, inventory, readings, changed, self._checks, self._pasts.of)
+        pasts, scales = self._pasts.of, self._scales()
+        morning = next_morning(self._morning, inventory, readings, changed, self._checks, pasts, scales)
         found = list(self._changes(morning, now))
         if found:
             self._notes.settle(found)  # before they count as told: what fails here is told again with them

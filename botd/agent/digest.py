@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from botd.advice.weighing import GUESSED, Scales
 from botd.checks import Checks
 from botd.display.round import RoundDocument
 from botd.display.round_text import round_text
@@ -48,8 +49,15 @@ class Digest:
     """The digests of one agent. They belong to one thread."""
 
     def __init__(
-        self, config: Config, checks: Checks, store: Store, clock: Clock, send: Callable[[Notice], None]
+        self,
+        config: Config,
+        checks: Checks,
+        store: Store,
+        clock: Clock,
+        send: Callable[[Notice], None],
+        scales: Callable[[], Scales] = lambda: GUESSED,
     ) -> None:
+        self._scales = scales
         self._config = config
         self._checks = checks
         self._store = store
@@ -95,7 +103,8 @@ class Digest:
         return None
 
     def _notice(self, now: datetime, since: datetime) -> Notice:
-        view = next_view(self._store, None, self._checks, Pasts(self._store.changes, self._checks, self._clock).of)
+        pasts = Pasts(self._store.changes, self._checks, self._clock).of
+        view = next_view(self._store, None, self._checks, pasts, self._scales())
         groups = self._config.sweep.groups
         document = usual_round(self._store, view, groups, self._checks, since=since, now=now)
         is_quiet = not document["families"] and not document["problems"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from botd.checks import Checks
 from botd.documents import NodeReadings, reading_document, stale_nodes
 from botd.errors import StoreUnavailable
-from botd.history.changes import Words, reading_changes, word
+from botd.history.changes import Words, boot_changes, reading_changes, word
 from botd.model import Change, Clock, Reading
 from botd.store import Store
 
@@ -55,7 +55,9 @@ class LatestReadings:
                 self._words.setdefault(node, {})[subject] = last
         for node, readings in self._documents.items():
             of_checks = {name: word(self._checks[name], readings[name]) for name in readings if name in self._checks}
-            self._words.setdefault(node, {}).update({name: said for name, said in of_checks.items() if said})
+            words = self._words.setdefault(node, {})
+            words.update({name: said for name, said in of_checks.items() if said})
+            list(boot_changes(node, words, readings, self._clock()))  # when it booted, by then: that is no news
 
     def begin(self) -> Begun:
         """What a sweep that begins now puts its readings with."""
@@ -78,6 +80,7 @@ class LatestReadings:
                 self._documents[node] = self._unwritten[node] = {**self._documents.get(node, {}), **new}
             words = self._words.setdefault(node, {})
             self._changes += reading_changes(node, words, new, self._checks, self._clock())
+            self._changes += boot_changes(node, words, new, self._clock())
             del self._changes[:-MAX_UNWRITTEN]
         return newer
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from botd.agent.actions.service import Acting, make_kit
 from botd.agent.announcer import Announcer
+from botd.agent.counting import Counting
 from botd.agent.diagnoses import Diagnoses
 from botd.agent.digest import Digest
 from botd.agent.housekeeping import Housekeeping
@@ -63,8 +64,9 @@ class Agent:
         self._latest = LatestReadings(self._checks, self._store, clock)
         self._list = NodeList(config, self._store, clock)
         self._numbers = NumberCollector(self._checks, self._store, clock)
-        self._diagnoses = Diagnoses(self._checks, self._store, clock)
         self._record = Record(Ledger(config), self._store, clock)
+        self._counting = Counting(config, self._record.ledger, self._store, lambda: self._list.inventory, clock)
+        self._diagnoses = Diagnoses(self._checks, self._store, clock, self._counting.scales)
         people = open_logins(config, self._record.ledger, clock)
         self._read_anew: set[str] = set()
         self._housekeeping = Housekeeping(config.history, self._store, clock)
@@ -82,6 +84,7 @@ class Agent:
             self._latest,
             self._sweeps,
             clock,
+            self._counting.scales,
         )
         self._acting = Acting(parts, self._store)
         ledger, counter = self._record.ledger, self._acting.answer
@@ -97,7 +100,7 @@ class Agent:
         self._notes_due = Due(NOTES_S)
         self._notices = Notices(config, self._store, clock)
         self._announcer = Announcer(self._record.ledger, self._notices, clock)
-        self._digest = Digest(config, self._checks, self._store, clock, self._notices.send)
+        self._digest = Digest(config, self._checks, self._store, clock, self._notices.send, self._counting.scales)
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set."""
@@ -112,6 +115,7 @@ class Agent:
         start(self._desk, stop)
         self._acting.start(stop)
         self._digest.start(stop)
+        self._counting.start(stop)
         due = Due(self._config.sweep.interval)
         beat = Due(BEAT_S)
         while not stop.is_set():
@@ -159,6 +163,8 @@ class Agent:
             self._numbers.flush()
             self._diagnoses.record(self._list.inventory, self._latest.all(), self._read_anew)
             self._read_anew = set()
+        if any(ended.sweep == self._regular for ended in over):
+            self._counting.swept()
         for sweep, done in self._sweeps.progress():
             self._store.sweeps.progress(sweep, done)
         for ended in over:

@@ -76,6 +76,7 @@ class StatusAnswer:
             self.revision,
             self.of,
             self.chosen,
+            self.view.morning.scales.edition,
         )
 
     def head(self) -> StatusHead:

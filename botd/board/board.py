@@ -20,6 +20,7 @@ from botd.board.cache import Cache
 from botd.board.choices import Choices
 from botd.board.choosing import EVERYTHING, Choice, choose
 from botd.board.problems import agent_is_gone, slurm_error
+from botd.board.scales import BoardScales
 from botd.board.waiting import Places, wait_for_sweep, wait_until
 from botd.checks import Checks, named, with_needs
 from botd.documents import CLOCK_SLACK, iso, read_since, stale_nodes
@@ -47,6 +48,7 @@ class Board:
         self._clock = clock
         self._lock = threading.Lock()
         self._pasts = Pasts(store.changes, checks, clock)
+        self._scales = BoardScales(config.advice, store, clock)
         self._view: View | None = None
         self._looked_s = 0.0
         self.bodies = Bodies(checks)
@@ -70,7 +72,8 @@ class Board:
             return view
         with self._lock:
             if self._view is None or fresh or time.monotonic() - self._looked_s > RECHECK_S:
-                self._view = next_view(self._store, self._view, self._checks, self._pasts.of)
+                scales = self._scales.now()
+                self._view = next_view(self._store, self._view, self._checks, self._pasts.of, scales)
                 self._looked_s = time.monotonic()
             return self._view
 

@@ -8,12 +8,12 @@ node.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from botd.checks import Checks
 from botd.documents import NodeReadings, ReadingDocument, iso
 from botd.inventory.states import is_out_of_service
-from botd.model import REASON, SLURM, Change, Check, SlurmNode, State
+from botd.model import BOOT, REASON, SLURM, Change, Check, SlurmNode, State
 
 IN_SERVICE = "in service"
 NOT_LISTED = "not in Slurm"
@@ -49,6 +49,32 @@ def reading_changes(node: str, words: Words, readings: NodeReadings, checks: Che
             at = datetime.fromisoformat(taken_at)
             is_bad = reading["state"] in (State.FAIL, State.WARN)
             yield Change(node, name, old, new, min(at, now), reading["detail"], is_bad)
+
+
+SAME_BOOT = timedelta(minutes=3)
+"""How far apart two readings of one boot may be: the clock of who reads it is set now and then, an answer is late."""
+
+
+def boot_changes(node: str, words: Words, readings: NodeReadings, now: datetime) -> Iterator[Change]:
+    """That a node has booted since it was last read, given the words that are known of it; they are brought up to date.
+
+    It is known by its uptime. The first reading is no change.
+    """
+    found = readings.get("uptime")
+    if not found or found["state"] != State.OK or found["at"] is None or not isinstance(found["value"], int):
+        return
+    at = datetime.fromisoformat(found["at"])
+    booted_at, old = at - timedelta(seconds=found["value"]), words.get(BOOT, "")
+    if old and abs(booted_at - boot_time(old)) <= SAME_BOOT:
+        return
+    words[BOOT] = f"{booted_at.astimezone(UTC):%FT%H:%M:%SZ}"
+    if old and booted_at > boot_time(old):
+        yield Change(node, BOOT, old, words[BOOT], min(at, now))
+
+
+def boot_time(word: str) -> datetime:
+    """When a node booted, by its word in the history."""
+    return datetime.fromisoformat(word)
 
 
 def list_changes(old: Mapping[str, SlurmNode], new: Mapping[str, SlurmNode], at: datetime) -> list[Change]:

@@ -26,6 +26,7 @@ from botd.ledger.holdings import Holdings
 from botd.ledger.keys import Keys, key_file, new_keys, publish, read_keys, write_keys
 from botd.ledger.lockouts import Lockouts, Nonces
 from botd.ledger.meta import Meta
+from botd.ledger.outcomes import Outcomes
 from botd.ledger.people import People
 from botd.ledger.place import check_place, make_place
 from botd.ledger.schema import LEDGER, SCHEMA
@@ -72,6 +73,7 @@ class Ledger:
         self.nonces = Nonces(self._db)
         self._meta = Meta(self._db)
         self.actions = Actions(self.chain)
+        self.outcomes = Outcomes(self.chain)
         self.switches = Switches(self._meta, self.chain)
         self._public = resolve_path(config, config.ledger.public_key).absolute()
         self._opening = threading.Lock()

@@ -169,10 +169,67 @@ budgets = sa.Table(
     sa.Column("at", sa.Float, nullable=False, index=True),
 )
 
+bmcs = sa.Table(
+    "bmcs",
+    metadata,
+    sa.Column("node", sa.String(253), primary_key=True),
+    # The System GUID that answered first, in hexadecimal digits.
+    sa.Column("guid", sa.String(32), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
 locks = sa.Table(
     "locks",
     metadata,
     sa.Column("node", sa.String(253), primary_key=True),
     sa.Column("action_id", sa.Integer, sa.ForeignKey("actions.id"), nullable=False, unique=True),
     sa.Column("at", sa.Float, nullable=False),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # Who acted: `own`, `observed` or `imported`.
+    sa.Column("source", sa.String(16), nullable=False),
+    # Of botd's own; of others there is none.
+    sa.Column("action_id", sa.Integer, sa.ForeignKey("actions.id"), unique=True),
+    sa.Column("node", sa.String(253), nullable=False),
+    sa.Column("diagnosis", sa.String(32), nullable=False),
+    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("hardware", sa.String(64), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    # `open`, `good`, `bad` or `not counted`, and why.
+    sa.Column("verdict", sa.String(16), nullable=False, index=True),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("is_harm", sa.Boolean(create_constraint=False), nullable=False),
+    # The chance that was told before it, and the whole list, as JSON.
+    sa.Column("p", sa.Float),
+    sa.Column("ranked", sa.Text, nullable=False),
+    # Who said that it did harm, or was not it; empty for nobody.
+    sa.Column("marked_by", sa.String(64), nullable=False),
+    sa.UniqueConstraint("source", "node", "action", "at"),
+)
+
+spells = sa.Table(
+    "spells",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("node", sa.String(253), nullable=False),
+    sa.Column("diagnosis", sa.String(32), nullable=False),
+    sa.Column("began_at", sa.Float, nullable=False),
+    # How long it was so untouched, and whether it was over then by itself.
+    sa.Column("hours", sa.Float, nullable=False),
+    sa.Column("healed", sa.Boolean(create_constraint=False), nullable=False),
+    sa.UniqueConstraint("source", "node", "diagnosis", "began_at"),
+)
+
+watches = sa.Table(
+    "watches",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # From when until when nodes were looked at, sweep after sweep.
+    sa.Column("began_at", sa.Float, nullable=False),
+    sa.Column("until_at", sa.Float, nullable=False, index=True),
 )

@@ -11,7 +11,7 @@ import pytest
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.documents import ReadingDocument, iso
-from botd.history.changes import list_changes, reading_changes, standing, word
+from botd.history.changes import boot_changes, list_changes, reading_changes, standing, word
 from botd.model import SlurmNode
 from tests.conftest import drained, idle
 
@@ -109,3 +109,18 @@ def test_a_word_has_a_value_only_where_that_is_a_word_of_its_own() -> None:
     assert word(CHECKS["ssh"], reading("ok", "up")) == "ok"
     assert word(CHECKS["ipmi_state"], reading("fail", "off")) == "fail: off"
     assert word(CHECKS["nhc"], reading("fail", "a text that is another one every time")) == "fail"
+
+
+def test_a_boot_is_a_change_and_no_first_reading_and_no_clock_that_is_set_is_one() -> None:
+    words: dict[str, str] = {}
+
+    def boots(up_s: int, at: datetime = NOW) -> list[tuple[str, str]]:
+        found = {"uptime": reading(value=up_s, at=at)}
+        return [(change.old, change.new) for change in boot_changes("n1", words, found, at)]
+
+    assert boots(3600) == []
+    assert boots(4600, NOW + timedelta(seconds=1100)) == []
+    assert boots(60, NOW + HOUR) == [("2026-11-23T07:00:00Z", "2026-11-23T08:59:00Z")]
+    assert boots(7200, NOW + HOUR) == []  # before the last one: a clock that was set back
+    assert list(boot_changes("n1", words, {"uptime": reading("unknown")}, NOW)) == []
+    assert list(boot_changes("n1", words, {}, NOW)) == []

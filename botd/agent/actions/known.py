@@ -13,13 +13,15 @@ from botd.acting.actions import Weight
 from botd.acting.guards import Look
 from botd.acting.storm import WINDOW
 from botd.advice.case import Case
+from botd.advice.hardware import hardware_of
 from botd.advice.morning import NIGHT, Morning, next_morning
 from botd.advice.neighbours import is_silent
 from botd.advice.reasons import Author, Part, read_reason
 from botd.advice.recommend import evidence_of, recommend
 from botd.advice.rules import REPEATS
+from botd.advice.weighing import GUESSED, Scales
 from botd.checks import Checks
-from botd.documents import NodeReadings
+from botd.documents import NodeReadings, RecommendationDocument
 from botd.errors import StoreUnavailable
 from botd.history.incidents import incident_subjects, offenders
 from botd.history.past import NOTHING, NodePast, Pasts
@@ -27,7 +29,10 @@ from botd.inventory import Inventory
 from botd.inventory.states import is_out_of_service
 from botd.ledger.actions import Stored
 from botd.model import Clock, SlurmNode
+from botd.settings import AdviceSettings
 from botd.store import Store
+
+USUAL = AdviceSettings()
 
 OWN = "botd: "
 """How a reason begins that botd gave."""
@@ -43,8 +48,12 @@ class Known:
         inventory: Callable[[], Inventory],
         readings: Callable[[], Mapping[str, NodeReadings]],
         clock: Clock,
+        advice: AdviceSettings = USUAL,
+        scales: Callable[[], Scales] = lambda: GUESSED,
     ) -> None:
         self._checks = checks
+        self._advice = advice
+        self._scales = scales
         self._store = store
         self._inventory = inventory
         self._readings = readings
@@ -86,10 +95,21 @@ class Known:
             human_reason=human_reason(slurm, login, done),
             reason_is_ours=_is_ours(slurm, done),
             recommended=advice["action"] if advice else None,
+            confident=self._is_confident(advice),
             seen_age_s=_age_s(readings, self._clock()),
             users=_users(users["value"]) if users and users["state"] in ("ok", "warn", "fail") else None,
             repeated=None if morning is None else self._past(node).incidents >= REPEATS,
         )
+
+    def advice(self, node: str) -> tuple[RecommendationDocument | None, str]:
+        """What is told of a node, None for nothing, and what kind of hardware it is of."""
+        morning = self._next_morning()
+        return morning.given.get(node) if morning else None, hardware_of(self.inventory, node, self._advice.hardware)
+
+    def _is_confident(self, advice: RecommendationDocument | None) -> bool | None:
+        """Whether the bound that is shown is high enough; None where too few were counted to show one."""
+        shown = advice["confidence"]["at_least"] if advice and advice["confidence"] else None
+        return None if shown is None else shown >= self._advice.confident
 
     def ill_since(self) -> dict[str, datetime] | None:
         """When each node fell ill that did so lately; None where that is not known.
@@ -126,7 +146,7 @@ class Known:
             changed = [node for node, found in readings.items() if self._read.get(node) is not found]
             try:
                 self._morning = next_morning(
-                    self._morning, self.inventory, readings, changed, self._checks, self._pasts.of
+                    self._morning, self.inventory, readings, changed, self._checks, self._pasts.of, self._scales()
                 )
             except StoreUnavailable:
                 return None

@@ -20,6 +20,7 @@ from botd.agent.actions.judge import Judge
 from botd.agent.actions.kit import Kit, Refused, Subject
 from botd.agent.actions.proving import Proving
 from botd.agent.actions.ways import why_cannot
+from botd.agent.judging import row_of
 from botd.agent.people.holders import Holder
 from botd.agent.people.proofs import Vouched
 from botd.audit import Event
@@ -121,6 +122,7 @@ class Presses:
     ) -> list[Stored]:
         """Writes the actions, all in one transaction, and moves each to where it waits."""
         now, ledger = self._kit.clock(), self._kit.ledger
+        told = {member.node: self._kit.known.advice(member.node) for member in members}
         with ledger.write() as db:
             if there := ledger.actions.of_nonce(db, vouched.request.nonce):
                 return there
@@ -128,6 +130,8 @@ class Presses:
             for member in members:
                 asked = _asked(vouched, member, subjects[member.node])
                 stored, _ = ledger.actions.ask(db, BY_ENDS[None, State.REQUESTED], asked, now)
+                if row := row_of(stored, *told[member.node]):
+                    ledger.outcomes.add(db, [row])  # to be judged a day later, by what was told now
                 target, said = _waits(verdicts[member.node], refused[member.node], stored)
                 if target:
                     step = BY_ENDS[State.REQUESTED, target]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from botd.access.letters import Letter
 from botd.acting.actions import Way
+from botd.advice.weighing import Scales
 from botd.agent.actions.bmc_hand import BmcHand
 from botd.agent.actions.counter import Counter
 from botd.agent.actions.driver import Driver
@@ -73,6 +75,7 @@ def make_kit(
     latest: LatestReadings,
     sweeps: Sweeps,
     clock: Clock,
+    scales: Callable[[], Scales],
 ) -> Kit:
     """The parts of this agent that actions work with."""
     probes = sweeps.probes
@@ -90,7 +93,7 @@ def make_kit(
         config=config,
         ledger=record.ledger,
         people=people,
-        known=Known(checks, store, lambda: nodes.inventory, latest.all, clock),
+        known=Known(checks, store, lambda: nodes.inventory, latest.all, clock, config.advice, scales),
         looker=looker,
         clock=clock,
         roles=_Roles(config).look,

@@ -1,0 +1,111 @@
+"""Counts what came of actions and how many nodes healed alone, and tells it: the experience that all is weighed by.
+
+It is counted anew each night, and whenever the ledger has something new, also from another process such as an import.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from botd.advice.confidence import Counts
+from botd.advice.experience import experience_of
+from botd.advice.waiting import Spell
+from botd.advice.weighing import Scales
+from botd.agent.copies import set_copies
+from botd.agent.judging import Judging
+from botd.errors import LedgerUnavailable, StoreUnavailable
+from botd.inventory import Inventory
+from botd.ledger import Ledger
+from botd.logs import Faults
+from botd.model import Clock
+from botd.settings import Config
+from botd.store import Store
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 60.0
+"""How often it is looked whether there is anything new to count."""
+
+LEAST_GAP = timedelta(minutes=15)
+"""With less than this between two sweeps nobody was blind, however short their interval is."""
+
+
+class Counting:
+    """Works in a thread of its own. `scales` may be called from any."""
+
+    def __init__(
+        self, config: Config, ledger: Ledger, store: Store, inventory: Callable[[], Inventory], clock: Clock
+    ) -> None:
+        self._settings = config.advice
+        self._gap = max(LEAST_GAP, 3 * timedelta(seconds=config.sweep.interval))
+        self._ledger = ledger
+        self._store = store
+        self._inventory = inventory
+        self._clock = clock
+        self._judging = Judging(config.advice, ledger, store, inventory)
+        self._faults = Faults(log)
+        self._scales = Scales.of(config.advice)
+        self._night: date | None = None
+        self._counted: Sequence[Any] = ()
+        self._swept_at: datetime | None = None
+        self._watched_at: datetime | None = None
+
+    def scales(self) -> Scales:
+        """What is weighed by at this moment."""
+        return self._scales.at(self._clock())
+
+    def swept(self) -> None:
+        """Takes note that a regular sweep has ended: somebody has looked at the nodes."""
+        self._swept_at = self._clock()
+
+    def start(self, stop: threading.Event) -> None:
+        """Counts once a minute until `stop` is set."""
+        threading.Thread(target=self._run, args=(stop,), name="counting", daemon=True).start()
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            wrong = []
+            try:
+                self.step()
+            except LedgerUnavailable:
+                pass  # what keeps the ledger from being used is told elsewhere
+            except StoreUnavailable as error:
+                wrong.append(str(error))
+            except Exception:  # the thread must outlive a fault of ours, and the fault must be seen
+                log.exception("counting failed")
+            self._faults.tell("outcomes are not counted", wrong)
+            stop.wait(LOOK_S)
+
+    def step(self) -> None:
+        """Does what is due. Raises LedgerUnavailable, StoreUnavailable."""
+        now = self._clock()
+        today = now.astimezone(UTC).date()
+        self._watch()
+        self._judging.judge_own(now)
+        if self._night != today and self._inventory().as_of:
+            self._judging.observe(now)
+            self._night = today
+        self._count(today)
+        experience = self._scales.experience
+        set_copies(self._store, "experience", {"now": experience.document(), "edition": experience.edition})
+
+    def _watch(self) -> None:
+        if self._swept_at and self._swept_at != self._watched_at:
+            with self._ledger.write() as db:
+                self._ledger.outcomes.watch(db, self._swept_at, self._gap)
+            self._watched_at = self._swept_at
+
+    def _count(self, today: date) -> None:
+        """Counts where anything is new."""
+        with self._ledger.read() as db:
+            revision = (today, *self._ledger.outcomes.revision(db))
+            if revision == self._counted:
+                return
+            counts = [Counts(*each) for each in self._ledger.outcomes.tallied(db)]
+            spells = [Spell(*each) for each in self._ledger.outcomes.spells(db)]
+        self._scales = Scales.of(self._settings, experience_of(counts, spells, today))
+        self._counted = revision

@@ -1,0 +1,162 @@
+"""From an action to what is recommended: judged a day later, counted, told, and the same on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from botd.acting.moves import BY_ENDS, State
+from botd.agent.counting import Counting
+from botd.agent.judging import row_of
+from botd.board.scales import BoardScales
+from botd.documents import RecommendationDocument
+from botd.inventory import Inventory, build
+from botd.ledger import Ledger
+from botd.ledger.actions import Said, Stored
+from botd.ledger.outcomes import Row, SpellRow
+from botd.model import BOOT, DIAGNOSIS, SLURM, Change, SlurmNode
+from botd.settings import AdviceSettings
+from tests.conftest import Site
+from tests.ledger.test_actions import ask
+
+NODE = "n0000.savio2"
+DAY = timedelta(days=1, minutes=1)
+
+
+def silent(p: float = 0.75) -> RecommendationDocument:
+    sure = {"p": p, "at_least": None, "good": 0, "of": 0, "scope": "all hardware"}
+    return {"diagnosis": "silent", "ranked": [{"action": "power-cycle", "confidence": sure}]}  # type: ignore
+
+
+class Desk:
+    """An agent that counts, beside a site of the tests."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.ledger = Ledger(site.config)
+        self.ledger.open(site.now)
+        self.counting = Counting(site.config, self.ledger, site.store, self._listed, lambda: site.now)
+
+    def _listed(self) -> Inventory:
+        return build([SlurmNode(NODE, "idle", "IDLE", partitions=("savio2",))], {}, self.site.now)
+
+    def changed(self, *changes: tuple[str, str, str]) -> None:
+        self.site.store.changes.record(Change(NODE, *each, self.site.now) for each in changes)
+
+    def goes_on(self, time: timedelta = DAY) -> None:
+        """Time goes by, in which somebody looks every ten minutes."""
+        end = self.site.now + time
+        while self.site.now < end:
+            self.site.now = min(end, self.site.now + timedelta(minutes=10))
+            self.counting.swept()
+            self.counting._watch()
+        self.counting.step()
+
+    def cycled(self, nonce: str = "a", end: State = State.SUCCEEDED) -> Stored:
+        """A power cycle that was pressed, and has ended."""
+        stored, _ = ask(self.ledger, nonce, NODE, now=self.site.now)
+        with self.ledger.write() as db:
+            row = row_of(stored, silent(), "savio2")
+            assert row is not None
+            self.ledger.outcomes.add(db, [row])
+            done = (State.SENDING, State.SENT, State.VERIFYING, end) if end != State.REFUSED else (end,)
+            db.exec_driver_sql("UPDATE actions SET state = 're-read' WHERE id = ?", (stored.id,))
+            stored = self.ledger.actions.get(db, stored.id)
+            for state in done:
+                step = BY_ENDS[State(stored.state), state]
+                stored = self.ledger.actions.move(db, stored, step, "agent", self.site.now, Said(is_certain=True))
+        return stored
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        with self.ledger.read() as db:
+            query = "SELECT source, verdict FROM outcomes ORDER BY id"
+            return [(row[0], row[1]) for row in db.exec_driver_sql(query)]
+
+    def shown(self) -> tuple[int, int]:
+        """Good outcomes, and all, of power cycles on silent nodes."""
+        every = self.counting.scales().experience.weigh("silent", "power-cycle", "savio2").tally.all
+        return round(every.good), round(every.of)
+
+
+@pytest.fixture
+def desk(site: Site) -> Iterator[Desk]:
+    made = Desk(site)
+    yield made
+    made.ledger.close()
+
+
+def test_an_action_is_judged_a_day_after_it_and_counts_from_then_on(desk: Desk) -> None:
+    desk.cycled()
+    desk.goes_on(timedelta(hours=23))
+    assert (desk.outcomes(), desk.shown()) == ([("own", "open")], (0, 0))
+    desk.goes_on(timedelta(hours=1, minutes=1))
+    assert (desk.outcomes(), desk.shown()) == ([("own", "good")], (1, 1))
+
+
+def test_nothing_is_learnt_from_a_dry_run_nor_where_nobody_knew_what_it_had(desk: Desk) -> None:
+    stored, _ = ask(desk.ledger, "a", NODE)
+    assert row_of(stored, silent(), "savio2") is not None
+    assert row_of(stored._replace(is_dry=True), silent(), "savio2") is None
+    assert row_of(stored._replace(action="drain"), silent(), "savio2") is None
+    for advice in (None, {**silent(), "diagnosis": "unread"}, {**silent(), "diagnosis": "colleague"}):
+        assert row_of(stored, advice, "savio2") is None  # type: ignore[arg-type]
+
+
+def test_what_goes_wrong_again_is_bad_at_once(desk: Desk) -> None:
+    desk.cycled()
+    desk.goes_on(timedelta(hours=2))
+    desk.changed((DIAGNOSIS, "", "silent"))
+    desk.goes_on(timedelta(hours=1))
+    assert (desk.outcomes(), desk.shown()) == ([("own", "bad")], (0, 1))
+
+
+@pytest.mark.parametrize("end", [State.UNKNOWN, State.REFUSED])
+def test_what_was_not_done_or_may_not_have_happened_is_not_counted(desk: Desk, end: State) -> None:
+    desk.cycled(end=end)
+    desk.goes_on()
+    assert (desk.outcomes(), desk.shown()) == ([("own", "not counted")], (0, 0))
+
+
+def test_what_nobody_looked_at_is_not_counted(desk: Desk) -> None:
+    desk.cycled()
+    desk.site.now += DAY
+    desk.counting.step()
+    assert desk.outcomes() == [("own", "not counted")]
+
+
+def test_what_people_did_is_read_out_of_the_history_once_its_day_is_over_and_once(desk: Desk) -> None:
+    desk.goes_on(timedelta(hours=1))
+    desk.changed((SLURM, "in service", "down*"), (DIAGNOSIS, "", "silent"))
+    desk.goes_on(timedelta(hours=2))
+    desk.changed((BOOT, "2026-01-01T00:00:00Z", f"{desk.site.now:%FT%TZ}"), (DIAGNOSIS, "silent", ""))
+    for _ in range(3):
+        desk.goes_on()
+    assert (desk.outcomes(), desk.shown()) == ([("observed", "good")], (1, 1))
+    with desk.ledger.read() as db:
+        assert [(name, healed) for name, _, healed in desk.ledger.outcomes.spells(db)] == [("silent", False)]
+
+
+def test_what_another_process_adds_is_counted_at_the_next_look(desk: Desk) -> None:
+    desk.counting.step()
+    with desk.ledger.write() as db:
+        rows = [Row("imported", f"n{n}", "silent", "power-cycle", "savio2", desk.site.now, "good") for n in range(4)]
+        desk.ledger.outcomes.add(db, rows)
+        desk.ledger.outcomes.add_spells(db, [SpellRow("imported", "n1", "silent", desk.site.now, 3.0, healed=True)])
+    desk.counting.step()
+    assert desk.shown() == (4, 4)
+    assert desk.counting.scales().experience.tables["silent"][2].healed == 1
+
+
+def test_a_page_weighs_by_what_the_agent_has_told_and_by_nothing_where_others_wrote_there(desk: Desk) -> None:
+    board = BoardScales(AdviceSettings(), desk.site.store, lambda: desk.site.now)
+    assert board.now().experience.counts == ()
+    desk.cycled()
+    desk.goes_on()
+    assert board.now() == desk.counting.scales()
+    for written in (7, {"as_of": "now"}, {"as_of": "2026-11-26", "counts": [[1]], "tables": {}}):
+        desk.site.store.copies.put("experience", {"now": written, "edition": repr(written)})
+        assert board.now().experience.counts == ()
+    desk.counting.step()
+    assert board.now() == desk.counting.scales()
