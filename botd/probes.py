@@ -6,7 +6,7 @@ One Probes lives as long as the process, because it holds the kept ssh connectio
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from botd.answers import Deliver, Delivery, Job, Output, PowerAnswer, SlurmAnswer, Source
@@ -15,12 +15,14 @@ from botd.config import read_secret
 from botd.errors import SlurmFailed
 from botd.inventory.jobs import last_jobs, running_jobs
 from botd.logs import Faults
+from botd.model import SlurmNode
 from botd.settings import Config, NodeSettings
 from botd.sweep import Plan, Prober
 from botd.transport.addresses import Resolver, node_names, slurm_names
 from botd.transport.bmc.power import BmcTransport
 from botd.transport.bmc.turns import Turns
 from botd.transport.ping import ping_nodes
+from botd.transport.ssh.follow import Take
 from botd.transport.ssh.nodes import SshTransport
 from botd.transport.ssh.script import Fragment
 
@@ -79,6 +81,11 @@ class Probes:
         self._bmc.run(self.bmc_addresses(nodes), take, power=True)
         return found
 
+    def follow(self, node: str, slurm: Mapping[str, SlurmNode], command: str, take: Take) -> str:
+        """Has a node run a command that has no end, and `take` hear of it. Why it ended, in words."""
+        address = self._addresses([node], slurm)[node]
+        return self._ssh.follow(node, address, command, take, node_deadline_s=self._config.sweep.node_deadline)
+
     def close(self) -> None:
         """Closes what is kept open."""
         self._ssh.close()
@@ -86,20 +93,20 @@ class Probes:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _find(self, plan: Plan) -> Addresses:
+        return self._addresses(plan.nodes, plan.slurm)
+
+    def _addresses(self, nodes: Sequence[str], slurm: Mapping[str, SlurmNode]) -> Addresses:
         """Where ping and ssh find the nodes: by their names, and where one has no address by what Slurm says of it.
 
         A site that has set `[nodes] address` has said where they are: then Slurm, which may mean another network, is
         not heard.
         """
         template = self._config.nodes.address
-        found = self._resolve(plan, template)
+        found = self._resolver.resolve_all(node_names(nodes, template))
         if template != NodeSettings().address:
             return found
-        lost = [plan.slurm[node] for node, address in found.items() if address is None and node in plan.slurm]
+        lost = [slurm[node] for node, address in found.items() if address is None and node in slurm]
         return {**found, **self._resolver.resolve_first({node.node: slurm_names(node) for node in lost})}
-
-    def _resolve(self, plan: Plan, template: str) -> Addresses:
-        return self._resolver.resolve_all(node_names(plan.nodes, template))
 
     def _ping(self, addresses: Future[Addresses], deliver: Deliver) -> None:
         ping_nodes(addresses.result(), self._config.ping, deliver, timeout_s=self._config.sweep.deadline)

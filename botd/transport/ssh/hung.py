@@ -11,22 +11,30 @@ import contextlib
 import threading
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 import paramiko
 
 from botd.answers import Output
-from botd.transport.ssh.command import Frames
 from botd.transport.ssh.session import LOST, Session
 
 PAUSE_S = 3600.0
 """Until another shell is started where no connection could be kept: through a jump node, or without room."""
 
 
+class Shell(Protocol):
+    """A login shell that was asked for something."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has begun with that."""
+
+
 @dataclass(frozen=True)
 class _Hang:
     """A shell that has not begun. `session` and `channel` are those that it hangs on, where they are still open."""
 
-    frames: Frames
+    shell: Shell
     since_s: float
     session: Session | None
     channel: paramiko.Channel | None  # paramiko closes a channel that nobody holds any more
@@ -35,7 +43,7 @@ class _Hang:
         """Whether another may be started: it went on, it ended, or the connection was lost, as by a reboot."""
         if not (self.session and self.channel):
             return time.monotonic() - self.since_s > PAUSE_S
-        return self.frames.begun or self.channel.closed or not self.session.alive
+        return self.shell.begun or self.channel.closed or not self.session.alive
 
     def close(self) -> None:
         if self.session:
@@ -50,14 +58,14 @@ class Hung:
         self._lock = threading.Lock()
         self._hangs: dict[str, _Hang] = {}
 
-    def note(self, node: str, session: Session, frames: Frames, *, direct: bool) -> None:
+    def note(self, node: str, session: Session, shell: Shell, *, direct: bool) -> None:
         """Notes that the shell of the session's command hangs; where there is room, the session is held here."""
         with self._lock:
             if node in self._hangs:  # another sweep's has hung at the same time
                 return
             held = direct and sum(hang.session is not None for hang in self._hangs.values()) < self._room
             kept = (session, session.channel) if held else (None, None)
-            self._hangs[node] = _Hang(frames, time.monotonic(), *kept)
+            self._hangs[node] = _Hang(shell, time.monotonic(), *kept)
         if held:
             session.channel = None
             session.rest()

@@ -26,6 +26,7 @@ from botd.text import one_line
 from botd.transport.delivering import answered_for
 from botd.transport.ssh.answers import LoginFailed
 from botd.transport.ssh.command import run_fragments, window_for
+from botd.transport.ssh.follow import Follower, Take
 from botd.transport.ssh.hung import Hung
 from botd.transport.ssh.jumps import Jumps
 from botd.transport.ssh.keys import Keys
@@ -118,18 +119,41 @@ class SshTransport:
         Connections that were kept are used, once a probe has shown that sshd still takes new ones; `fresh`
         closes them and proves the login again. May be called from several threads at once.
         """
+        run = self._begun(answered_for(deliver), fresh=fresh)
+        try:
+            self._round(run.work, node_deadline_s).run(run.visits(targets, fragments))
+        finally:
+            run.jumps.close()
+
+    def follow(self, node: str, address: str | None, command: str, take: Take, *, node_deadline_s: float) -> str:
+        """Has a node run a command that has no end, and `take` hear of it: see `Follower`. Why it ended, in words.
+
+        The connection is one that was kept, where there is one, and is kept afterwards.
+        """
+        heard: list[Delivery] = []
+        entered: list[tuple[Visit, Session]] = []
+        run = self._begun(heard.append)
+
+        def work(visit: Visit) -> None:
+            if session := run.enter(visit):
+                entered.append((visit, session))
+                visit.finish()
+
+        try:
+            self._round(work, node_deadline_s).run(run.visits({node: address}, lambda _: ()))
+            return run.follow(*entered[0], command, take) if entered else _refused(heard)
+        finally:
+            run.jumps.close()
+
+    def _begun(self, deliver: Deliver, *, fresh: bool = False) -> _Run:
         self._shelf.refresh()
         self._kept.purge()
-        settings = self._settings
+        settings, kept, hung = self._settings, self._kept, self._hung
         jumps = Jumps(self._logins, lambda name: self._resolve([name])[name], settings.connect_timeout)
-        kept, hung, deliver = self._kept, self._hung, answered_for(deliver)
-        run = _Run(settings, self._routes, self._logins, kept, hung, jumps, self._resolve, deliver, fresh)
-        try:
-            LoginRound(self._places, run.work, timeout_s=settings.connect_timeout, deadline_s=node_deadline_s).run(
-                run.visits(targets, fragments)
-            )
-        finally:
-            jumps.close()
+        return _Run(settings, self._routes, self._logins, kept, hung, jumps, self._resolve, deliver, fresh)
+
+    def _round(self, work: Callable[[Visit], None], deadline_s: float) -> LoginRound:
+        return LoginRound(self._places, work, timeout_s=self._settings.connect_timeout, deadline_s=deadline_s)
 
     def close(self) -> None:
         """Closes the connections that were kept."""
@@ -175,16 +199,9 @@ class _Run:
 
     def work(self, visit: Visit) -> None:
         """The visit, in its thread: on a kept connection or after a login, the command."""
-        probe = visit.take_socket()
-        try:
-            session = self._resume(visit, probe) or self._log_in(visit, probe)
-        except LoginFailed as failed:
-            visit.finish(failed.answer)
+        session = self.enter(visit)
+        if session is None:
             return
-        except Over:
-            if probe:
-                probe.close()
-            raise
         complete = False
         try:
             complete = self._ask(visit, session)
@@ -192,6 +209,31 @@ class _Run:
             if not self.hung.holds(visit.node, session):
                 self._put_away(visit, session, keep=complete)
             visit.finish()
+
+    def enter(self, visit: Visit) -> Session | None:
+        """A session with the node of the visit; None where there is none, which is told. Raises Over."""
+        probe = visit.take_socket()
+        try:
+            return self._resume(visit, probe) or self._log_in(visit, probe)
+        except LoginFailed as failed:
+            visit.finish(failed.answer)
+            return None
+        except Over:
+            if probe:
+                probe.close()
+            raise
+
+    def follow(self, visit: Visit, session: Session, command: str, take: Take) -> str:
+        """Runs a command that has no end. Why it ended, in words."""
+        hangs, follower = self.hung.answer(visit.node), Follower(session, take)
+        try:
+            why = hangs.detail if hangs else follower.run(command, self.settings.command_timeout)
+            if follower.hangs:
+                self.hung.note(visit.node, session, follower, direct=visit.direct)
+            return why
+        finally:
+            if not self.hung.holds(visit.node, session):
+                self._put_away(visit, session, keep=session.alive and not follower.hangs)
 
     def _ask(self, visit: Visit, session: Session) -> bool:
         """Runs the visit's fragments, where no shell hangs. Whether the connection has nothing left to do."""
@@ -244,6 +286,12 @@ class _Run:
                 session.close()
         except LOST:  # after its last answer, which counts
             session.close()
+
+
+def _refused(heard: Sequence[Delivery]) -> str:
+    """Why there was no way in, in words."""
+    answers = [each.answer for each in heard if isinstance(each.answer, LoginAnswer)]
+    return ", ".join(f"ssh {answer.state}: {answer.detail}".rstrip(": ") for answer in answers) or f"ssh: {FAILED}"
 
 
 def _made(node: str, make: Callable[[], T]) -> T | LoginAnswer:
