@@ -136,6 +136,11 @@ example:
   bofhbot suggest -g savio2 >todo.sh; $EDITOR todo.sh; sh todo.sh
 """
 
+TAIL = """\
+example:
+  bofhbot tail n0004.savio2 slurmd
+"""
+
 CHANGES = """\
 examples:
   bofhbot changes --since 12h
@@ -205,6 +210,9 @@ def _add_looking(commands: argparse._SubParsersAction[Parser]) -> None:
     history = _add(commands, "history", looking.history, "what happened to one node, newest first", HISTORY)
     history.add_argument("node", metavar="NODE")
     _add_span(history, "everything")
+    tail = _add(commands, "tail", looking.tail, "a log of one node as it grows, until Ctrl-C", TAIL)
+    tail.add_argument("node", metavar="NODE")
+    tail.add_argument("log", metavar="LOG", help="one that botd's configuration names, such as slurmd")
     changes = _add(commands, "changes", looking.changes, "what happened in the cluster, newest first", CHANGES)
     changes.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: all")
     _add_span(changes, "24h")

@@ -134,6 +134,19 @@ def months(text: str) -> tuple[str, str]:
     return f"{begin:%Y-%m-%d}T00:00Z", f"{end:%Y-%m-%d}T00:00Z"
 
 
+def tail(run: Asking) -> int:
+    """A log of a node as it grows, until it ends or somebody interrupts it."""
+    args, said_why = run.args, ""
+    for event in run.server.events("/api/v1/tail", {"h": check_name(args.node), "log": args.log}):
+        if left_out := event.get("left_out"):
+            told(f"{cell(left_out)} lines more than go through are left out")
+        if lines := texts_of(event, "lines"):
+            write_text("\n".join(lines), run.form)
+        said_why = text_of(event, "why")
+    told(f"{args.log} of {args.node} is not followed any more: {said_why or 'the answer broke off'}")
+    return 1
+
+
 def log(run: Asking) -> int:
     """What people did and were refused, newest first."""
     rows = list(pages(run.server, "/api/v2/audit", {}, "rows", run.args.limit))

@@ -10,7 +10,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlencode
@@ -33,6 +33,12 @@ SWEEP_S = 660.0
 
 MAX_ANSWER = 200_000_000
 """Bytes, unpacked. All readings of 10,000 nodes are 22 MB."""
+
+MAX_LINE = 2_000_000
+"""Bytes of one event of a stream: 200 lines of 2,000 characters."""
+
+_PAUSES = urllib3.Timeout(connect=CONNECT_S, read=ANSWER_S)
+"""A stream on which nothing comes says so every few seconds."""
 
 MAX_URL = 3_000
 """Characters of a question in a URL: gunicorn takes 4,094."""
@@ -82,6 +88,24 @@ class Server:
         if answer.kind != kind:
             self._is_no_botd(f"it answers with {shown(answer.kind) or 'nothing known'} in place of text")
         return answer.body.decode("utf-8", "replace")
+
+    def events(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The JSON objects of a stream, each as it comes, until it ends. Raises Trouble."""
+        headers = {"User-Agent": f"bofhbot/{__version__}"}
+        headers |= {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        url = f"{self.site.url}{path}?{urlencode({**query, 'format': 'ndjson'})}"
+        try:
+            response = self._pool.request(
+                "GET", url, headers=headers, redirect=False, preload_content=False, timeout=_PAUSES
+            )
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            if response.status != 200:
+                body = response.read(MAX_LINE)
+                self._good(_Answer(response.status, kind, response.headers.get("Location", ""), body))
+            for line in _lines(response):
+                yield self._document(_Answer(200, kind.replace("x-ndjson", "json"), "", line))
+        except HTTPError as error:
+            raise Trouble(f"cannot ask {self.site.url}: {_words(error)}") from error
 
     def _asked(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: object, within_s: float, accept: str = ""
@@ -175,6 +199,16 @@ def in_time(work: Callable[[], _Answer], within_s: float, late: str) -> _Answer:
     if isinstance(came, BaseException):
         raise came
     return came
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The lines of a body, each as it comes. Raises Trouble for one that is too long."""
+    rest = b""
+    while piece := response.read1(65536):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+        if len(rest) > MAX_LINE:
+            raise Trouble("the answer has a line without end: is that URL a botd of this version?")
 
 
 def _read(response: urllib3.BaseHTTPResponse, ends_at: float) -> bytes:
