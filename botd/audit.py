@@ -46,6 +46,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "token-revoked": "a token was ended",
         "proof-used": "a proof was accepted",
         "proof-refused": "a proof was refused",
+        "tailed": "a log of a node was followed",
         "press-refused": "a press was refused, and nothing was changed",
         "action-requested": "an action was asked for",
         "action-queued": "an action waits for its turn",

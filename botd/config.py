@@ -45,7 +45,7 @@ def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
 
     Raises ConfigError for an unknown section or key, a wrong type, or a value outside its range.
     """
-    known = (*SECTIONS, "mounts", "checks", "check")
+    known = (*SECTIONS, "mounts", "tail", "checks", "check")
     for name in document:
         if name not in known:
             raise ConfigError(f'unknown section "{name}" in the configuration{did_you_mean(name, known)}', f"[{name}]")
@@ -56,6 +56,7 @@ def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
     config = Config(
         **sections,
         mounts=_mounts(_table("[mounts]", document.get("mounts", {}))),
+        tail=_logs(_table("[tail]", document.get("tail", {}))),
         checks={
             name: _table(f"[checks.{name}]", t) for name, t in _table("[checks]", document.get("checks", {})).items()
         },
@@ -175,6 +176,26 @@ def _mounts(table: Mapping[str, Any]) -> Mapping[str, str]:
             )
         if not isinstance(path, str) or not path.startswith("/") or "\0" in path or "\n" in path:
             raise ConfigError(f"[mounts] {name} must be an absolute path, not {path!r}", f"[mounts] {name}")
+    return dict(table)
+
+
+_LOG = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_WHERE = re.compile(r"journal:[A-Za-z0-9_][A-Za-z0-9@:._\\-]{0,254}|/.{0,500}")
+"""A unit of systemd (systemd.unit(5)), or an absolute path."""
+
+
+def _logs(table: Mapping[str, Any]) -> Mapping[str, str]:
+    """The logs that may be followed, by their names. Raises ConfigError."""
+    for name, where in table.items():
+        if not _LOG.fullmatch(name):
+            raise ConfigError(
+                f'[tail] "{name}": use lower-case letters, digits, "_" and "-" for the name of a log', f"[tail] {name}"
+            )
+        if not isinstance(where, str) or not where.isprintable() or not _WHERE.fullmatch(where):
+            raise ConfigError(
+                f'[tail] {name} must be an absolute path, or a unit as in "journal:slurmd", not {where!r}',
+                f"[tail] {name}",
+            )
     return dict(table)
 
 

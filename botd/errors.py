@@ -13,6 +13,7 @@
     │   ├── UnknownNode       404  unknown-node
     │   ├── UnknownGroup      404  unknown-group
     │   ├── UnknownCheck      404  unknown-check
+    │   ├── UnknownLog        404  unknown-log        a log that the configuration does not name
     │   ├── UnknownSweep      404  unknown-sweep
     │   ├── UnknownNote       404  unknown-note
     │   └── UnknownAction     404  unknown-action
@@ -161,6 +162,12 @@ class UnknownCheck(NotFound):
     """Raised when a request names a check that is neither built in nor configured."""
 
     code = "unknown-check"
+
+
+class UnknownLog(NotFound):
+    """Raised when a request names a log that `[tail]` does not."""
+
+    code = "unknown-log"
 
 
 class UnknownSweep(NotFound):

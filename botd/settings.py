@@ -286,6 +286,7 @@ class Config:
     notes: NoteSettings = NoteSettings()
     tickets: TicketSettings = TicketSettings()
     mounts: Mapping[str, str] = field(default_factory=dict)
+    tail: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: tuple[CustomCheck, ...] = ()
     path: str = ""
@@ -339,5 +340,6 @@ def default_of(f: Field[Any]) -> Any:
 SETTINGS: tuple[Setting, ...] = (
     *(row for name, cls in SECTIONS.items() for row in _rows(name, cls)),
     Setting("mounts", "<name>", "str", "", "", "Path of a mount; it becomes the check `df_<name>`."),
+    Setting("tail", "<name>", "str", "", "", "A path on the nodes, or `journal:` and a unit, that may be followed."),
     *_rows("[check]", CustomCheck),
 )

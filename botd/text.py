@@ -17,6 +17,9 @@ from typing import Any, TypeGuard
 WIDTH = 500
 """Characters of one text of a node that are kept."""
 
+LOG_WIDTH = 2000
+"""Characters of one line of a log that is followed."""
+
 _ESCAPE = re.compile(r"(?:\x1b\[|\x9b)[0-9;?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.")
 """CSI sequences, OSC sequences (window titles, links) and two-character ones (ECMA-48, xterm's ctlseqs)."""
 
@@ -34,6 +37,11 @@ def clean(text: str) -> str:
     """A node's text on one line, at most 500 characters, without terminal escapes and other unprintable characters."""
     # An escape begins with an unprintable character, and most texts have none.
     return " ".join((text if text.isprintable() else _printable(_ESCAPE.sub("", text), " ")).split())[:WIDTH]
+
+
+def log_line(text: str) -> str:
+    """A line of a log with nothing that a terminal or a reader could be fooled by, its blanks as they are."""
+    return plain(_ESCAPE.sub("", text.expandtabs())).rstrip()[:LOG_WIDTH]
 
 
 def clean_value(value: Any) -> Any:

@@ -20,6 +20,8 @@ from tests.office import Office
 
 ACTING = ("act", "approve", "veto", "halt", "seen", "stop", "go-on", "close-breaker")
 
+LINE = "[2026-11-23T20:16:54.211] error: Unable to register: Unable to contact slurm controller"
+
 NOTHING: SwitchesDocument = {
     "mode": "on",
     "stop": "",
@@ -39,12 +41,24 @@ class Hand(Desk):
     actions: list[ActionDocument]
 
     def _handle(self, letter: Letter) -> dict[str, Any]:
+        if letter.kind == "tail":
+            return self._tail(letter)
         if letter.kind not in ACTING:
             return super()._handle(letter)
         self.letters.append(letter)
         if self.refusal:
             raise self.refusal
         return self._act(letter) if letter.kind == "act" else {}
+
+    def _tail(self, letter: Letter) -> dict[str, Any]:
+        """A log of two lines."""
+        self.letters.append(letter)
+        if self.refusal:
+            raise self.refusal
+        number = self._store.tails.begin(letter.says["node"], letter.says["log"], self._clock())
+        self._store.tails.add(number, [LINE, "<b>bold</b>"], 3)
+        self._store.tails.end(number, "the connection was lost")
+        return {"tail": number}
 
     def _act(self, letter: Letter) -> dict[str, Any]:
         request = parse_request(letter.says["text"])

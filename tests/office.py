@@ -32,7 +32,7 @@ users = ["kmf"]
 unix_groups = ["wheel"]
 actions = ["*"]
 nodes = "all"
-may = ["people", "note", "audit"]
+may = ["people", "note", "audit", "tail"]
 
 [protected]
 nodes = "n0001.savio2"

@@ -97,7 +97,7 @@ def test_lists_become_tuples_and_whole_numbers_fractions() -> None:
 
 def test_every_setting_has_a_sentence_of_help() -> None:
     assert [setting.name for setting in SETTINGS if not setting.help.endswith(".")] == []
-    assert {setting.section for setting in SETTINGS} == {*SECTIONS, "mounts", "[check]"}
+    assert {setting.section for setting in SETTINGS} == {*SECTIONS, "mounts", "tail", "[check]"}
 
 
 # ---- refusing ----
@@ -228,6 +228,24 @@ def test_a_mount_needs_a_plain_name(name: str) -> None:
 @pytest.mark.parametrize("path", ["", "tmp", "~/x", "/a\0b", "/a\nb", 7])
 def test_a_mount_needs_an_absolute_path(path: object) -> None:
     assert "[mounts] x must be an absolute path" in refusal({"mounts": {"x": path}})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "A", "1", "/etc/shadow", "x" * 33])
+def test_a_log_needs_a_plain_name(name: str) -> None:
+    assert f'[tail] "{name}"' in refusal({"tail": {name: "/tmp"}})
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["", "log", "~/log", "/a\nb", "/a\x1bb", "journal:", "journal:-x", "journal:a b", "journal:a;b", "journal:/x", 7],
+)
+def test_a_log_is_a_path_or_a_unit(where: object) -> None:
+    assert "[tail] x must be an absolute path, or a unit" in refusal({"tail": {"x": where}})
+
+
+def test_a_log_may_be_a_path_with_names_or_any_unit_of_systemd() -> None:
+    logs = {"a": "/var/log/{node}/x y.log", "b": "journal:getty@tty1.service", "c": r"journal:dev-a\x2db.mount"}
+    assert parse_config({"tail": logs}).tail == logs
 
 
 # ---- checks of the site ----

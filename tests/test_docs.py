@@ -58,6 +58,7 @@ from botd.web.params import (
     StatusBody,
     StatusQuery,
     TableBody,
+    TailQuery,
 )
 from tests.actor import action, make_actor, moved, tell
 from tests.conftest import Site, drained
@@ -73,6 +74,7 @@ PARAMETERS = {
     "g": "sinfo",
     "nodes": "n0017.bigmem",
     "h": "n0017.bigmem",
+    "log": "slurmd",
     "checks": "ping",
     "max_age": "9999",
     "wait": "0",
@@ -173,6 +175,7 @@ def documented(make_site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site
             "notes": {"writers": "anyone"},
             "actions": {"mode": "on", "one_user": True},
             "mounts": {"scratch": "/global/scratch", "software": "/global/software", "tmp": "/tmp"},
+            "tail": {"slurmd": "/var/log/slurm/slurmd.log"},
         }
     )
     names = [f"n{number:04d}.{group}" for group in ("savio2", "savio3", "bigmem") for number in range(30)]
@@ -360,7 +363,7 @@ def test_every_setting_stands_in_the_settings_with_its_type_and_default() -> Non
     assert documented == {
         (s.section.strip("[]"), s.name): (
             type_words(s.type, s.unit),
-            "required" if s.section == "mounts" else toml(s.default),
+            "required" if s.section in ("mounts", "tail") else toml(s.default),
         )
         for s in SETTINGS
     }
@@ -547,7 +550,7 @@ def test_a_route_takes_the_parameters_that_are_named_and_no_other(path: str, nam
 
 def test_the_parameters_are_those_of_the_schemas() -> None:
     schemas: list[type[Schema]] = [StatusQuery, CheckQuery, HostinfoQuery, EventsQuery, MatrixQuery, ClusterQuery]
-    schemas += [ChangesQuery, LoginQuery, NotesQuery, ActionsQuery]
+    schemas += [ChangesQuery, LoginQuery, NotesQuery, ActionsQuery, TailQuery]
     used = {name for schema in schemas for name in schema().fields}
     assert set(first_column("docs/api.rst", "Name", "Meaning", "Default")) == used == set(PARAMETERS)
 

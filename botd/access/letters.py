@@ -21,7 +21,10 @@ ACTION_KINDS = ("act", "approve", "veto", "halt", "seen", "stop", "go-on", "clos
 """Do something to nodes; agree to that as a second person, or not; end one action that was not sent yet; say that one
 has looked at what may have happened; stop everything; end that; close the breaker."""
 
-KINDS = PEOPLE_KINDS + ACTION_KINDS
+TAIL_KINDS = ("tail",)
+"""Follow a log of a node."""
+
+KINDS = PEOPLE_KINDS + ACTION_KINDS + TAIL_KINDS
 
 PADDED_TO = 512
 

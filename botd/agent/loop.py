@@ -11,7 +11,9 @@ import logging
 import os
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
+from botd.access.letters import TAIL_KINDS, Letter
 from botd.agent.actions.service import Acting, make_kit
 from botd.agent.announcer import Announcer
 from botd.agent.counting import Counting
@@ -24,10 +26,12 @@ from botd.agent.node_list import NodeList
 from botd.agent.notes import NoteKeeper
 from botd.agent.notices import Notices
 from botd.agent.numbers import NumberCollector
+from botd.agent.people.holders import Holder
 from botd.agent.people.logins import open_logins
 from botd.agent.people.service import Service, start
 from botd.agent.record import Record
 from botd.agent.sweeps import Sweeps
+from botd.agent.tails import Tails
 from botd.checks import Checks, replaced, select, site_checks
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreEmpty, StoreUnavailable
 from botd.ledger import Ledger
@@ -87,8 +91,8 @@ class Agent:
             self._counting.scales,
         )
         self._acting = Acting(parts, self._store)
-        ledger, counter = self._record.ledger, self._acting.answer
-        self._desk = Service(config, self._store, ledger, people, self._list, clock, counter)
+        self._tails = Tails(parts, self._store, self._list, self._sweeps.probes.follow)
+        self._desk = Service(config, self._store, self._record.ledger, people, self._list, clock, self._answer)
         self._regular: int | None = None
         self._list_due = threading.Event()
         self._faults = Faults(log)
@@ -108,6 +112,7 @@ class Agent:
         self._diagnoses.load()
         if cut := self._store.sweeps.cut(self._clock()):
             log.warning("sweeps cut by the end of an earlier agent sweeps=%d", cut)
+        self._store.tails.clear()
         log.info("agent started pid=%d checks=%d", os.getpid(), len(self._checks))
         list_thread = threading.Thread(target=self._keep_list, args=(stop,), name="node-list", daemon=True)
         list_thread.start()
@@ -132,6 +137,11 @@ class Agent:
             else:
                 self._faults.tell(STORE_FAULT)
         self._close()
+
+    def _answer(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
+        """What a letter that has to do with nodes is answered with. Raises BotdError, ValueError."""
+        answer = self._tails.answer if letter.kind in TAIL_KINDS else self._acting.answer
+        return answer(letter, holder)
 
     def _tick(self, sweep_due: Due, beat_due: Due) -> None:
         if self._is_lost:
@@ -240,6 +250,7 @@ class Agent:
             log.error("sweeps cut that are on record as running and are not sweeps=%d", cut)
 
     def _close(self) -> None:
+        self._tails.close()
         self._sweeps.close()
         self._notices.close()
         try:

@@ -87,6 +87,10 @@ scratch = {scratch}
 software = {software}
 tmp = {tmp}
 
+[tail]
+slurmd = "/var/log/slurm/slurmd.log"
+journal = "journal:slurmd"
+
 [[check]]
 name = "kernel"
 title = "Kernel"

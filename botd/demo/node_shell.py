@@ -84,6 +84,16 @@ class NodeShell:
         first = (command.split() or [""])[0]
         return f"/bin/sh: 1: {first}: not found\n", 127
 
+    def log(self, name: str) -> str:
+        """The end of slurmd's log."""
+        node = self._state.nodes[name]
+        started = f"[{iso(node.booted_at)}.{node.index % 1000:03d}] slurmd started on {iso(node.booted_at)}\n"
+        return started + self._log(node)
+
+    def stamp(self) -> str:
+        """The time, as slurmd writes it."""
+        return f"{iso(self._state.now())}.000"
+
     def _say(self, node: Node, check: Check | None, command: str) -> Said | None:
         """Output and status of one fragment, None when it never returns."""
         if check is None:

@@ -19,8 +19,10 @@ from enum import StrEnum
 import paramiko
 
 from botd.demo.machine import Node, Sshd
+from botd.demo.node_log import follow
 from botd.demo.node_shell import USER, NodeShell
 from botd.demo.state import ClusterState
+from botd.transport.ssh.follow import COMMAND as FOLLOW
 from botd.transport.ssh.script import COMMAND
 
 BACKLOG = 128
@@ -245,6 +247,8 @@ class NodeServer(paramiko.ServerInterface):
             text = command.decode("utf-8", "replace")
             if text == COMMAND:
                 self._run_script(channel)
+            elif text == FOLLOW:
+                follow(channel, self._shell.log(self._name), self._shell.stamp)
             else:
                 said, status = self._shell.run_command(self._name, text)
                 _finish(channel, said.encode(), status)

@@ -16,7 +16,7 @@ from botd.display.findings import verdict
 from botd.display.formats import table_text
 from botd.display.terminal import Column, Look, notes
 from botd.documents import NodeDocument
-from botd.errors import StoreDamaged, UnknownNode
+from botd.errors import BotdError, StoreDamaged, UnknownNode
 from botd.nodeset import check_name
 from botd.pages.base import figures, page_form, render
 from botd.pages.history import timeline
@@ -25,12 +25,14 @@ from botd.pages.press import offers
 from botd.text import fit, plain, width
 from botd.web.actions import as_seen
 from botd.web.forms import new_form, with_form_cookie
-from botd.web.here import board, may_ask, store
+from botd.web.here import board, config, may_ask, store
 from botd.web.notes import may_write
 from botd.web.params import NodePageQuery, query
 from botd.web.questions import patience, status_question
 from botd.web.replies import reply, status_reply
-from botd.web.who import asker
+from botd.web.rights import policy_of
+from botd.web.tails import RIGHT, begin, last_lines
+from botd.web.who import asker, who
 
 LAST_ACTIONS = 5
 
@@ -58,6 +60,7 @@ def node_page(name: str) -> Response:
         **timeline(node["node"]),
         **shown_notes(node["node"], token),
         **_acting(node),
+        **_logs(node["node"], args.get("log", "")),
     )
     return with_form_cookie(html, cookie, "/node") if may_write() else html
 
@@ -71,6 +74,19 @@ def _acting(node: NodeDocument) -> dict[str, Any]:
         "offer": offers(asker(), {name: advice["action"] if advice else None}).get(name),
         "titles": {action: told.title for action, told in DONE.items()},
     }
+
+
+def _logs(node: str, log: str) -> dict[str, Any]:
+    """The logs that who asks may follow, and the last lines of the one that is asked for."""
+    found = who()
+    names = list(config().tail) if found and RIGHT in policy_of(found)["rights"] else []
+    lines, why = list[str](), ""
+    if log and may_ask():
+        try:
+            lines, why = last_lines(store(), begin(node, log), board().now)
+        except BotdError as error:
+            why = str(error)
+    return {"logs": names, "log": log, "log_lines": lines, "log_why": why}
 
 
 def _last_actions(node: str) -> list[ActionDocument]:

@@ -37,6 +37,7 @@ from botd.resources.status import (
 from botd.resources.stop import BreakerResource, StopResource
 from botd.resources.sweeps import SweepEventsResource, SweepResource
 from botd.resources.table import TableResource
+from botd.resources.tail import TailResource
 from botd.resources.tokens import TokenResource, TokensResource
 
 
@@ -76,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/hostinfo", HostinfoResource, "hostinfo"),
     Route("/api/v1/sweeps/<int:sweep>", SweepResource, "sweep"),
     Route("/api/v1/sweeps/<int:sweep>/events", SweepEventsResource, "sweep-events"),
+    Route("/api/v1/tail", TailResource, "tail"),
     Route("/api/v1/openapi.json", OpenApiResource, "openapi"),
     Route("/api/v2/audit", AuditResource, "audit"),
     Route("/api/v2/audit/head", AuditHeadResource, "audit-head"),

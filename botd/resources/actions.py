@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from flask import Response, request, url_for
@@ -215,7 +215,7 @@ def _place(done: PressDocument) -> str:
     return url_for("action", action=done["actions"][0]["id"])
 
 
-def _events(here: Store, number: int, *, named: bool) -> Iterator[ActionEventDocument]:
+def _events(here: Store, number: int, *, named: bool) -> Generator[ActionEventDocument]:
     until, told = time.monotonic() + FOLLOWED_S, 0
     while time.monotonic() < until:
         action = read_action(here, number)

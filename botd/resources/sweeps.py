@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Literal
 
@@ -78,7 +78,7 @@ class SweepEventsResource(BotdResource):
         return stream(lambda: _events(here, view, sweep, limit_s), form, f"/api/v1/sweeps/{sweep}")
 
 
-def _events(here: Store, view: Board, sweep_id: int, limit_s: float) -> Iterator[EventDocument]:
+def _events(here: Store, view: Board, sweep_id: int, limit_s: float) -> Generator[EventDocument]:
     """The events until the sweep is over, or longer than any sweep may take."""
     until, sweep = time.monotonic() + limit_s, here.sweeps.get(sweep_id)
     told: Stage | None = None

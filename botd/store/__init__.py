@@ -31,6 +31,7 @@ from botd.store.readings import Readings
 from botd.store.samples import Samples
 from botd.store.schema import SCHEMA, latest, node_list, pulse
 from botd.store.sweeps import SweepFigures, Sweeps
+from botd.store.tails import Tails
 
 __all__ = ["ALIVE_S", "Pulse", "Store", "SweepFigures"]
 
@@ -81,6 +82,7 @@ class Store:
         self.durations = Durations(self._db)
         self.copies = Copies(self._db)
         self.asks = Asks(self._db)
+        self.tails = Tails(self._db)
         self.readings = Readings(self._db, self.changes)
 
     def create(self, now: datetime | None = None, note: str = "") -> None:

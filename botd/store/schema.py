@@ -146,6 +146,33 @@ durations = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
 )
 
+tails = sa.Table(
+    "tails",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("node", NAME, nullable=False),
+    sa.Column("log", sa.String(32), nullable=False),
+    sa.Column("begun_at", sa.Float, nullable=False),
+    # When somebody last took its lines.
+    sa.Column("heard_at", sa.Float, nullable=False),
+    # Why it has ended, NULL while it has not.
+    sa.Column("why", sa.Text),
+    # Who reads the lines of one must not get those of a later one.
+    sqlite_autoincrement=True,
+)
+
+tail_lines = sa.Table(
+    "tail_lines",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("tail", sa.Integer, nullable=False, index=True),
+    # How many lines before these there was no room for.
+    sa.Column("left_out", sa.Integer, nullable=False),
+    # JSON: the lines of a moment.
+    sa.Column("lines", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 notes = sa.Table(
     "notes",
     metadata,

@@ -121,6 +121,7 @@ class NodePageQuery(ReadingsQuery):
     """A request for the page of one node."""
 
     checks = _text("Checks, separated by commas.")
+    log = _text("A log whose last lines are wanted, by its name in `[tail]`.")
 
 
 class NodeQuery(ReadingsQuery):
@@ -257,6 +258,13 @@ class EventsQuery(Schema):
     """A request for a stream of events."""
 
     format = _text("`sse` (the default) or `ndjson`.", validate=validate.OneOf(["sse", "ndjson"]))
+
+
+class TailQuery(EventsQuery):
+    """A request for a log of a node as it grows."""
+
+    h = _text("The node.", required=True)
+    log = _text("The log, by its name in `[tail]`.", required=True)
 
 
 class LoginQuery(Schema):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from typing import Any
 
 from flask import Response, current_app
@@ -20,7 +20,7 @@ FORMS = ("sse", "ndjson")
 _MIME = {"sse": "text/event-stream; charset=utf-8", "ndjson": "application/x-ndjson"}
 
 
-def stream(events: Callable[[], Iterator[Mapping[str, Any]]], form: str, instead: str) -> Response:
+def stream(events: Callable[[], Generator[Mapping[str, Any]]], form: str, instead: str) -> Response:
     """A stream of documents, each named by its member `event`. `instead` is what to ask where there are too many.
 
     Raises TooMany. Where the database fails on the way, it ends: who follows asks again, and is told why.
@@ -35,8 +35,8 @@ def stream(events: Callable[[], Iterator[Mapping[str, Any]]], form: str, instead
     return response
 
 
-def _followed(events: Iterator[Mapping[str, Any]], form: str) -> Iterator[bytes]:
-    with suppress(StoreUnavailable, NotFound):
+def _followed(events: Generator[Mapping[str, Any]], form: str) -> Iterator[bytes]:
+    with suppress(StoreUnavailable, NotFound), closing(events):
         for document in events:
             data = encode(document)
             yield data + b"\n" if form == "ndjson" else b"event: %s\ndata: %s\n\n" % (_name(document), data)

@@ -17,7 +17,6 @@ from typing import Any, Protocol, cast
 
 from botd.access.judge import Person, rights_of
 from botd.access.letters import (
-    ACTION_KINDS,
     PEOPLE_KINDS,
     HolderDocument,
     Letter,
@@ -55,7 +54,7 @@ HOURS = 8.0
 SCOPES = ("read", "ask")
 
 Counter = Callable[[Letter, Holder | None], dict[str, Any]]
-"""What answers a letter that has to do with actions. Called from several threads. Raises BotdError, ValueError."""
+"""What answers a letter that has to do with nodes. Called from several threads. Raises BotdError, ValueError."""
 
 PRESSES_AT_ONCE = 4
 """Presses that are looked at together: each waits for Slurm, and for a BMC."""
@@ -220,7 +219,7 @@ class Desk:
         if letter.kind == "login":
             return self._log_in(letter)
         holder = self._people.find(letter.token)
-        if letter.kind in ACTION_KINDS:
+        if letter.kind not in PEOPLE_KINDS:
             if self._counter is None:
                 raise NotAllowed("this agent does nothing to nodes")
             return self._counter(letter, holder)
