@@ -46,13 +46,14 @@ class Source(StrEnum):
     COMMAND = "command"  # Output, one fragment of the one ssh command
     PRESENCE = "presence"  # PresenceAnswer, an unauthenticated exchange with the BMC
     POWER = "power"  # PowerAnswer, a session with the BMC
+    EVENTS = "events"  # EventsAnswer, the same session
 
     @property
     def kind(self) -> Kind:
         """The kind of the checks that this source feeds."""
         if self in (Source.PING, Source.JOBS, Source.LAST_JOB):
             return Kind.BATCH
-        return Kind.BMC if self in (Source.PRESENCE, Source.POWER) else Kind.REMOTE
+        return Kind.BMC if self in (Source.PRESENCE, Source.POWER, Source.EVENTS) else Kind.REMOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,22 @@ class PowerAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsAnswer:
+    """The newest records of a BMC's event log, 16 bytes each, the newest first (IPMI v2.0 rev. 1.1, 32.1).
+
+    `clock_s` is the BMC's own time then, in seconds since 1970, None where nobody has told it the time; `held` is how
+    many records the log has. `error` says why there are not all that were wanted; `nothing_kept` that there is no log,
+    or no session to read it in.
+    """
+
+    records: tuple[bytes, ...] = ()
+    clock_s: int | None = None
+    held: int = 0
+    error: str = ""
+    nothing_kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One job as squeue or sacct prints it. `job_id` is text: array tasks are `123_4`."""
 
@@ -129,7 +146,7 @@ class SlurmAnswer:
     nothing_kept: str = ""
 
 
-Answer = PingAnswer | LoginAnswer | Output | PresenceAnswer | PowerAnswer | SlurmAnswer
+Answer = PingAnswer | LoginAnswer | Output | PresenceAnswer | PowerAnswer | EventsAnswer | SlurmAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _mounts(table: Mapping[str, Any]) -> Mapping[str, str]:
             raise ConfigError(
                 f'[mounts] "{name}": use lower-case letters, digits and "_" for the name of a mount', f"[mounts] {name}"
             )
-        if not isinstance(path, str) or not path.startswith("/") or "\0" in path or "\n" in path:
+        if not isinstance(path, str) or (path and not path.startswith("/")) or "\0" in path or "\n" in path:
             raise ConfigError(f"[mounts] {name} must be an absolute path, not {path!r}", f"[mounts] {name}")
     return dict(table)
 

@@ -62,7 +62,11 @@ class Probes:
             Prober(
                 "ssh", frozenset({Source.LOGIN, Source.COMMAND}), lambda deliver: self._login(plan, addresses, deliver)
             ),
-            Prober("bmc", frozenset({Source.PRESENCE, Source.POWER}), lambda deliver: self._ask_bmcs(plan, deliver)),
+            Prober(
+                "bmc",
+                frozenset({Source.PRESENCE, Source.POWER, Source.EVENTS}),
+                lambda deliver: self._ask_bmcs(plan, deliver),
+            ),
         )
         return [prober for prober in makers if prober.sources & wanted]
 
@@ -141,7 +145,7 @@ class Probes:
 
     def _ask_bmcs(self, plan: Plan, deliver: Deliver) -> None:
         targets = self.bmc_addresses(plan.nodes)
-        self._bmc.run(targets, deliver, power=Source.POWER in plan.sources)
+        self._bmc.run(targets, deliver, power=Source.POWER in plan.sources, events=Source.EVENTS in plan.sources)
 
     def _jobs(self, plan: Plan, deliver: Deliver) -> None:
         try:

@@ -225,7 +225,7 @@ def test_a_mount_needs_a_plain_name(name: str) -> None:
     assert f'[mounts] "{name}"' in refusal({"mounts": {name: "/tmp"}})
 
 
-@pytest.mark.parametrize("path", ["", "tmp", "~/x", "/a\0b", "/a\nb", 7])
+@pytest.mark.parametrize("path", ["tmp", "~/x", "/a\0b", "/a\nb", 7])
 def test_a_mount_needs_an_absolute_path(path: object) -> None:
     assert "[mounts] x must be an absolute path" in refusal({"mounts": {"x": path}})
 
@@ -347,7 +347,7 @@ def test_what_needs_a_built_in_check_goes_with_it() -> None:
     config = parse_config(own(name="ipmi_reachable"))
     assert "ipmi_state" not in site_checks(config)
     (note,) = replaced(config)
-    assert note.endswith("; what needs that one is left out: ipmi_state")
+    assert note.endswith("; what needs that one is left out: ipmi_state, sel")
 
 
 def test_a_name_for_several_checks_that_an_upgrade_brings_takes_no_check_of_a_site() -> None:
@@ -360,6 +360,29 @@ def test_a_name_for_several_checks_that_an_upgrade_brings_takes_no_check_of_a_si
 def test_sudo_runs_the_words_and_no_shell() -> None:
     check = site_checks(parse_config(own(sudo=True, command="smartctl -H '/dev/disk a'; reboot")))["nhc"]
     assert check.command == "sudo -n -- smartctl -H '/dev/disk a;' reboot".replace("a;'", "a;'")
+
+
+def df_checks(mounts: dict[str, str]) -> dict[str, tuple[str, object]]:
+    checks = site_checks(parse_config({"mounts": mounts})).values()
+    return {check.name: (check.title, check.settings["mounted"]) for check in checks if check.parent == "df"}
+
+
+@pytest.mark.parametrize(
+    ("mounts", "found"),
+    [
+        ({"tmp": "/tmp"}, {"df_tmp": ("/tmp", True), "df_var": ("/var", False)}),
+        ({"var": "/var"}, {"df_var": ("/var", True)}),
+        ({"log": "/var/"}, {"df_log": ("/var", True)}),
+        ({"var": "/var/spool"}, {"df_var": ("/var/spool", True)}),
+        ({"var": ""}, {}),
+        ({"tmp": ""}, {"df_var": ("/var", False)}),
+    ],
+    ids=str,
+)
+def test_var_is_looked_at_unless_the_site_says_otherwise(
+    mounts: dict[str, str], found: dict[str, tuple[str, bool]]
+) -> None:
+    assert df_checks(mounts) == found
 
 
 def test_settings_of_df_reach_every_mount_and_its_own_win() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from botd.answers import (
     Deliver,
     Delivery,
+    EventsAnswer,
     Job,
     LoginAnswer,
     Output,
@@ -179,6 +180,7 @@ DELIVERIES = [
     Delivery("n1", Source.LAST_JOB, SlurmAnswer((Job("6", "bob", "FAILED"),))),
     Delivery("n1", Source.PRESENCE, PresenceAnswer(True)),
     Delivery("n1", Source.POWER, PowerAnswer(PowerState.ON)),
+    Delivery("n1", Source.EVENTS, EventsAnswer()),
 ]
 
 

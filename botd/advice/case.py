@@ -15,7 +15,7 @@ from botd.history.past import NOTHING, NodePast
 from botd.inventory.states import is_out_of_service
 from botd.model import SlurmNode
 
-LOOKS_BACK = ("last_job", "slurmd_log")
+LOOKS_BACK = ("last_job", "slurmd_log", "sel")
 """Checks that tell what was: a node that is sound now may have anything there."""
 
 REBOOTS = frozenset({"REBOOT_REQUESTED", "REBOOT_ISSUED"})

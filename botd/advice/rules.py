@@ -13,6 +13,7 @@ from botd.advice import words
 from botd.advice.case import LOOKS_BACK, REBOOTS, Case
 from botd.advice.reasons import Author, Tells
 from botd.checks.df import BROKEN
+from botd.checks.sel_records import HEAT, MEMORY, POWER
 
 FAMILIES: dict[str, str] = {
     "ready": "ready to go back",
@@ -89,6 +90,16 @@ def _is_off(case: Case) -> bool:
 
 def _ssh_is(*how: str) -> Callable[[Case], bool]:
     return lambda case: case.state("ssh") == "fail" and case.value("ssh") in how
+
+
+def _has_failed(case: Case, *parts: str) -> bool:
+    """Whether the BMC has logged that a part failed, of any kind where none is named."""
+    return case.state("sel") == "fail" and (not parts or case.member("sel", "part") in parts)
+
+
+def _fell_by(*parts: str) -> Callable[[Case], bool]:
+    """That nobody can log in any more and the BMC has logged why."""
+    return lambda case: case.state("ssh") == "fail" and _has_failed(case, *parts)
 
 
 def _hung(case: Case) -> str:
@@ -188,6 +199,34 @@ RULES: tuple[Rule, ...] = (
         words.of_rack,
         "look at the switch of the group, not at the single node",
         ("ping", "ssh", "ipmi_state"),
+    ),
+    Rule(
+        "fell-memory", "down after memory errors", "hardware",
+        _fell_by(MEMORY),
+        words.of_fault,
+        "replace the module that its BMC's event log names, clear the log",
+        ("ping", "ssh", "ipmi_state", "sel"),
+    ),
+    Rule(
+        "fell-power", "down after a power supply failed", "hardware",
+        _fell_by(POWER),
+        words.of_fault,
+        "see its power supplies and their cables before it is switched",
+        ("ping", "ssh", "ipmi_state", "sel"),
+    ),
+    Rule(
+        "fell-heat", "down after it was too hot", "hardware",
+        _fell_by(HEAT),
+        words.of_fault,
+        "see its fans, its heat sinks and the air before it is switched",
+        ("ping", "ssh", "ipmi_state", "sel"),
+    ),
+    Rule(
+        "fell-part", "down after a part failed", "hardware",
+        _fell_by(),
+        words.of_fault,
+        "have the part replaced that its BMC's event log names",
+        ("ping", "ssh", "ipmi_state", "sel"),
     ),
     Rule(
         "powered-off", "powered off", "powered-off",
@@ -320,6 +359,14 @@ RULES: tuple[Rule, ...] = (
         mount=_read_only,
     ),
     Rule(
+        "var-full", "{mount} full", "file-system",
+        lambda case: case.state("df_var") == "fail" and case.member("df_var", "used_percent") is not None,
+        lambda case: words.of_mount(case, "df_var"),
+        "make room on {path} (logs, slurmd's spool), then start slurmd",
+        ("df",),
+        mount=lambda _: "df_var",
+    ),
+    Rule(
         "mount-full", "{mount} full", "file-system",
         lambda case: bool(_full(case)),
         lambda case: words.of_mount(case, _full(case)),
@@ -342,6 +389,13 @@ RULES: tuple[Rule, ...] = (
         words.of_spool,
         "make room where SlurmdSpoolDir is, then resume",
         ("slurmd_log", "df"),
+    ),
+    Rule(
+        "fault-logged", "a part failed, by its BMC's log", "hardware",
+        _has_failed,
+        words.of_fault,
+        "have the part replaced that the log names; clear the log then",
+        ("sel",),
     ),
     Rule(
         "memory", "memory missing", "hardware",
@@ -460,10 +514,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "lost-job", "lost a job, well now", "unknown",
-        lambda case: not case.is_out and _only("last_job", "slurmd_log")(case) and case.state("last_job") == "fail",
+        lambda case: not case.is_out and _only(*LOOKS_BACK)(case) and case.state("last_job") == "fail",
         words.of_bad,
         "keep an eye on it: the same again is no accident",
         ("last_job",),
+        calm=True,
+    ),
+    Rule(
+        "passed", "its BMC logged what has passed", "hardware",
+        lambda case: not case.is_out and _only(*LOOKS_BACK)(case) and case.state("sel") == "warn",
+        words.of_fault,
+        "keep an eye on it: the same again is a part that fails",
+        ("sel",),
         calm=True,
     ),
     Rule(

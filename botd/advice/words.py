@@ -48,6 +48,13 @@ def lost_job(case: Case) -> str:
     return f"last job {case.member('last_job', 'job_id')} {case.member('last_job', 'state')}"
 
 
+def logged(case: Case) -> str:
+    """What its BMC has logged of late, by the BMC's own clock."""
+    part, what = case.member("sel", "part"), case.member("sel", "what")
+    at = case.member("sel", "at")
+    return f"its BMC logged {part}: {what}{f', {at} by its clock' if at else ''}" if part else ""
+
+
 def title(case: Case, check: str) -> str:
     """What a check is called in a sentence."""
     return case.checks[check].short_title or case.checks[check].title
@@ -95,7 +102,13 @@ def of_power_off(case: Case) -> str:
     """Since when, and what it took along."""
     how = "Slurm waited for its boot in vain" if case.tells(Tells.NOT_BACK) else ""
     off = f"off {since(case, 'ipmi_state')}".strip()
-    return joined([f"{off} by its BMC", lost_job(case), how, times(case)])
+    return joined([f"{off} by its BMC", logged(case), lost_job(case), how, times(case)])
+
+
+def of_fault(case: Case) -> str:
+    """What its BMC has logged, and how the node is."""
+    how = "" if case.state("ssh") == "ok" else _what_is_seen(case)
+    return joined([logged(case), how, lost_job(case), times(case)])
 
 
 def of_silence(case: Case) -> str:
@@ -105,13 +118,13 @@ def of_silence(case: Case) -> str:
     if case.state("ipmi_reachable") == "fail":
         bmc = "nor does its BMC"
     silent = f"neither ping nor ssh is answered {since(case, 'ping') or since(case, 'ssh')}".strip()
-    return joined([silent, bmc or "its power is not known", lost_job(case), times(case)])
+    return joined([silent, bmc or "its power is not known", logged(case), lost_job(case), times(case)])
 
 
 def of_ssh(case: Case) -> str:
     """How the login ends."""
     ended = case.detail("ssh").partition(";")[0]
-    return joined([f"{ended} {since(case, 'ssh')}".strip(), lost_job(case), times(case)])
+    return joined([f"{ended} {since(case, 'ssh')}".strip(), logged(case), lost_job(case), times(case)])
 
 
 def of_draining(case: Case) -> str:
@@ -183,7 +196,7 @@ def of_well_again(case: Case) -> str:
     """What is well again, since when, and how many checks are well."""
     count = sum(case.state(name) == "ok" for name in case.checks)
     well = f"{count} checks well" if case.bad else f"all {count} checks well"
-    return joined([_healed(case), well, lost_job(case), times(case)])
+    return joined([_healed(case), well, logged(case), lost_job(case), times(case)])
 
 
 def of_log(case: Case) -> str:

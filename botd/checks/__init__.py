@@ -22,6 +22,7 @@ from botd.checks import (
     load,
     memory,
     ping,
+    sel,
     slurmd,
     slurmd_log,
     ssh,
@@ -40,7 +41,7 @@ CHECKS: tuple[Check, ...] = (
     load.CHECK,
     users.CHECK,
     dstate.CHECK,
-    df.CHECK,  # stands for one `df_<name>` for each line of [mounts]
+    df.CHECK,  # stands for `df_var` and one `df_<name>` for each line of [mounts]
     memory.CHECK,
     slurmd.CHECK,
     slurmd_log.CHECK,
@@ -48,6 +49,7 @@ CHECKS: tuple[Check, ...] = (
     last_job.CHECK,
     ipmi_reachable.CHECK,
     ipmi_state.CHECK,
+    sel.CHECK,
 )
 
 Checks = Mapping[str, Check]
@@ -138,7 +140,7 @@ def command_for(check: Check, node: str, *, guarded: bool = False) -> str:
 
 def _built_in(config: Config) -> Checks:
     """The checks of the table, with one for each mount where it says so."""
-    mounts = [df.check_mount(name, path) for name, path in config.mounts.items()]
+    mounts = df.check_mounts(config.mounts)
     return {check.name: check for row in CHECKS for check in (mounts if row is df.CHECK else [row])}
 
 

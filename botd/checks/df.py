@@ -25,6 +25,13 @@ BROKEN = ("shutdown", "emergency_ro")
 """Mount options of a file system that takes no writes since an error, where `ro` is not set: ext4, Linux 6.15."""
 
 
+def check_mounts(mounts: Mapping[str, str]) -> list[Check]:
+    """The checks of a site's mounts by name, but those without a path; at their end VAR, unless one of them is that."""
+    named = [check_mount(name, path) for name, path in mounts.items() if path]
+    is_named = "var" in mounts or VAR.title in [check.title for check in named]
+    return named if is_named else [*named, VAR]
+
+
 def check_mount(name: str, path: str) -> Check:
     """The check `df_<name>` of the mount at `path`, which may end with a slash."""
     path = re.sub("/+", "/", path).rstrip("/") or "/"
@@ -184,3 +191,11 @@ CHECK = Check(
     ),
 )
 """What the checks of all mounts have in common; `check_mount` makes that of one."""
+
+VAR = dataclasses.replace(
+    check_mount("var", "/var"),
+    options=tuple(
+        dataclasses.replace(option, default=False) if option.name == "mounted" else option for option in CHECK.options
+    ),
+)
+"""Every node has it, a mount or not, and is of no use when it is full: slurmd spools and everything logs there."""

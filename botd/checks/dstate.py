@@ -64,8 +64,7 @@ done"""
 
 CHECK = Check(
     name="dstate",
-    title="Hung in the kernel",
-    short_title="hung",
+    title="Hung",
     help="Processes that hang in the kernel, and in what.",
     source=Source.COMMAND,
     needs=("ssh",),

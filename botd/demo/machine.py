@@ -37,7 +37,8 @@ class Health:
     """Everything that can be wrong with a node. The default is a sound one.
 
     `log` is what slurmd's log tells of errors, without dates; `load` is per core, on top of what jobs cause; `mounts`
-    holds the paths that are not fine; `stuck` are the processes that hang in the kernel, as `wchan user/command`.
+    holds the paths that are not fine; `stuck` are the processes that hang in the kernel, as `wchan user/command`; `sel`
+    is the BMC's event log, oldest first: how many hours old, and the bytes of a record from the type of its sensor on.
     """
 
     powered: bool = True
@@ -45,6 +46,7 @@ class Health:
     cut_off: bool = False  # runs, but its network is gone
     lossy: bool = False  # one packet of three is lost
     bmc: bool = True
+    sel: tuple[tuple[float, str], ...] = ()
     sshd: Sshd = Sshd.UP
     slurmd: bool = True
     log: tuple[str, ...] = ()

@@ -41,6 +41,9 @@ _NO_SUCH_SUITE = 0x11
 _SHA1 = 1
 _UNAUTHORISED_NAME = 0x0D
 _CHASSIS_CONTROL, _CHASSIS_IDENTIFY = (0, 2), (0, 4)
+_SEL_INFO, _SEL_ENTRY, _SEL_TIME = 0x40, 0x43, 0x48
+_LOG = [(0x0A, number) for number in (_SEL_INFO, _SEL_ENTRY, _SEL_TIME)]
+_NOT_PRESENT = 0xCB
 _TOO_LITTLE_PRIVILEGE, _NOT_IN_THIS_STATE, _INVALID_FIELD, _TOO_SHORT = 0xD4, 0xD5, 0xCC, 0xC7
 _BLINKS_S = 15
 _FOR_EVER_S = 1e9
@@ -69,6 +72,7 @@ class BmcFront:
         self._state, self._accounts, self.port = state, accounts, port
         self._names = {node.bmc_address: name for name, node in state.nodes.items()}
         self._sessions: dict[tuple[str, Peer], NodeSession] = {}
+        self._began = state.now()
         self._socket = _open_socket(port)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._receive)
@@ -110,7 +114,7 @@ class BmcFront:
             self._sessions[key] = NodeSession(self._bmc(name, reply), reply, peer, data[16:])
 
     def _bmc(self, name: str, reply: ReplySocket) -> NodeBmc:
-        return NodeBmc(self._state, name, self._accounts, self.port, reply)
+        return NodeBmc(self._state, name, self._accounts, self.port, reply, self._began)
 
 
 class ReplySocket:
@@ -134,12 +138,19 @@ class NodeBmc(Bmc):  # type: ignore[misc]
     """The BMC of one node: chassis power and LED. What it does not override, pyghmi answers with "unrecognized"."""
 
     def __init__(
-        self, state: ClusterState, name: str, accounts: Mapping[str, Account], port: int, reply: ReplySocket
+        self,
+        state: ClusterState,
+        name: str,
+        accounts: Mapping[str, Account],
+        port: int,
+        reply: ReplySocket,
+        began: float,
     ) -> None:
         # Not pyghmi's own constructor: that one binds a socket and starts a thread.
         self._state, self._name, self.accounts = state, name, accounts
         self.authdata = {user: account.password for user, account in accounts.items()}
         self.port, self.serversocket, self.kg = port, reply, None
+        self._began = began
         self.uuid = uuid.uuid5(uuid.NAMESPACE_DNS, name)
         self.deviceid, self.revision, self.firmwaremajor, self.firmwareminor = 32, 1, 1, 0
         self.ipmiversion, self.additionaldevices, self.mfgid, self.prodid = 2, 0, 0, 0
@@ -180,6 +191,22 @@ class NodeBmc(Bmc):  # type: ignore[misc]
         return 0
 
     power_reset = power_cycle
+
+    def storage(self, command: int, data: bytes) -> tuple[int, bytes]:
+        """Completion code and data of a question about the event log (IPMI v2.0 rev. 1.1, 31)."""
+        records = [
+            _record(i + 1, self._began, *event) for i, event in enumerate(self._state.nodes[self._name].health.sel)
+        ]
+        if command == _SEL_INFO:
+            added = records[-1][3:7] if records else b"\xff" * 4
+            return 0, b"\x51" + struct.pack("<HH", len(records), 16_000) + added + b"\xff" * 4 + b"\x02"
+        if command == _SEL_TIME:
+            return 0, struct.pack("<I", int(self._state.now()))
+        wanted = int.from_bytes(data[2:4], "little")
+        number = {0: 1, 0xFFFF: len(records)}.get(wanted, wanted)
+        if not 1 <= number <= len(records):
+            return _NOT_PRESENT, b""
+        return 0, struct.pack("<H", number + 1 if number < len(records) else 0xFFFF) + records[number - 1]
 
     def order(self, request: tuple[int, int], data: bytes, privilege: int) -> int:
         """The completion code of Chassis Control or Identify, which goes into the journal with it."""
@@ -248,7 +275,10 @@ class NodeSession(ServerSession):  # type: ignore[misc]
     def handle_client_request(self, request: dict[str, Any]) -> None:
         """Power and LED are for an operator and an administrator only, which pyghmi does not look at."""
         asked = (request["netfn"], request["command"])
-        if asked in (_CHASSIS_CONTROL, _CHASSIS_IDENTIFY):
+        if asked in _LOG:
+            code, said = self.bmc.storage(asked[1], bytes(request["data"]))
+            self.send_ipmi_response(code=code, data=list(said))
+        elif asked in (_CHASSIS_CONTROL, _CHASSIS_IDENTIFY):
             self.send_ipmi_response(code=self.bmc.order(asked, bytes(request["data"]), self.clientpriv))
         else:
             super().handle_client_request(request)
@@ -257,6 +287,11 @@ class NodeSession(ServerSession):  # type: ignore[misc]
         """Takes one packet of the session and answers it. What is no packet of it is dropped."""
         with contextlib.suppress(IndexError, AttributeError, ValueError, struct.error):
             self._handle_ipmi_packet(data, self.sockaddr, [data, self.sockaddr, self.socket])
+
+
+def _record(number: int, began: float, hours: float, event: str) -> bytes:
+    """A record of the event log: of type 02h, made by the BMC itself (IPMI v2.0 rev. 1.1, 32.1)."""
+    return struct.pack("<HBIBBB", number, 2, int(began - 3600 * hours), 0x20, 0, 4) + bytes.fromhex(event)
 
 
 def _open_socket(port: int) -> socket.socket:

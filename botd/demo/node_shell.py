@@ -55,7 +55,7 @@ class NodeShell:
     def __init__(self, state: ClusterState, config: Config) -> None:
         self._state = state
         self._checks = [check for check in site_checks(config).values() if check.source is Source.COMMAND]
-        self._mounts = {f"df_{name}": path for name, path in config.mounts.items()}
+        self._mounts = {check.name: check.title for check in self._checks if check.parent == "df"}
 
     def run_script(self, name: str, script: str) -> Session:
         """The frames that the script of `botd.transport.ssh.script.build_script` makes a node print.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from botd.demo.machine import SOUND, Health, Mount, Partition, Sshd
 
-SCRATCH, SOFTWARE, TMP = "/global/scratch", "/global/software", "/tmp"  # noqa: S108
+SCRATCH, SOFTWARE, TMP, VAR = "/global/scratch", "/global/software", "/tmp", "/var"  # noqa: S108
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Scenario:
     last_job: str = "COMPLETED"
 
 
+_ECC = "0c 87 6f a1 ff 10"  # an uncorrectable error, of module 10h
 _NHC_MEMORY = "NHC: check_hw_physmem: actual RAM size (57459408 kB) less than minimum allowed (67108864 kB)"
 _CONNECT = "error: Unable to register: Unable to contact slurm controller (connect failure)"
 _STEPD = "error: *** JOB 48213 STEPD TERMINATED DUE TO JOB NOT ENDING WITH SIGNALS ***"
@@ -105,16 +106,21 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("draining", "Epilog error", "root", 0.6, Health(left_over=("bjorn",),
              log=("error: epilog for job 48377 ran for 60 seconds",))),
     Scenario("drained", "Prolog error", "root", 2, Health(sshd=Sshd.NO_KEY)),
-    Scenario("drained", "SlurmdSpoolDir is full", "root", 11, Health(mounts={TMP: Mount.FULL},
+    Scenario("drained", "SlurmdSpoolDir is full", "root", 11, Health(mounts={VAR: Mount.FULL},
              log=("error: write /var/spool/slurmd/cred_state: No space left on device",))),
     Scenario("drained", "Kill task failed", "root", 14, Health(load=0.2, left_over=("kofi",), log=(_STEPD,), stuck=(
         "folio_wait_bit kofi/cp2k.psmp", "folio_wait_bit kofi/cp2k.psmp")), last_job="CANCELLED by 12010"),
+    Scenario("down*", "Not responding", "root", 3.4, Health(cut_off=True, sel=(
+        (800.0, "23 00 6f c1 ff ff"), (3.5, "07 8b 6f 8b ff ff"), (3.5, _ECC))), group="bigmem", last_job="NODE_FAIL"),
+    Scenario("down*", "Not responding", "root", 6.5, Health(powered=False, power_dead=True, sel=(
+        (6.6, "08 52 6f 01 ff ff"),)), last_job="NODE_FAIL"),
 )  # fmt: skip
 
 QUIET: tuple[Health, ...] = (
     Health(bmc=False),
     Health(lossy=True),
     Health(left_over=("greta",)),
+    Health(sel=((30.0, _ECC.replace("a1", "a0")), (2.0, _ECC.replace("a1", "a0")))),
     Health(log=("error: Could not open stdout file: Permission denied",)),
 )
 """Faults of nodes that Slurm takes for sound: seen only when a whole group is checked."""

@@ -36,7 +36,7 @@ class Site:
 
 
 def build_site(count: int, seed: int, now: float) -> Site:
-    """A site of this many nodes; of the usual 320, 28 are down, drained or draining."""
+    """A site of this many nodes; of the usual 320, 31 are down, drained or draining."""
     rng = random.Random(seed)
     nodes = [_sound_node(kind, number, index, rng, now) for index, (kind, number) in enumerate(_places(count))]
     free = list(range(count))

@@ -34,10 +34,11 @@ NO_LOGIN = tuple(name for name, check in CHECKS.items() if "ssh" in check.needs)
 
 VALUES: Mapping[str, Any] = {
     "ping": 0.3, "ssh": "up", "uptime": 86400, "load": 0.1, "users": [], "dstate": [],
-    "df_scratch": FINE_DISK, "df_tmp": FINE_DISK,
+    "df_var": FINE_DISK, "df_scratch": FINE_DISK, "df_tmp": FINE_DISK,
     "memory": {"size": 62 * GIB, "free": 60 * GIB, "expected": 62 * GIB},
     "slurmd": {"running": True, "version": "22.05.8"}, "slurmd_log": [], "jobs": [], "last_job": None,
     "ipmi_reachable": True, "ipmi_state": "on",
+    "sel": {"part": None, "what": None, "at": None, "lines": []},
 }  # fmt: skip
 """What the checks read on a sound node."""
 
@@ -90,6 +91,13 @@ LOST_JOB = {"last_job": (FAIL, {"job_id": "44162", "user": "ivo", "state": "NODE
 SLURMD_DEAD = {"slurmd": (FAIL, {"running": False, "version": "22.05.8"}, "slurmd does not run")}
 LOG = "[2026-11-26T03:09:12.211] error: Unable to register: Unable to contact slurm controller (connect failure)"
 STUCK = ["dd (4711) of daria in rpc_wait_bit_killable", "dd (4712) of daria in rpc_wait_bit_killable"]
+
+
+def logged(state: State, part: str, what: str) -> dict[str, tuple[State, Any, str]]:
+    value = {"part": part, "what": what, "at": "2026-11-26 03:10:12", "lines": []}
+    return {"sel": (state, value, f"{part}: {what}, 2 h 5 min ago by its BMC's clock")}
+
+
 FULL_LOG = "error: write /var/spool/slurmd/cred_state: No space left on device"
 JOB = {"jobs": (State.OK, ["44320"], "44320 ivo running")}
 RACK = Neighbours({NODE: Rack("rack-03", 12, 40)})
@@ -100,6 +108,8 @@ OFTEN = NodePast(3)
 def ssh(how: str, words: str) -> dict[str, tuple[State, Any, str]]:
     return {"ssh": (FAIL, how, words)}
 
+
+ECC = logged(FAIL, "memory", "uncorrectable error")
 
 CASES: tuple[Morning, ...] = (
     Morning("colleague", "drained", "bad GPU 3, RMA open", by="jd",
@@ -117,6 +127,24 @@ CASES: tuple[Morning, ...] = (
     Morning("rack-dead", "down*", "Not responding", SILENT | NO_BMC, neighbours=RACK),
     Morning("rack-silent", "down*", "Not responding", SILENT, neighbours=RACK),
     Morning("rack-silent", "idle", "", SILENT, neighbours=RACK),
+    Morning("fell-memory", "down*", "Not responding", SILENT | LOST_JOB | ECC,
+            says="its BMC logged memory: uncorrectable error, 2026-11-26 03:10:12 by its clock; silent; last job"),
+    Morning("fell-memory", "idle", "", ssh("hung", "the connection opened, then nothing") | ECC),
+    Morning("fell-power", "down*", "Not responding", OFF | logged(FAIL, "power supply", "failed"),
+            says="its BMC logged power supply: failed, 2026-11-26 03:10:12 by its clock; powered off"),
+    Morning("fell-heat", "down*", "Not responding", OFF | logged(FAIL, "temperature", "above its critical limit")),
+    Morning("fell-part", "down*", "Not responding", SILENT | logged(FAIL, "processor", "internal error (IERR)")),
+    Morning("rack-off", "down*", "Not responding", OFF | logged(FAIL, "power supply", "failed"), neighbours=RACK),
+    Morning("powered-off", "down*", "Not responding", OFF | logged(WARN, "power supply", "its input was lost"),
+            "power-on", "by its BMC; its BMC logged power supply: its input was lost"),
+    Morning("fault-logged", "down", "Node unexpectedly rebooted", ECC,
+            says="its BMC logged memory: uncorrectable error"),
+    Morning("fault-logged", "idle", "", ECC),
+    Morning("mount-hung", "drained", "Kill task failed", {"df_scratch": (FAIL, HUNG, "hung"), **ECC}, "power-cycle"),
+    Morning("ready", "down", "Node unexpectedly rebooted", logged(WARN, "watchdog", "reset the node"), "resume",
+            "its BMC logged watchdog: reset the node"),
+    Morning("passed", "idle", "", logged(WARN, "memory", "correctable error"), None, "memory: correctable error"),
+    Morning("lost-job", "idle", "", LOST_JOB | logged(WARN, "operating system", "stopped (panic)"), None, "44162"),
     Morning("powered-off", "down*", "Not responding", OFF | LOST_JOB, "power-on",
             "off since 26 Nov 03:10 UTC by its BMC; last job 44162 NODE_FAIL",
             past=NodePast(1, {"ipmi_state": AT})),
@@ -158,6 +186,11 @@ CASES: tuple[Morning, ...] = (
             {"df_scratch": (FAIL, MISSING, "not mounted")}, "power-cycle", "/global/scratch is not mounted"),
     Morning("mount-read-only", "drained", "Epilog error", {"df_tmp": (FAIL, CLOSED, "read-only; 40 GiB free")},
             says="/tmp is read-only; 40 GiB free"),
+    Morning("var-full", "drained", "SlurmdSpoolDir is full", {"df_var": (FAIL, FULL, "0 B free, 100% used")},
+            says="/var: 0 B free, 100% used"),
+    Morning("var-full", "down*", "Not responding", {"df_var": (FAIL, FULL, "0 B free, 100% used"), **SLURMD_DEAD}),
+    Morning("mount-read-only", "drained", "Epilog error", {"df_var": (FAIL, CLOSED, "read-only; 40 GiB free")},
+            says="/var is read-only"),
     Morning("mount-full", "drained", "SlurmdSpoolDir is full", {"df_tmp": (FAIL, FULL, "0 B free, 100% used")},
             says="/tmp: 0 B free, 100% used"),
     Morning("mount-fails", "drained", "Prolog error",
@@ -185,11 +218,11 @@ CASES: tuple[Morning, ...] = (
     Morning("nhc", "drained", "NHC: check_ps_daemon: process crond not running"),
     Morning("nhc", "drained", "NHC: check_fs_mount:  /opt/elsewhere not mounted"),
     Morning("reboots-again", "down", "Node unexpectedly rebooted", says="3rd time in 30 days", past=OFTEN),
-    Morning("ready", "down", "Node unexpectedly rebooted", LOST_JOB, "resume", "it is back; 14 checks well"),
+    Morning("ready", "down", "Node unexpectedly rebooted", LOST_JOB, "resume", "it is back; 16 checks well"),
     Morning("ready", "drained", "NHC: check_fs_mount:  /global/scratch not mounted", {}, "resume",
             "scratch mounted again since 26 Nov 03:10 UTC", past=NodePast(1, {"df_scratch": AT})),
     Morning("ready", "drained", "Kill task failed",
-            {}, "resume", "no process is left; all 15 checks well"),
+            {}, "resume", "no process is left; all 17 checks well"),
     Morning("ready", "drained", "Kill task failed", {}, "person", guard="repeat", past=NodePast(4)),
     Morning("ping-dropped", "idle", "", NO_PING, None),
     Morning("packets-lost", "idle", "", {"ping": (WARN, 0.3, "1 of 3 packets lost")}, says="Ping: 1 of 3 packets lost"),

@@ -54,8 +54,10 @@ DIAGNOSES = (
     ("colleague", "a colleague's", "person"),
     ("draining", "draining, a job runs", "wait"),
     ("ssh", "botd's key is not accepted", "person"),
-    ("file-system", "tmp full", "person"),
+    ("file-system", "var full", "person"),
     ("file-system", "processes hang in the kernel", "power-cycle"),
+    ("hardware", "down after memory errors", "person"),
+    ("hardware", "down after a power supply failed", "person"),
 )
 """Family, title and action of each of SCENARIOS."""
 
@@ -63,6 +65,7 @@ QUIET_TITLES = {
     "only its BMC is silent",
     "packets are lost on the way",
     "left-over processes",
+    "its BMC logged what has passed",
     "errors in slurmd's log",
 }
 """What is said of QUIET, nodes that Slurm takes for sound."""

@@ -16,6 +16,7 @@ import pytest
 
 from botd.answers import (
     Answer,
+    EventsAnswer,
     Job,
     LoginAnswer,
     Output,
@@ -66,6 +67,8 @@ def answer_of(case: Case) -> Answer:
             return PresenceAnswer(**fields)
         case {"power": fields}:
             return PowerAnswer(PowerState(fields["power"]), fields.get("detail", ""))
+        case {"events": fields}:
+            return EventsAnswer(**{**fields, "records": tuple(map(bytes.fromhex, fields.get("records", ())))})
         case {"squeue": fields} | {"sacct": fields}:
             return SlurmAnswer(**{**fields, "jobs": tuple(map(read_job, fields.get("jobs", ())))})
     raise ValueError("the case holds no answer")

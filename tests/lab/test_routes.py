@@ -12,7 +12,7 @@ SAVIO2 = [f"n000{number}.savio2" for number in range(4)]
 RACK_OF_SAVIO2 = ["n0000.savio2", "n0002.savio2"]
 NODE = ["n0001.savio2"]
 IPMI = ("ipmi_reachable", "ipmi_state")
-MOUNTS = ("df_tmp", "df_scratch")
+MOUNTS = ("df_tmp", "df_scratch", "df_var")
 
 READINGS = (
     ("/api/v1/status?groups=savio2&checks=ping,ssh", SAVIO2, ("ping", "ssh")),

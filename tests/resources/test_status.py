@@ -69,7 +69,7 @@ def test_it_sorts_nodes_by_their_numbers(site: Site) -> None:
     ("checks", "expected"),
     [
         ("ssh,ping", ["ping", "ssh"]),
-        ("df", ["df_scratch", "df_tmp"]),
+        ("df", ["df_scratch", "df_tmp", "df_var"]),
         ("df_tmp", ["df_tmp"]),
         ("df/tmp", ["df_tmp"]),
         ("ipmi", ["ipmi_reachable", "ipmi_state"]),
@@ -85,7 +85,7 @@ def test_it_takes_a_list_of_checks_and_parents(site: Site, checks: str, expected
     ("url", "checks"),
     [
         ("/api/v1/status/ssh?g=rack1", ["ssh"]),
-        ("/api/v1/status/df?g=rack1", ["df_scratch", "df_tmp"]),
+        ("/api/v1/status/df?g=rack1", ["df_scratch", "df_tmp", "df_var"]),
         ("/api/v1/status/cmd/uptime?g=rack1", ["uptime"]),
         ("/api/v1/status/cmd/df/scratch?g=rack1", ["df_scratch"]),
         ("/api/v1/status-ping?g=rack1", ["ping"]),
@@ -93,7 +93,7 @@ def test_it_takes_a_list_of_checks_and_parents(site: Site, checks: str, expected
         ("/api/v1/status-uptime?g=rack1", ["uptime"]),
         ("/api/v1/status-ipmi-reachable?g=rack1", ["ipmi_reachable"]),
         ("/api/v1/status-ipmi-state?g=rack1", ["ipmi_state"]),
-        ("/api/v1/df?g=rack1", ["df_scratch", "df_tmp"]),
+        ("/api/v1/df?g=rack1", ["df_scratch", "df_tmp", "df_var"]),
         ("/api/v1/df/scratch?g=rack1", ["df_scratch"]),
     ],
 )

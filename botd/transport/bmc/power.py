@@ -16,12 +16,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
-from botd.answers import Deliver, Delivery, PowerAnswer, PowerState, PresenceAnswer, Source
+from botd.answers import Deliver, Delivery, EventsAnswer, PowerAnswer, PowerState, PresenceAnswer, Source
 from botd.settings import BmcSettings
 from botd.transport.addresses import SocketAddress, socket_address
 from botd.transport.bmc.presence import find_present
-from botd.transport.bmc.session import PowerQuery
+from botd.transport.bmc.session import NO_SESSION, PowerQuery
 from botd.transport.bmc.turns import Turns
 from botd.transport.delivering import answered_for
 from botd.transport.late import OwnDelay
@@ -48,12 +49,18 @@ PACKETS_AT_ONCE = 2048
 
 TICK_S = 0.05
 
+EVENTS_LIMIT = 1
+"""How often `bmc.timeout` a session may last after it, for the event log."""
+
 NO_USER = "no [bmc] user is configured"
 HELD = "botd is acting on this BMC just now"
 STOPPED = "botd stopped before the BMC was asked"
+ASKED_ANEW = "its power was asked for anew"
 
-Told = Callable[[PowerAnswer, float], None]
-"""Called in the session thread with the answer and the seconds that the session took."""
+A = TypeVar("A")
+
+Told = Callable[[A, float], None]
+"""Called in the session thread with the answer and the seconds that it took."""
 
 
 class BmcTransport:
@@ -63,19 +70,21 @@ class BmcTransport:
         self._settings = settings
         self._sessions = _Sessions(settings, password, turns or Turns())
 
-    def run(self, targets: Mapping[str, str | None], deliver: Deliver, *, power: bool) -> None:
-        """Delivers a PresenceAnswer for each node and, with `power`, a PowerAnswer for each whose BMC answers.
+    def run(self, targets: Mapping[str, str | None], deliver: Deliver, *, power: bool, events: bool = False) -> None:
+        """Delivers a PresenceAnswer for each node and, with `power`, a PowerAnswer for each whose BMC answers; with
+        `events` an EventsAnswer besides, after it.
 
         Targets are addresses in digits by node. Returns when all are delivered: a silent BMC takes
-        `bmc.timeout`, one that falls silent later three times that, after waiting for its turn.
+        `bmc.timeout`, one that falls silent later three times that, after waiting for its turn, and its event log once
+        more. No power waits for the log of another BMC.
         """
         round_ = _Round()
         deliver = answered_for(deliver)
 
         def on_presence(node: str, answer: PresenceAnswer, took_s: float) -> None:
             deliver(Delivery(node, Source.PRESENCE, answer, took_s))
-            if power and answer.reachable:
-                self._ask_power(round_, node, targets[node] or "", deliver)
+            if (power or events) and answer.reachable:
+                self._ask(round_, node, targets[node] or "", deliver, events=events)
 
         find_present(targets, port=self._settings.port, timeout_s=self._settings.timeout, deliver=on_presence)
         round_.wait()
@@ -84,19 +93,34 @@ class BmcTransport:
         """Ends the session thread; what was still to be asked is answered as unknown."""
         self._sessions.close()
 
-    def _ask_power(self, round_: _Round, node: str, address: str, deliver: Deliver) -> None:
-        if not self._settings.user:
-            deliver(Delivery(node, Source.POWER, PowerAnswer(PowerState.UNKNOWN, NO_USER)))
+    def _ask(self, round_: _Round, node: str, address: str, deliver: Deliver, *, events: bool) -> None:
+        def tell_power(answer: PowerAnswer, took_s: float | None = None) -> None:
+            deliver(Delivery(node, Source.POWER, answer, took_s))
+
+        def tell_events(answer: EventsAnswer, took_s: float | None = None) -> None:
+            deliver(Delivery(node, Source.EVENTS, answer, took_s))
+
+        if self._settings.user:
+            told = round_.expect(tell_power), round_.expect(tell_events) if events else None
+            self._sessions.submit(round_, socket_address(address, self._settings.port), *told)
             return
-        told = round_.expect(lambda answer, took_s: deliver(Delivery(node, Source.POWER, answer, took_s)))
-        self._sessions.submit(round_, socket_address(address, self._settings.port), told)
+        tell_power(PowerAnswer(PowerState.UNKNOWN, NO_USER))
+        if events:
+            tell_events(EventsAnswer(nothing_kept=NO_USER))
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
     family: socket.AddressFamily
     peer: SocketAddress
-    told: Told
+    told: Told[PowerAnswer]
+    events_told: Told[EventsAnswer] | None = None
+
+    def refuse(self, detail: str) -> None:
+        """Tells both that there was no session."""
+        self.told(PowerAnswer(PowerState.UNKNOWN, detail), 0.0)
+        if self.events_told:
+            self.events_told(EventsAnswer(nothing_kept=NO_SESSION), 0.0)
 
 
 class _Round:
@@ -107,12 +131,12 @@ class _Round:
         self._open = 0
         self._changed = threading.Condition()
 
-    def expect(self, told: Told) -> Told:
+    def expect(self, told: Told[A]) -> Told[A]:
         """The same callback, counted: `wait` returns after each of these was called."""
         with self._changed:
             self._open += 1
 
-        def counted(answer: PowerAnswer, took_s: float) -> None:
+        def counted(answer: A, took_s: float) -> None:
             try:
                 told(answer, took_s)
             finally:
@@ -129,12 +153,32 @@ class _Round:
 
 @dataclass(slots=True)
 class _Active:
-    """A session that is open, and everybody who wants its answer. For `late_s` this process could not run."""
+    """A session that is open, and everybody who wants its answer. For `late_s` this process could not run.
+
+    Once its power was told it only `reads` the event log, `started_s` anew.
+    """
 
     exchange: PowerQuery
     started_s: float
     late_s: float = 0.0
-    told: list[Told] = field(default_factory=list)
+    reads: bool = False
+    requests: list[_Request] = field(default_factory=list)
+
+    def add(self, request: _Request) -> None:
+        """One more who wants the answer."""
+        self.requests.append(request)
+        if request.events_told:
+            self.exchange.want_events()
+
+    def tell_power(self, answer: PowerAnswer, now_s: float) -> None:
+        for request in self.requests:
+            request.told(answer, now_s - self.started_s)
+        self.started_s, self.late_s, self.reads = now_s, 0.0, True
+
+    def tell_events(self, now_s: float) -> None:
+        for request in self.requests:
+            if request.events_told:
+                request.events_told(self.exchange.events, now_s - self.started_s)
 
 
 class _Sessions:
@@ -151,6 +195,7 @@ class _Sessions:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._active: dict[SocketAddress, _Active] = {}
+        self._reading = 0  # of these, those that only read the event log: they take no other's place
         self._hashes: dict[SocketAddress, int] = {}
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
         self._delay = OwnDelay(2 * TICK_S)
@@ -160,17 +205,24 @@ class _Sessions:
         self._wake_out.setblocking(False)
         self._selector.register(self._wake_out, selectors.EVENT_READ)
 
-    def submit(self, round_: _Round, target: tuple[socket.AddressFamily, SocketAddress], told: Told) -> None:
-        """Queues a request at the end of its round; `told` is called once, whatever happens."""
+    def submit(
+        self,
+        round_: _Round,
+        target: tuple[socket.AddressFamily, SocketAddress],
+        told: Told[PowerAnswer],
+        events_told: Told[EventsAnswer] | None,
+    ) -> None:
+        """Queues a request at the end of its round; each of both is called once, whatever happens."""
+        request = _Request(*target, told, events_told)
         with self._lock:
             if not self._closed:
-                round_.waiting.append(_Request(*target, told))
+                round_.waiting.append(request)
                 if round_ not in self._rounds:
                     self._rounds.append(round_)
                 self._start()
                 self._wake()
                 return
-        told(PowerAnswer(PowerState.UNKNOWN, STOPPED), 0.0)
+        request.refuse(STOPPED)
 
     def close(self) -> None:
         with self._lock:
@@ -208,14 +260,20 @@ class _Sessions:
             self._stop()
 
     def _begin_some(self) -> None:
-        while len(self._active) < self._parallel and (request := self._next()):
+        while len(self._active) - self._reading < self._parallel and (request := self._next()):
             if not self._join(request):
                 self._held.append((request, time.monotonic() + HELD_LIMIT * self._settings.timeout))
 
     def _join(self, request: _Request) -> bool:
-        """Whether the request is under way now, with that of others for the same BMC; not while an action has it."""
-        if same := self._active.get(request.peer):
-            same.told.append(request.told)
+        """Whether the request is under way now, with that of others for the same BMC; not while an action has it.
+
+        A session whose power was told already ends for it: what it said may be older than the request.
+        """
+        if (same := self._active.get(request.peer)) and same.reads:
+            self._give_up(request.peer, same, ASKED_ANEW)
+            same = None
+        if same:
+            same.add(request)
         elif self._turns.try_take(request.peer):
             self._begin(request)
         else:
@@ -231,7 +289,7 @@ class _Sessions:
             if now_s < until:
                 self._held.append((request, until))
             else:
-                request.told(PowerAnswer(PowerState.UNKNOWN, HELD), 0.0)
+                request.refuse(HELD)
 
     def _next(self) -> _Request | None:
         """The first request of the round whose turn it is; a round with more goes to the end of the queue."""
@@ -253,9 +311,10 @@ class _Sessions:
         except Exception:
             LOG.exception("cannot begin a session with the BMC %s", request.peer[0])
             self._turns.give(request.peer)
-            request.told(PowerAnswer(PowerState.UNKNOWN, "cannot begin a session with the BMC"), 0.0)
+            request.refuse("cannot begin a session with the BMC")
             return
-        self._active[request.peer] = _Active(exchange, started_s, told=[request.told])
+        self._active[request.peer] = active = _Active(exchange, started_s)
+        active.add(request)
 
     def _socket(self, family: socket.AddressFamily) -> socket.socket:
         if family not in self._sockets:
@@ -278,14 +337,23 @@ class _Sessions:
 
     def _tick(self, now_s: float) -> None:
         self._try_held(now_s)
-        limit_s = SESSION_LIMIT * self._settings.timeout
         late_s = self._delay.since_last(now_s)
         for peer, active in list(self._active.items()):
             active.late_s += min(late_s, now_s - active.started_s)
-            if now_s - active.started_s - active.late_s > limit_s:
-                detail = f"the BMC answers, but a session did not end within {limit_s:g} s"
-                active.exchange.fail(detail)
+            if why := self._why_over(peer, active, now_s):
+                active.exchange.fail(why)
             self._step(peer, active, active.exchange.tick)
+
+    def _why_over(self, peer: SocketAddress, active: _Active, now_s: float) -> str:
+        """Why a session ends now though it has not answered; empty as long as it may go on."""
+        limit_s = (EVENTS_LIMIT if active.reads else SESSION_LIMIT) * self._settings.timeout
+        if active.reads and self._turns.is_wanted(peer):
+            return HELD
+        if now_s - active.started_s - active.late_s <= limit_s:
+            return ""
+        if active.reads:
+            return f"its event log was not read within {limit_s:g} s"
+        return f"the BMC answers, but a session did not end within {limit_s:g} s"
 
     def _step(self, peer: SocketAddress, active: _Active, step: Callable[[], None]) -> None:
         """One step of one session; whatever pyghmi trips over in it is that BMC's answer and nobody else's."""
@@ -294,11 +362,23 @@ class _Sessions:
         except Exception:
             LOG.exception("pyghmi failed on what the BMC %s sent", peer[0])
             active.exchange.fail("the BMC sent what pyghmi cannot read")
+        self._tell(peer, active)
+
+    def _give_up(self, peer: SocketAddress, active: _Active, why: str) -> None:
+        active.exchange.fail(why)
+        self._tell(peer, active)
+
+    def _tell(self, peer: SocketAddress, active: _Active) -> None:
+        """Tells the power as soon as it is known, whatever becomes of the event log."""
+        if (power := active.exchange.power) and not active.reads:
+            active.tell_power(power, time.monotonic())
+            self._reading += 1
         if active.exchange.answer:
             self._finish(peer, active, active.exchange.answer)
 
     def _finish(self, peer: SocketAddress, active: _Active, answer: PowerAnswer) -> None:
         del self._active[peer]
+        self._reading -= 1
         if answer.power is not PowerState.UNKNOWN:
             self._hashes[peer] = active.exchange.hash
         try:
@@ -306,21 +386,18 @@ class _Sessions:
         except Exception:
             LOG.exception("pyghmi failed to log out of the BMC %s", peer[0])
         self._turns.give(peer)
-        took_s = time.monotonic() - active.started_s
-        for told in active.told:
-            told(answer, took_s)
+        active.tell_events(time.monotonic())
 
     def _stop(self) -> None:
         """Answers everything that is left, then closes what the thread owned."""
         with self._lock:
             self._closed = True
-        answer = PowerAnswer(PowerState.UNKNOWN, STOPPED)
         for peer, active in list(self._active.items()):
-            self._finish(peer, active, answer)
+            self._give_up(peer, active, STOPPED)
         for held, _ in self._held:
-            held.told(answer, 0.0)
+            held.refuse(STOPPED)
         while request := self._next():
-            request.told(answer, 0.0)
+            request.refuse(STOPPED)
         self._selector.close()
         for sock in self._sockets.values():
             sock.close()

@@ -13,14 +13,16 @@ Everything here may raise whatever pyghmi trips over in a malformed packet.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
 from pyghmi.ipmi.private import session
 from pyghmi.ipmi.private.util import _monotonic_time
 
-from botd.answers import PowerAnswer, PowerState
+from botd.answers import EventsAnswer, PowerAnswer, PowerState
 from botd.text import shown
 from botd.transport.addresses import SocketAddress
+from botd.transport.bmc.event_log import Question, Reading, Said, read_events
 
 USER = 2
 """Privilege level. Get Chassis Status asks for no more (IPMI v2.0 rev. 1.1, table G-1), and a session starts
@@ -29,11 +31,13 @@ with it, so that the request for a higher one is not sent at all."""
 _RMCP_CLASS_IPMI = 0x07
 _SET_PRIVILEGE = (0x06, 0x3B)
 _CHASSIS_STATUS = (0x00, 0x01)
+_STORAGE = 0x0A
 _POWER_IS_ON = 0x01
 
 _REFUSALS = ("Incorrect password", "Unauthorized name", "Invalid integrity check value", "Invalid username length")
 """How pyghmi words that the user or the password is wrong (constants.rmcp_codes and _got_rakp2)."""
 
+NO_SESSION = "there was no session to read it in"
 REFUSED = "the BMC did not accept the user or password of [bmc]"
 
 
@@ -67,7 +71,7 @@ class Exchange(session.Session, Generic[A]):  # type: ignore[misc]
         self.answer: A | None = None
         self._known_hash = known_hash
         self._is_short = False
-        self._login_done = False
+        self._then: Callable[[], None] | None = None
         self._udp = sock
         self._peer = peer
         self.socketpool = {sock: 1}
@@ -85,9 +89,9 @@ class Exchange(session.Session, Generic[A]):  # type: ignore[misc]
         """Takes one datagram from this BMC; what is not IPMI is left out."""
         if packet[3:4] == bytes((_RMCP_CLASS_IPMI,)):
             self._handle_ipmi_packet(bytearray(_plain(packet)), sockaddr=self._peer, qent=(None, None, None))
-        if self._login_done:
-            self._login_done = False
-            self.onlogon({"success": True})
+        if then := self._then:
+            self._then = None
+            then()
 
     def tick(self) -> None:
         """Sends the last packet again, or gives up, when its time has come."""
@@ -98,6 +102,10 @@ class Exchange(session.Session, Generic[A]):  # type: ignore[misc]
         """Logs out, without waiting for the BMC to confirm it, and forgets the session."""
         self.incommand = False  # otherwise pyghmi waits for the answer that it is still owed
         self._mark_broken()
+
+    def send_next(self, send: Callable[[], None]) -> None:
+        """Has `feed` send a request: pyghmi forgets one that is sent from within the callback of another."""
+        self._then = send
 
     def ask(self) -> None:
         """Sends the command, once the login is through; its callback sets `answer` and `incommand` to False."""
@@ -144,7 +152,7 @@ class Exchange(session.Session, Generic[A]):  # type: ignore[misc]
     def _req_priv_level(self) -> None:
         """Goes on without waiting, where pyghmi blocks. From here on a lost answer is not followed by a login.
 
-        `feed` sends the command: pyghmi forgets a request that is sent from within the callback of another.
+        `feed` sends the command.
         """
         self.logged = 1
         self.logoutexpiry = None
@@ -161,15 +169,31 @@ class Exchange(session.Session, Generic[A]):  # type: ignore[misc]
         if "error" in response or response["code"]:
             self.fail(f"the BMC does not grant privilege level {self.privlevel}")
         else:
-            self._login_done = True
+            self.send_next(lambda: self.onlogon({"success": True}))
 
 
 class PowerQuery(Exchange[PowerAnswer]):
-    """Reads the chassis power."""
+    """Reads the chassis power and, where it is wanted, the end of the event log after it.
+
+    `power` is there as soon as it is known; `answer`, which is the same, when all is over. Whatever happens to the log
+    is told in `events` alone.
+    """
+
+    def __init__(self, *where: Any, **how: Any) -> None:
+        self.power: PowerAnswer | None = None
+        self.events = EventsAnswer(nothing_kept=NO_SESSION)
+        self._log: Reading | None = None
+        super().__init__(*where, **how)
+
+    def want_events(self) -> None:
+        """Has the event log read too; the power must not be known yet."""
+        self._log = self._log or read_events()
 
     def fail(self, detail: str) -> None:
         """Ends the exchange: what cannot be read is unknown."""
-        self.answer = PowerAnswer(PowerState.UNKNOWN, detail)
+        if self.power:
+            self.events = EventsAnswer(error=detail)
+        self.power = self.answer = self.power or PowerAnswer(PowerState.UNKNOWN, detail)
 
     def ask(self) -> None:
         """Get Chassis Status (IPMI v2.0 rev. 1.1, 28.2)."""
@@ -184,7 +208,30 @@ class PowerQuery(Exchange[PowerAnswer]):
             self.fail(f"the BMC refused to say: completion code 0x{response['code']:02x}")
         else:
             is_on = response["data"][0] & _POWER_IS_ON
-            self.answer = PowerAnswer(PowerState.ON if is_on else PowerState.OFF)
+            self.power = PowerAnswer(PowerState.ON if is_on else PowerState.OFF)
+            self._read_on(None)
+
+    def _read_on(self, said: Said | None) -> None:
+        """One step through the log: the answer goes in, the next question comes out, until it returns what it has."""
+        if self._log is None:
+            self.answer = self.power
+            return
+        try:
+            question = self._log.send(said)  # type: ignore[arg-type]
+        except StopIteration as end:
+            self.events, self.answer = end.value, self.power
+        else:
+            self.send_next(lambda: self._ask_storage(question))
+
+    def _ask_storage(self, question: Question) -> None:
+        self.raw_command(netfn=_STORAGE, command=question.number, data=question.data, callback=self._heard)
+
+    def _heard(self, response: dict[str, Any]) -> None:
+        self.incommand = False
+        if "error" in response:
+            self.fail("the BMC stopped answering while its event log was read")
+        else:
+            self._read_on(Said(response["code"], bytes(response["data"])))
 
 
 def _plain(packet: bytes) -> bytes:

@@ -42,6 +42,7 @@ _EMU = """\
 mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
 mc_enable 0x20
+sel_enable 0x20 1000 0x0a
 """
 
 # ipmi_sim waits for this program, so it must return at once.
@@ -99,6 +100,25 @@ class BmcSim:
         self._process.kill()
         self._process.wait()
 
+    def ipmitool(self, *words: str) -> str:
+        """What ipmitool prints, as the administrator."""
+        who = ["-H", self.address, "-p", str(self.port), "-U", ADMIN, "-P", self.password]
+        argv = ["ipmitool", "-I", "lanplus", "-C", "3", *who, *words]
+        env = {**os.environ, "TZ": "UTC"}
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=env).stdout
+
+    def set_clock(self, at_s: int) -> None:
+        """Set SEL Time (IPMI v2.0 rev. 1.1, 31.11)."""
+        self.ipmitool("raw", "0x0a", "0x49", *_bytes(at_s.to_bytes(4, "little")))
+
+    def log(self, event: str, record_type: int = 2) -> None:
+        """Add SEL Entry (31.6), from the type of the sensor on; the simulator writes number and time itself."""
+        before = b"\0\0" + bytes((record_type,)) + (b"\0\0\0\0\x20\0\x04" if record_type < 0xE0 else b"")
+        self.ipmitool("raw", "0x0a", "0x44", *_bytes(before + bytes.fromhex(event)))
+
+    def clear_log(self) -> None:
+        self.ipmitool("sel", "clear")
+
     def answers(self) -> bool:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(0.2)
@@ -135,6 +155,10 @@ class BmcSim:
                 stdout=log,
                 stderr=log,
             )
+
+
+def _bytes(data: bytes) -> list[str]:
+    return [hex(byte) for byte in data]
 
 
 @contextlib.contextmanager
