@@ -8,7 +8,7 @@ INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
-.PHONY: demo test lint lab faults press bench dist requirements licences packages clean help
+.PHONY: demo test lint lab faults press bench dist requirements licences manual packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
@@ -21,6 +21,7 @@ help:
 	@echo "make dist   the sdist, the wheel, and that of bofhbot alone, in dist/"
 	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
 	@echo "make licences      writes docs/licences.rst"
+	@echo "make manual        writes the manual pages and completions in share/"
 	@echo "make clean  removes what make made"
 
 demo: $(VENV)/bin/botd
@@ -64,6 +65,9 @@ requirements: $(VENV)/dev.stamp
 
 licences: $(VENV)/dev.stamp
 	$(RUN) -m tests.licences
+
+manual: $(VENV)/dev.stamp
+	$(RUN) -m tests.manual
 
 packages:
 	@sh tests/install-packages.sh

@@ -76,7 +76,8 @@ def test_twine_finds_nothing_to_complain_of(dist: Path) -> None:
 
 def test_the_wheel_has_the_whole_program_and_nothing_else(wheel: Path) -> None:
     beside = tracked("libexec") | tracked("static") | tracked("templates")
-    expected = tracked("botd") | {f"botd/{name}" for name in beside} | {"wsgi.py"}
+    manual = {f"botd-{__version__}.data/data/{name}" for name in tracked("share")}
+    expected = tracked("botd") | {f"botd/{name}" for name in beside} | {"wsgi.py"} | manual
     assert {name for name in files(wheel) if ".dist-info/" not in name} == expected
     assert any(name.startswith("botd/store/migrations/versions/") for name in files(wheel))
 

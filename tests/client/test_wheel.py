@@ -85,6 +85,9 @@ def test_it_works_where_nothing_else_of_botd_is(bofhbot: Path, home: Home, progr
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
+    share = bofhbot.parent.parent / "share"
+    found = {path.name for path in share.rglob("*") if path.is_file()}
+    assert found == {"bofhbot.1", "bofhbot", "_bofhbot"}
     assert run("--version") == f"bofhbot {__version__}\n"
     home.environ["BOFHBOT_URL"] = program.base
     assert run("--json", "node,diagnosis") == home.good("--json", "node,diagnosis")
