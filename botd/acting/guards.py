@@ -26,7 +26,7 @@ class Look:
     """A node as it was read. None is "not read"; a node that Slurm does not know has no `slurm`, and unknown jobs.
 
     `bad` are the checks that are not green, empty where all are. `bmc` is why its BMC is not to be used, empty where it
-    is: it has no address, or that of another node or of this machine, or is another one than last time.
+    is: it has no address, or that of another node or of this machine.
     """
 
     slurm: SlurmNode | None = None
@@ -69,6 +69,7 @@ class Scene:
     breaker: str | None = None
     storm: str | None = None
     spent: str | None = None  # the cap that is used up
+    other_bmc: str | None = None  # that another BMC than last time has answered, and no person has looked at it
     human_reason: str | None = None  # that of a person other than who presses
     evidence: str | None = None  # what the person looked at
     evidence_now: str | None = None
@@ -231,6 +232,10 @@ def _green(scene: Scene, action: Action) -> str:
     return "they are not known" if bad is None else ", ".join(shown(name) for name in bad)
 
 
+def _bmc(scene: Scene, action: Action) -> str:
+    return _told(scene.look.bmc) or _told(scene.other_bmc)
+
+
 def _power_on(scene: Scene, action: Action) -> str:
     return "" if scene.look.power == "on" else f"it is {scene.look.power or 'not known'}"
 
@@ -269,7 +274,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("not-drained", "wrong-state", "its state in Slurm", _not_drained, "a drain is not replaced"),
     Guard("drained", "wrong-state", "its state in Slurm", _drained, "it has to be drained", when=When.REREAD),
     Guard("green", "wrong-state", "its checks", _green, "all have to be green"),
-    Guard("bmc", "other-bmc", "its BMC", lambda s, _: _told(s.look.bmc), "mend its address, or look and press seen"),
+    Guard("bmc", "other-bmc", "its BMC", _bmc, "mend its address, or look and press seen"),
     Guard("power-on", "wrong-state", "its power", _power_on, "it has to be on"),
     Guard("power-off", "wrong-state", "its power", _power_off, "it has to be off"),
     # ---- how much ----

@@ -16,6 +16,13 @@ class Told(NamedTuple):
     effect: str
 
 
+def _drained_first(action: str) -> str:
+    drain = f'drain, with the reason "botd: {action} <id> by {{login}}"'
+    return f"Where nobody has drained {{node}} yet, one line to the helper of Slurm: {drain}. After some seconds"
+
+
+_STAYS = "It stays drained: resume takes it back."
+
 DONE = MappingProxyType(
     {
         "identify": Told(
@@ -32,6 +39,23 @@ DONE = MappingProxyType(
             "Resume",
             "One line to the helper of Slurm: undrain {node}, or resume {node} where it is down.",
             "Slurm starts jobs on it again.",
+        ),
+        "power-on": Told(
+            "Power on",
+            f"{_drained_first('power-on')} one packet to its BMC, chassis power on, sent once and never again.",
+            f"It boots. It counts as done when it has booted and every check is green. {_STAYS}",
+        ),
+        "power-off": Told(
+            "Power off",
+            f"{_drained_first('power-off')} one packet to its BMC, chassis soft power off, sent once and never again; "
+            "the hard power off where a soft one within the hour did not turn it off.",
+            f"Its operating system shuts down. It counts as done when its power is read off twice. {_STAYS}",
+        ),
+        "power-cycle": Told(
+            "Power cycle",
+            f"{_drained_first('power-cycle')} one packet to its BMC, chassis power cycle, sent once and never again.",
+            "Its power goes off and on again, whatever runs there. It counts as done when it has booted since and "
+            f"every check is green. {_STAYS}",
         ),
     }
 )
@@ -59,3 +83,11 @@ STATES = MappingProxyType(
     }
 )
 """What an action does in each state, behind its name."""
+
+LONGEST_LOGIN = 40
+"""Characters of a login that a reason has: the helper takes no more, and the ledger has all of it by the id."""
+
+
+def reason_of(action: str, number: int, login: str) -> str:
+    """The reason that Slurm gets for an action: `botd: drain 7 by anna`."""
+    return f"botd: {action} {number} by {login[:LONGEST_LOGIN]}"

@@ -48,7 +48,7 @@ class Announcer:
 
     def _tell(self, action: Stored, moves: Sequence[Made]) -> None:
         old = self._told.get(action.id, sum(made.at < self._began_at for made in moves))
-        for made in moves[old:]:
+        for made in (each for each in moves[old:] if each.source != each.target):  # a remark is no move
             then = action._replace(state=made.target, code=made.code, words=made.words)
             if made.target == State.ANNOUNCED:
                 self._notices.announced(then, BY_NAME[action.action].grace_s)

@@ -99,8 +99,22 @@ def read_unsettled(store: Store) -> list[ActionDocument]:
 
 
 def _is_unsettled(action: Mapping[str, Any]) -> bool:
-    state = str(action.get("state"))
-    return state not in TERMINAL or (state == State.UNKNOWN and not action.get("seen_by"))
+    return str(action.get("state")) not in TERMINAL or is_unseen(action)
+
+
+def may_have_happened(action: Mapping[str, Any]) -> bool:
+    """Whether nobody knows if it was done, and nobody has looked since."""
+    return action.get("state") == State.UNKNOWN and not action.get("seen_by")
+
+
+def met_other_bmc(action: Mapping[str, Any]) -> bool:
+    """Whether it found another BMC than last time, and nobody has looked since."""
+    return action.get("state") == State.FAILED and action.get("code") == "other-bmc" and not action.get("seen_by")
+
+
+def is_unseen(action: Mapping[str, Any]) -> bool:
+    """Whether a person has to look at what came of it."""
+    return may_have_happened(action) or met_other_bmc(action)
 
 
 def count_actions(store: Store) -> Counter[tuple[str, str]]:

@@ -17,11 +17,12 @@ from botd.acting.actions import WEIGHTS, Weight
 from botd.acting.caps import Cluster, Gauge, gauges, why_capped
 from botd.acting.guards import Look, Scene, When, refusals
 from botd.acting.halts import why_off
-from botd.acting.moves import LOCKING, State
+from botd.acting.moves import LOCKING
 from botd.acting.told import ActionDocument, SpendDocument, SwitchesDocument
 from botd.advice.case import not_green
 from botd.advice.reasons import read_reason
 from botd.advice.recommend import evidence_of
+from botd.board.actions import may_have_happened, met_other_bmc
 from botd.documents import NodeReadings, Time, iso
 from botd.inventory import Inventory
 from botd.inventory.states import is_out_of_service
@@ -124,7 +125,8 @@ def _scene(prospect: Prospect, node: str, slurm: SlurmNode | None, evidence: str
     told = prospect.switches
     here = [each for each in prospect.unsettled if each["node"] == node]
     held = next((each for each in here if each["state"] in LOCKING), None)
-    unseen = next((each for each in here if each["state"] == State.UNKNOWN), None)
+    unseen = next(filter(may_have_happened, here), None)
+    other = next(filter(met_other_bmc, here), None)
     return {
         "node": node,
         "look": _look(slurm, prospect.view.readings.get(node, {}), prospect.now),
@@ -139,6 +141,7 @@ def _scene(prospect: Prospect, node: str, slurm: SlurmNode | None, evidence: str
         "breaker": told and told["breaker"],
         "storm": told and told["storm"],
         "human_reason": _human_reason(slurm, prospect.person.name),
+        "other_bmc": f"another BMC than last time answered {other['action']} {other['id']}" if other else "",
         "evidence": evidence,
         "evidence_now": evidence,
     }

@@ -20,6 +20,7 @@ from botd.config import resolve_path
 from botd.documents import iso
 from botd.errors import BadRequest, ConfigError, LedgerUnavailable, StoreUnavailable
 from botd.ledger.actions import Actions
+from botd.ledger.bmcs import Bmcs
 from botd.ledger.chain import Chain
 from botd.ledger.checkpoints import Checkpoints
 from botd.ledger.holdings import Holdings
@@ -74,6 +75,7 @@ class Ledger:
         self._meta = Meta(self._db)
         self.actions = Actions(self.chain)
         self.outcomes = Outcomes(self.chain)
+        self.bmcs = Bmcs(self.chain)
         self.switches = Switches(self._meta, self.chain)
         self._public = resolve_path(config, config.ledger.public_key).absolute()
         self._opening = threading.Lock()

@@ -138,6 +138,10 @@ WhyNot = Callable[[Sequence[Spent], Sequence[Stored]], Said | None]
 """What more is spent, held against what was, and against the actions that have a lock; None lets it through."""
 
 
+_MAY_HAVE_HAPPENED = sa.and_(actions.c.state == "unknown", actions.c.seen_by == "")
+_OTHER_BMC = sa.and_(actions.c.state == "failed", actions.c.code == "other-bmc", actions.c.seen_by == "")
+
+
 class Actions:
     """The actions. Each is read and written within a transaction of the caller's."""
 
@@ -201,11 +205,20 @@ class Actions:
         return None
 
     def see(self, db: sa.Connection, stored: Stored, by: str, reason: str, now: datetime) -> None:
-        """Takes note that a person has looked at what may have happened. Raises MovedOn where nothing may have."""
-        unseen = (actions.c.id == stored.id, actions.c.state == "unknown", actions.c.seen_by == "")
-        if db.execute(sa.update(actions).where(*unseen).values(seen_by=by)).rowcount != 1:
-            raise MovedOn(f"action {stored.id} is not one that may have happened and that nobody has looked at")
+        """Takes note that a person has looked at what may have happened, or at another BMC that has answered.
+
+        Raises MovedOn where there is nothing to look at.
+        """
+        unseen = sa.and_(actions.c.id == stored.id, sa.or_(_MAY_HAVE_HAPPENED, _OTHER_BMC))
+        if db.execute(sa.update(actions).where(unseen).values(seen_by=by)).rowcount != 1:
+            raise MovedOn(f"action {stored.id} is not one that somebody has to look at, or somebody has")
         self._chain.add(db, Event("action-seen", by, stored.node, reason, {"action_id": stored.id}), now)
+
+    def remark(self, db: sa.Connection, stored: Stored, words: str, now: datetime) -> None:
+        """Adds words to an action, which stays where it stands: a row of its moves that leads nowhere."""
+        told = {"source": stored.state, "target": stored.state, "by": "agent", "code": "", "words": words}
+        db.execute(sa.insert(moves).values(action_id=stored.id, at=now.timestamp(), **told))
+        self._chain.add(db, Event("action-remark", "agent", stored.node, words, {"action_id": stored.id}), now)
 
     def _move(self, db: sa.Connection, stored: Stored, step: Step, by: str, now: datetime, said: Said) -> Stored:
         if stored.weight not in step.weights or step.is_dry not in (None, stored.is_dry):
@@ -270,7 +283,12 @@ class Actions:
 
     def unseen(self, db: sa.Connection, node: str) -> Stored | None:
         """The newest action that may have happened to a node, and that nobody has looked at."""
-        found = self._all(db, actions.c.node == node, actions.c.state == "unknown", actions.c.seen_by == "")
+        found = self._all(db, actions.c.node == node, _MAY_HAVE_HAPPENED)
+        return found[-1] if found else None
+
+    def met_other_bmc(self, db: sa.Connection, node: str) -> Stored | None:
+        """The newest action that found another BMC than last time, and that nobody has looked at."""
+        found = self._all(db, actions.c.node == node, _OTHER_BMC)
         return found[-1] if found else None
 
     def sent(self, db: sa.Connection, since: datetime) -> list[Stored]:

@@ -7,7 +7,7 @@ from flask import Response
 from botd.acting.moves import MOVES, By, State
 from botd.acting.told import ActionDocument
 from botd.acting.words import DONE, STATES
-from botd.board.actions import is_over
+from botd.board.actions import is_over, is_unseen
 from botd.errors import BadRequest
 from botd.pages.base import page_form, render, same_page
 from botd.pages.people import personal, redirected
@@ -116,12 +116,11 @@ def _offered(action: ActionDocument, found: Who | None) -> list[str]:
     if found is None:
         return []
     waits, is_theirs = action["state"] == State.AWAITING, action["login"] == found.login
-    unseen = action["state"] == State.UNKNOWN and not action["seen_by"]
     rows = (
         ("approve", waits and not is_theirs),
         ("veto", waits),
         ("halt", action["state"] in NOT_SENT and not waits),
-        ("seen", unseen and _has_right(found, "re-arm")),
+        ("seen", is_unseen(action) and _has_right(found, "re-arm")),
     )
     return [name for name, is_offered in rows if is_offered]
 

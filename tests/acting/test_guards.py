@@ -20,7 +20,7 @@ IDLE = SlurmNode("n1", "idle", "IDLE")
 DRAINED = SlurmNode("n1", "drained*", "DOWN", ("DRAIN", "NOT_RESPONDING"), reason="Not responding", reason_by="root")
 DRAINING = SlurmNode("n1", "draining", "MIXED", ("DRAIN",), reason="Kill task failed", reason_by="root")
 
-NOTHING = ("off", "stopped", "ledger", "roles", "clock", "locked", "unseen", "breaker", "storm", "spent")
+NOTHING = ("off", "stopped", "ledger", "roles", "clock", "locked", "unseen", "breaker", "storm", "spent", "other_bmc")
 """What a scene has in words where it is in the way."""
 
 STATES = {"drain": (IDLE, "on"), "power-on": (DRAINED, "off")}
@@ -93,6 +93,7 @@ def test_where_nothing_is_in_the_way_it_may_be_done(action: str, when: When) -> 
         ("power-on", {"power": "on"}, "wrong-state", "its power: it is on; it has to be off"),
         ("power-cycle", {"bmc": "it is another one"}, "other-bmc", "its BMC: it is another one"),
         ("identify", {"bmc": "it has no address"}, "other-bmc", "it has no address"),
+        ("identify", {"other_bmc": "another one answered"}, "other-bmc", "another one answered; mend its address, or"),
         ("drain", {"spent": "3 of 3"}, "cap", "the caps: 3 of 3"),
     ],
 )
@@ -182,9 +183,9 @@ def test_an_action_that_there_is_none_of_is_refused() -> None:
 
 ANYWHERE = ("off", "stopped", "ledger", "roles", "clock", "locked")
 BREAKS = (*ANYWHERE, "breaker", "slurm", "slurm_at")
-HARD = (*BREAKS, "unseen", "storm", "jobs", "human_reason", "bmc", "power", "power_at")
+HARD = (*BREAKS, "unseen", "storm", "jobs", "human_reason", "bmc", "other_bmc", "power", "power_at")
 LOOKED_AT = {
-    "identify": (*ANYWHERE, "bmc"),
+    "identify": (*ANYWHERE, "bmc", "other_bmc"),
     "drain": BREAKS,
     "resume": (*BREAKS, "jobs", "human_reason", "bad", "power", "power_at"),
     "restart-slurmd": (*BREAKS, "jobs", "human_reason"),

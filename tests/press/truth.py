@@ -24,6 +24,9 @@ HOUR_S, DAY_S = 3600.0, 86400.0
 NOTHING_SENT = ("refused", "expired", "vetoed", "would-have")
 """The ends that say that nothing was sent."""
 
+BESIDE = ("action-seen", "action-remark")
+"""Lines about an action that are of none of its moves."""
+
 ENDS = (*NOTHING_SENT, "succeeded", "failed", "unknown")
 
 
@@ -118,7 +121,7 @@ def read_ledger(path: Path) -> Told:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         db.execute("BEGIN")
         actions = db.execute("SELECT id, nonce, login, action, node, state FROM actions ORDER BY id")
-        moves = db.execute("SELECT action_id, target, at FROM moves ORDER BY id")
+        moves = db.execute("SELECT action_id, target, at FROM moves WHERE source IS NOT target ORDER BY id")
         spent = db.execute("SELECT action_id, role, at FROM budgets WHERE NOT is_dry ORDER BY at")
         rows = [json.loads(row) for (row,) in db.execute("SELECT document FROM audit ORDER BY number")]
         told = Told(
@@ -205,7 +208,7 @@ def lost_lines(told: Told, nonces: Iterable[str] = ()) -> int:
     written = Counter(
         (detail["action_id"], str(row["kind"]))
         for row in told.rows
-        if isinstance(detail := row.get("detail"), dict) and "action_id" in detail and row["kind"] != "action-seen"
+        if isinstance(detail := row.get("detail"), dict) and "action_id" in detail and row["kind"] not in BESIDE
     )
     there = {each.nonce.partition("/")[0] for each in told.actions}
     lost = sum((moved - written).values()) + sum((written - moved).values())

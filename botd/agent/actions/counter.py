@@ -128,6 +128,8 @@ class Counter:
         self._check_rearm(login)
         with self._kit.ledger.write() as db:
             self._kit.ledger.actions.see(db, stored, login, reason, self._kit.clock())
+            if stored.code == "other-bmc":
+                self._kit.ledger.bmcs.forget(db, stored.node)
         return {}
 
     def _go_on(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from botd.acting.guards import GUARDS, Look, Refusal, Scene, When, refusals
 from botd.acting.halts import why_no_clock, why_off, why_stopped
 from botd.acting.moves import State
 from botd.acting.storm import why_storm
+from botd.acting.words import reason_of
 from botd.agent.actions.kit import Kit, Refused, Subject
 from botd.agent.actions.known import human_reason
 from botd.documents import iso
@@ -75,11 +76,13 @@ class Judge:
     ) -> Refusal | None:
         """The first guard that stands, None where the action may be done. `first` is the look of the press."""
         scene = self._scene(db, subject, look, when, first)
-        return next(iter(refusals(scene, self._kit.clock(), when)), None)
+        # A dry run drains nothing, and is judged as if it had.
+        guards = [guard for guard in GUARDS if guard.name != "drained"] if subject.is_dry else None
+        return next(iter(refusals(scene, self._kit.clock(), when, guards)), None)
 
     def _scene(self, db: Transaction, subject: Subject, look: Look, when: When, first: Look | None) -> Scene:
         kit, ledger, node = self._kit, self._kit.ledger, subject.node
-        state = kit.roles()
+        state, is_hard = kit.roles(), subject.action.weight is Weight.HARD
         holder, unseen = ledger.actions.holder(db, node), ledger.actions.unseen(db, node)
         return Scene(
             action=subject.action.name,
@@ -94,12 +97,14 @@ class Judge:
             locked=_held(holder) if holder and holder.id != subject.id else "",
             unseen=_may_have_happened(unseen) if unseen else "",
             breaker=ledger.switches.breaker(db),
-            storm=self.why_storm() if subject.action.weight is Weight.HARD else "",
+            storm=self.why_storm() if is_hard else "",
             spent=self._why_spent(db, subject) if when is When.PRESS else "",
             human_reason=human_reason(look.slurm, subject.login, ledger.actions.on(db, node)),
+            other_bmc=_other_bmc(ledger.actions.met_other_bmc(db, node)),
             evidence=subject.evidence,
             evidence_now=kit.known.evidence(node, look) if when is When.PRESS else None,
             first=first,
+            own_reason=reason_of(subject.action.name, subject.id, subject.login) if is_hard and subject.id else "",
         )
 
     def halted(self, db: Transaction, subject: Subject) -> Refusal | None:
@@ -223,3 +228,9 @@ def _held(holder: Stored) -> str:
 def _may_have_happened(stored: Stored) -> str:
     at = f" at {iso(stored.sent_at)}" if stored.sent_at else ""
     return f"{stored.action} {stored.id} may have happened{at}"
+
+
+def _other_bmc(stored: Stored | None) -> str:
+    if stored is None:
+        return ""
+    return f"another BMC than last time answered {stored.action} {stored.id} at {iso(stored.changed_at)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from botd.ledger import Ledger
 from botd.ledger.actions import Stored
 from botd.model import Clock
 from botd.settings import Config
+from botd.transport.slurm_control import SlurmControl
 
 
 class Refused(BotdError):
@@ -73,7 +75,9 @@ class Kit:
     why_no_ledger: Callable[[], str | None]
     is_synchronised: Callable[[], bool | None]
     hands: Hands
+    slurm: SlurmControl
     cycles: Callable[[], tuple[Cycle, ...]] = tuple
+    monotonic: Callable[[], float] = time.monotonic
 
     def places(self) -> Places:
         """The nodes and groups of now, with those that the roles name and that are not believed."""

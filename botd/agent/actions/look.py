@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from botd.acting.actions import Action, Weight
 from botd.acting.guards import FRESH, Look
@@ -31,6 +32,13 @@ class Senses:
     bmc_addresses: Callable[[], Addresses]  # of all nodes
     sweep: Callable[[Sequence[str]], None]  # has the nodes read anew, by every check, and waits for that
     readings: Callable[[str], NodeReadings]
+
+
+class Back(NamedTuple):
+    """When a node booted, by its uptime or else by Slurm, and its checks that are not green; None is "not known"."""
+
+    booted_at: datetime | None
+    bad: tuple[str, ...] | None
 
 
 class Looker:
@@ -61,6 +69,21 @@ class Looker:
             )
             for node in nodes
         }
+
+    def power(self, node: str) -> str | None:
+        """`on` or `off` now; None where the BMC does not say."""
+        return _power(self._senses.powers([node]).get(node))
+
+    def back(self, node: str) -> Back:
+        """What the node itself says after it was switched, by every check."""
+        self._senses.sweep([node])
+        at = self._clock()
+        uptime = self._senses.readings(node).get("uptime")
+        if uptime and uptime["state"] == "ok" and uptime["at"] and not _is_old(uptime, at):
+            up = timedelta(seconds=float(uptime["value"]))
+            return Back(datetime.fromisoformat(uptime["at"]) - up, self._bad(node, at))
+        slurm = self.slurm(node)
+        return Back(slurm.boot_at if slurm else None, self._bad(node, at))
 
     def slurm(self, node: str) -> SlurmNode | None:
         """What Slurm has on a node now; None where that cannot be read."""

@@ -34,6 +34,7 @@ from botd.agent.sweeps import Sweeps
 from botd.checks import Checks
 from botd.config import read_secret, resolve_path
 from botd.inventory.slurm import SlurmReader
+from botd.ledger import Ledger
 from botd.model import Clock
 from botd.probes import Probes
 from botd.settings import Config
@@ -88,7 +89,7 @@ def make_kit(
         sweep=lambda names: sweeps.read_now(store.sweeps.start(names, list(checks), clock()), names),
         readings=lambda node: latest.all().get(node, {}),
     )
-    looker = Looker(senses, clock)
+    looker, slurm_control = Looker(senses, clock), SlurmControl(config.actions)
     return Kit(
         config=config,
         ledger=record.ledger,
@@ -99,8 +100,9 @@ def make_kit(
         roles=_Roles(config).look,
         why_no_ledger=lambda: record.why,
         is_synchronised=is_synchronised,
-        hands=_hands(config, probes, looker),
         cycles=lambda: nodes.cycles,
+        hands=_hands(config, probes, looker, slurm_control, record.ledger, clock),
+        slurm=slurm_control,
     )
 
 
@@ -116,12 +118,14 @@ class _Roles:
             return self._file.look()
 
 
-def _hands(config: Config, probes: Probes, looker: Looker) -> Hands:
+def _hands(
+    config: Config, probes: Probes, looker: Looker, slurm_control: SlurmControl, ledger: Ledger, clock: Clock
+) -> Hands:
     """The ways to nodes that this site has. Raises ConfigError for a password that cannot be read."""
     settings, control = config.actions, None
     if settings.bmc_user:
         password = read_secret(config, settings.bmc_password_file, "")
         control = BmcControl(config.bmc, settings.bmc_user, password, probes.turns)
-    bmc = BmcHand(control, lambda node: probes.bmc_addresses([node]).get(node))
-    slurm = SlurmHand(SlurmControl(settings), looker.slurm, is_set=bool(settings.slurm))
+    bmc = BmcHand(control, lambda node: probes.bmc_addresses([node]).get(node), looker, ledger, clock)
+    slurm = SlurmHand(slurm_control, looker.slurm, is_set=bool(settings.slurm))
     return MappingProxyType({Way.BMC: bmc, Way.SLURM: slurm})

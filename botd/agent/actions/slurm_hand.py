@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from botd.acting.actions import Action
-from botd.agent.actions.ways import Go, NotDone, Sent
+from botd.acting.words import reason_of
+from botd.agent.actions.ways import Go, NotDone, Seen, Sent
 from botd.inventory.states import is_out_of_service
 from botd.ledger.actions import Stored
 from botd.model import SlurmNode
@@ -25,7 +26,7 @@ Order = Callable[[SlurmControl, Stored, Ready], Done | Refused | Unknown]
 
 
 def _drain(control: SlurmControl, stored: Stored, ready: Ready) -> Done | Refused | Unknown:
-    return control.drain(stored.node, ready.stamp, reason_of(stored))
+    return control.drain(stored.node, ready.stamp, reason_of(stored.action, stored.id, stored.login))
 
 
 def _take_back(control: SlurmControl, stored: Stored, ready: Ready) -> Done | Refused | Unknown:
@@ -35,7 +36,7 @@ def _take_back(control: SlurmControl, stored: Stored, ready: Ready) -> Done | Re
 
 def _is_drained(stored: Stored, slurm: SlurmNode) -> bool:
     """DRAIN, with the reason of this action and no other."""
-    return "DRAIN" in slurm.flags and slurm.reason == reason_of(stored)
+    return "DRAIN" in slurm.flags and slurm.reason == reason_of(stored.action, stored.id, stored.login)
 
 
 def _is_back(stored: Stored, slurm: SlurmNode) -> bool:
@@ -51,9 +52,6 @@ class Verb(NamedTuple):
 
 VERBS: Mapping[str, Verb] = MappingProxyType({"drain": Verb(_drain, _is_drained), "resume": Verb(_take_back, _is_back)})
 """The actions that the helper does."""
-
-LONGEST_LOGIN = 40
-"""Characters of a login that a reason has: the helper takes no more, and the ledger has all of it by the id."""
 
 
 class SlurmHand:
@@ -89,12 +87,7 @@ class SlurmHand:
         words = answer.words if isinstance(answer, Unknown) else ""
         return Sent(is_certain=isinstance(answer, Done), words=words)
 
-    def seen(self, stored: Stored) -> bool | None:
+    def seen(self, stored: Stored) -> Seen:
         """By what Slurm says now."""
         slurm = self._look(stored.node)
-        return None if slurm is None else VERBS[stored.action].is_done(stored, slurm)
-
-
-def reason_of(stored: Stored) -> str:
-    """The reason that Slurm gets: `botd: drain 7 by anna`."""
-    return f"botd: {stored.action} {stored.id} by {stored.login[:LONGEST_LOGIN]}"
+        return Seen(None if slurm is None else VERBS[stored.action].is_done(stored, slurm))

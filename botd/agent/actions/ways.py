@@ -33,6 +33,18 @@ class NotDone:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Whether the effect is there, None where that cannot be read, and what else is seen, in words.
+
+    `has_happened` where what is seen could not be so if nothing had been done, whatever was answered.
+    """
+
+    is_there: bool | None
+    words: str = ""
+    has_happened: bool = False
+
+
 class Hand(Protocol):
     """A way to a node. Used from any thread."""
 
@@ -45,8 +57,8 @@ class Hand(Protocol):
     def send(self, stored: Stored, prepared: Any, go: Go) -> Sent | NotDone:
         """Sends exactly once, after `go` has said so."""
 
-    def seen(self, stored: Stored) -> bool | None:
-        """Whether the effect is there; None where that cannot be read."""
+    def seen(self, stored: Stored) -> Seen:
+        """What is read back of it."""
 
 
 Hands = Mapping[Way, Hand]

@@ -1,4 +1,4 @@
-"""One action from its turn to its end: reserved, read again, written ahead, sent once, read back.
+"""One action from its turn to its end: reserved, announced, read again, written ahead, sent once, read back.
 
 Each move is a transaction of its own. Where another has moved the action meanwhile, by a stop or a veto, the work on it
 ends: MovedOn is no fault here.
@@ -12,22 +12,30 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from botd.acting.actions import BY_NAME, Action
+from botd.acting.actions import BY_NAME, Action, Weight
 from botd.acting.caps import LONGEST
 from botd.acting.guards import Look, Refusal, When
 from botd.acting.moves import BY_ENDS, State, end_of
 from botd.agent.actions.judge import Judge
 from botd.agent.actions.kit import Kit, Refused, Subject
-from botd.agent.actions.ways import Hands, NotDone, Sent
+from botd.agent.actions.own_drain import OwnDrain, OwnDrains
+from botd.agent.actions.ways import Hands, NotDone, Seen, Sent
 from botd.errors import BotdError, LedgerUnavailable, MovedOn, StoreUnavailable
 from botd.ledger import Transaction
 from botd.ledger.actions import NOTHING, Said, Stored
 
 READ_BACK_S = 1.0
-"""How often it is looked whether the effect is there."""
+READ_BACK_SHARE, READ_BACK_MOST_S = 0.1, 15.0
+"""How often it is looked whether the effect is there: at first each second, later by a share of the time since."""
+
+GRACE_TICK_S = 0.2
 
 LOOKS = 3
 """How often a node is read again for one action, where sending had to wait until what was read was too old."""
+
+
+def _pause_s(since_s: float) -> float:
+    return max(READ_BACK_S, min(READ_BACK_MOST_S, READ_BACK_SHARE * since_s))
 
 
 class Worker:
@@ -37,6 +45,7 @@ class Worker:
         self._kit = kit
         self._judge = judge
         self._hands = hands
+        self._drains = OwnDrains(kit.slurm, kit.looker)
         self._told = told
         self._closing = threading.Event()
 
@@ -51,7 +60,9 @@ class Worker:
             if first is None or first.fresh(self._kit.clock()) != first:
                 first = self._look(action, stored)
             reserved = self._reserve(stored, Subject.of(stored, action), first)
-            if reserved:
+            if reserved and action.weight is Weight.HARD:
+                self._announce(reserved, action, first)
+            elif reserved:
                 self._send(reserved, action, first)
 
     def read_back(self, stored: Stored, first: Look | None = None) -> None:
@@ -61,8 +72,8 @@ class Worker:
             if stored.state != State.VERIFYING:
                 stored = self._move(stored, State.VERIFYING)
             seen = self._hands[action.way].seen(stored)
-            while not seen and self._has_time(stored, action):
-                if self._closing.wait(READ_BACK_S):
+            while not seen.is_there and self._has_time(stored, action):
+                if self._closing.wait(_pause_s(self._since_s(stored))):
                     return
                 seen = self._hands[action.way].seen(stored)
             self._end(stored, action, seen)
@@ -109,6 +120,39 @@ class Worker:
             raise
         except BotdError as error:
             return Said(error.code, str(error))
+
+    # ---- hard actions: drained first, and for a while anybody may stop it ----
+
+    def _announce(self, stored: Stored, action: Action, first: Look) -> None:
+        drain = OwnDrain("") if stored.is_dry else self._drains.plan(stored)
+        if isinstance(drain, NotDone):
+            self._fail(stored, drain)
+            return
+        words = "nothing is drained in a dry run" if stored.is_dry else drain.words
+        stored = self._move(stored, State.ANNOUNCED, Said(words=words))
+        drained = self._drains.put(stored, drain)
+        try:
+            if isinstance(drained, NotDone):
+                self._fail(stored, drained)
+            elif stored.is_dry or self._has_grace(stored, action):
+                self._send(stored, action, first)
+        finally:
+            self._settle(stored, drain if isinstance(drained, NotDone) else drained)
+
+    def _has_grace(self, stored: Stored, action: Action) -> bool:
+        """Waits; whether nobody has stopped it in that time. Measured by a clock that nobody sets."""
+        until = self._kit.monotonic() + action.grace_s
+        while (is_left := self._get(stored.id).state == State.ANNOUNCED) and self._kit.monotonic() < until:
+            if self._closing.wait(GRACE_TICK_S):
+                return False
+        return is_left
+
+    def _settle(self, stored: Stored, drain: OwnDrain) -> None:
+        stored = self._get(stored.id)
+        if words := self._drains.settle(stored, drain):
+            with self._kit.ledger.write() as db:
+                self._kit.ledger.actions.remark(db, stored, words, self._kit.clock())
+            self._told()
 
     # ---- sending ----
 
@@ -173,16 +217,22 @@ class Worker:
 
     # ---- after it was sent ----
 
+    def _since_s(self, stored: Stored) -> float:
+        """How long ago it was sent; below 0 where the clock was set back since."""
+        return (self._kit.clock() - (stored.sent_at or stored.changed_at)).total_seconds()
+
     def _has_time(self, stored: Stored, action: Action) -> bool:
         """Whether its deadline is yet to come. A clock that was set back is no reason to wait longer."""
-        sent_at = stored.sent_at or stored.changed_at
-        return 0 <= (self._kit.clock() - sent_at).total_seconds() < action.deadline_s
+        return 0 <= self._since_s(stored) < action.deadline_s
 
-    def _end(self, stored: Stored, action: Action, seen: bool | None) -> None:
-        end = end_of(seen, is_certain=bool(stored.is_certain))
-        words = "" if end is State.SUCCEEDED else f"not read back within {action.deadline_s:g} s: {action.verified_by}"
-        code = {State.FAILED: "not-seen", State.UNKNOWN: "unknown"}.get(end, "")
-        self._move(stored, end, Said(code, words))
+    def _end(self, stored: Stored, action: Action, seen: Seen) -> None:
+        # By a clock that was set back nothing can be said to be younger, or too late.
+        is_there = None if seen.is_there is False and self._since_s(stored) < 0 else seen.is_there
+        end = end_of(is_there, is_certain=bool(stored.is_certain) or seen.has_happened)
+        failed = "not-well" if seen.has_happened else "not-seen"
+        code = {State.FAILED: failed, State.UNKNOWN: "unknown"}.get(end, "")
+        words = seen.words or f"not read back within {action.deadline_s:g} s: {action.verified_by}"
+        self._move(stored, end, Said(code, "" if end is State.SUCCEEDED else words))
 
     # ---- moves ----
 

@@ -91,7 +91,7 @@ def test_a_role_decides(at_work: Works) -> None:
     assert at_work.press("drain", NODE, login="eve")["code"] == "not-allowed"
     at_work.roles = ROLES.replace('nodes = "n0009.savio2"', f'nodes = "{NODE}"')
     assert at_work.press("drain", NODE)["code"] == "protected"
-    assert at_work.press("power-off", DRAINED, login="kmf")["code"] == "not-allowed"
+    assert at_work.press("restart-slurmd", DRAINED, login="anna")["code"] == "not-allowed"
 
 
 def test_evidence_that_is_no_longer_so_is_refused(at_work: Works) -> None:

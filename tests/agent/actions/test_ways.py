@@ -20,7 +20,7 @@ from botd.transport.bmc.turns import Turns
 from botd.transport.slurm_control import SlurmControl
 from tests.agent.actions.works import NODES, Works
 from tests.conftest import need_program
-from tests.transport.bmc.bmc_sim import ACTOR, BmcSim, bmc_sims
+from tests.transport.bmc.bmc_sim import ACTOR, GUID, BmcSim, bmc_sims
 
 PORT = 34_001 + os.getpid() % 10_000
 ADDRESS = "127.44.7.1"
@@ -38,21 +38,21 @@ def stored(at_work: Works, action: str) -> Stored:
     return at_work.actions()[-1]
 
 
-def bmc_hand(sim: BmcSim) -> BmcHand:
+def bmc_hand(sim: BmcSim, at_work: Works) -> BmcHand:
     settings = BmcSettings(port=sim.port, timeout=10)
     control = BmcControl(settings, ACTOR, sim.password, Turns(), clock=iter(range(100, 10_000, 100)).__next__)
-    return BmcHand(control, lambda _: ADDRESS)
+    return BmcHand(control, lambda _: ADDRESS, at_work.kit.looker, at_work.hall.ledger, at_work.clock)
 
 
 def test_an_identify_is_one_packet_that_the_chassis_understands(sim: BmcSim, at_work: Works) -> None:
-    hand, action = bmc_hand(sim), stored(at_work, "identify")
+    hand, action = bmc_hand(sim, at_work), stored(at_work, "identify")
     sim.forget()
     assert hand.send(action, hand.prepare(action), lambda: True) == Sent(is_certain=True)
     assert sim.told() == ["set identify 240 0"]
 
 
 def test_nothing_leaves_without_leave(sim: BmcSim, at_work: Works) -> None:
-    hand, action = bmc_hand(sim), stored(at_work, "identify")
+    hand, action = bmc_hand(sim, at_work), stored(at_work, "identify")
     sim.forget()
     assert isinstance(hand.send(action, hand.prepare(action), lambda: False), NotDone)
     assert sim.told() == []
@@ -70,10 +70,10 @@ def test_what_somebody_changed_since_it_was_prepared_is_left_alone(at_work: Work
     assert (cast(NotDone, answer).code, at_work.helper.heard()) == ("evidence-changed", [])
 
 
-def test_a_way_that_is_not_there_is_said_to_be() -> None:
+def test_a_way_that_is_not_there_is_said_to_be(at_work: Works) -> None:
     control = SlurmControl(ActionsSettings())
     hands: Hands = {
-        Way.BMC: BmcHand(None, lambda _: None),
+        Way.BMC: BmcHand(None, lambda _: None, at_work.kit.looker, at_work.hall.ledger, at_work.clock),
         Way.SLURM: SlurmHand(control, lambda _: None, is_set=False),
     }
     assert why_cannot(hands, BY_NAME["identify"]) == NO_USER
@@ -93,3 +93,25 @@ def test_a_node_that_is_down_behind_its_word_is_taken_back_by_resume(at_work: Wo
         hand = SlurmHand(control, lambda _, node=node: node, is_set=True)  # type: ignore[misc]
         assert hand.send(resume, hand.prepare(resume), lambda: True) == Sent(is_certain=True)
         assert at_work.helper.heard()[-1] == ["update", f"nodename={NODES[0]}", f"state={verb}"]
+
+
+@pytest.mark.parametrize(
+    ("action", "line"),
+    [("power-cycle", "set power 0"), ("power-on", "set power 1"), ("power-off", "set shutdown 1")],
+)
+def test_power_is_one_packet_and_only_to_the_bmc_of_last_time(
+    sim: BmcSim, at_work: Works, action: str, line: str
+) -> None:
+    hand = bmc_hand(sim, at_work)
+    pressed = Stored(*stored(at_work, "identify"))._replace(action=action)
+    sim.forget()
+    assert hand.send(pressed, hand.prepare(pressed), lambda: True) == Sent(is_certain=True)
+    assert next(said for said in sim.told() if said.startswith("set")) == line
+    with at_work.hall.ledger.write() as db:
+        learnt = at_work.hall.ledger.bmcs.guid(db, pressed.node)
+        at_work.hall.ledger.bmcs.forget(db, pressed.node)
+        at_work.hall.ledger.bmcs.learn(db, pressed.node, "0" * 31 + "1", at_work.clock())
+    assert learnt == GUID
+    sim.forget()
+    answer = hand.send(pressed, hand.prepare(pressed), lambda: True)
+    assert (cast(NotDone, answer).code, sim.told()) == ("other-bmc", [])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from botd.model import Reading, SlurmNode, State
 from botd.transport.bmc.control import Command
 from botd.transport.bmc.outcome import Answered, NotSent, Outcome
 from botd.transport.slurm_control import SlurmControl
-from tests.agent.people.parts import HOME, Hall, hall
+from tests.agent.people.parts import HOME, START, Hall, hall
 from tests.conftest import Site
 from tests.libexec.helper import IDLE, Helper, make_helper
 from tests.program import wait_until
@@ -81,15 +81,18 @@ class FileBmc:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.answers: Outcome = Answered(0, None)
+        self.guid: str | None = None  # of whichever BMC answers
         self.after: Callable[[], None] = lambda: None  # when a packet has arrived
 
-    def send(self, address: str, command: Command, *, go: Go) -> Outcome:
+    def send(self, address: str, command: Command, *, guid: str | None, go: Go) -> Outcome:
+        if guid is not None and guid != self.guid:
+            return NotSent("other-bmc", "another BMC than last time answers at this address", self.guid)
         if not go():
             return NotSent("withdrawn", "it was withdrawn before it was sent")
         with self.path.open("a") as file:
             file.write(f"{address} {command.data.hex()}\n")
         self.after()
-        return self.answers
+        return replace(self.answers, guid=self.guid)
 
     def packets(self) -> list[str]:
         return self.path.read_text().splitlines() if self.path.exists() else []
@@ -111,6 +114,10 @@ class Works:
     swept: list[str] = field(default_factory=list)
     sweeps_work: bool = True
     cycles: tuple[Cycle, ...] = ()
+    powers: dict[str, str | None] = field(default_factory=dict)  # `on` where nothing else is said
+    booted_at: dict[str, datetime] = field(default_factory=dict)  # a day ago where nothing else is said
+    tick_s: float = 5.0  # how long each look at the clock that nobody sets takes
+    ticks: int = 0
     held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
 
     def __post_init__(self) -> None:
@@ -131,6 +138,8 @@ class Works:
             is_synchronised=lambda: self.synchronised,
             hands=self._hands(looker),
             cycles=lambda: self.cycles,
+            slurm=SlurmControl(self.site.config.actions),
+            monotonic=self._monotonic,
         )
         self.acting = Acting(self.kit, self.site.store)
         self.driver = self.acting.driver
@@ -140,10 +149,15 @@ class Works:
         bmc: Any = self.bmc  # it stands in for BmcControl, whose packets have tests of their own
         control = SlurmControl(self.site.config.actions)
         slurm = SlurmHand(control, looker.slurm, is_set=True)
-        return {Way.BMC: BmcHand(bmc, lambda node: self._addresses().get(node)), Way.SLURM: slurm}
+        hand = BmcHand(bmc, lambda node: self._addresses().get(node), looker, self.hall.ledger, self.clock)
+        return {Way.BMC: hand, Way.SLURM: slurm}
 
     def clock(self) -> datetime:
         return self.hall.now
+
+    def _monotonic(self) -> float:
+        self.ticks += 1
+        return self.ticks * self.tick_s
 
     # ---- time ----
 
@@ -191,7 +205,8 @@ class Works:
         return {node: tuple(Job(job, "eve", "RUNNING") for job in self.jobs.get(node, ())) for node in names}
 
     def _powers(self, names: Iterable[str]) -> Mapping[str, PowerAnswer]:
-        return {name: PowerAnswer(PowerState.ON) for name in names}
+        said = {name: self.powers.get(name, "on") for name in names}
+        return {name: PowerAnswer(PowerState(power)) for name, power in said.items() if power}
 
     def _sweep(self, names: Sequence[str]) -> None:
         self.swept += names
@@ -199,8 +214,11 @@ class Works:
             self._read_at = self.clock()
 
     def _readings(self, node: str) -> NodeReadings:
-        reading = Reading(self.bad.get(node, State.OK), 0.3, "ms")
-        return {"ping": {**reading_document(reading), "at": iso(self._read_at)}} if self._read_at else {}
+        if self._read_at is None:
+            return {}
+        up_s = (self._read_at - self.booted_at.get(node, START - timedelta(days=1))).total_seconds()
+        found = {"ping": Reading(self.bad.get(node, State.OK), 0.3, "ms"), "uptime": Reading(State.OK, up_s, "")}
+        return {name: {**reading_document(each), "at": iso(self._read_at)} for name, each in found.items()}
 
     def _addresses(self) -> Mapping[str, str | None]:
         return {name: f"127.9.0.{number}" for number, name in enumerate(self.inventory.names(), 1)}

@@ -18,6 +18,7 @@ from botd.transport.bmc.presence import read_answer, request_packet
 USER = "watch"  # privilege USER, no more
 ADMIN = "admin"
 ACTOR = "actor"  # privilege OPERATOR
+GUID = "a123456789abcdefa123456789abcdef"
 
 _LAN = """\
 name "{name}"
@@ -29,7 +30,7 @@ set_working_mc 0x20
     allowed_auths_user none md2 md5 straight
     allowed_auths_operator none md2 md5 straight
     allowed_auths_admin none md2 md5 straight
-    guid a123456789abcdefa123456789abcdef
+    guid {guid}
   endlan
   chassis_control "{chassis}"
   user 1 true "" "" user 10 none md2 md5 straight
@@ -142,7 +143,7 @@ class BmcSim:
         chassis.chmod(0o755)
         lan = self._folder / "lan.conf"
         lan.write_text(_LAN.format(
-            name=self._folder.name, address=self.address, port=self.port, chassis=chassis,
+            name=self._folder.name, address=self.address, port=self.port, chassis=chassis, guid=GUID,
             user=USER, admin=ADMIN, actor=ACTOR, password=self.password,
         ))  # fmt: skip
         (self._folder / "state").mkdir()

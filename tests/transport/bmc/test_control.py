@@ -34,12 +34,11 @@ from botd.transport.bmc.targets import why_no_target
 from botd.transport.bmc.turns import Turns
 from tests.conftest import need_program
 from tests.program import wait_until
-from tests.transport.bmc.bmc_sim import ACTOR, USER, BmcSim, bmc_sims
+from tests.transport.bmc.bmc_sim import ACTOR, GUID, USER, BmcSim, bmc_sims
 from tests.transport.bmc.lossy import Fate, Packet, is_answer, is_command, lossy
 
 PORT = 12_001 + os.getpid() % 10_000 * 2
 SIMS = 6
-GUID = "a123456789abcdefa123456789abcdef"
 STUB = "127.43.0.{}"
 TROUBLE = b"\x06\x00\xff\x07"
 """A packet that ends early."""
