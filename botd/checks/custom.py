@@ -27,6 +27,7 @@ TAKEN = (
         "groups",
         "state",
         "slurm_state",
+        *("action_at_least", "action_good", "action_of"),
         "reason_by",
         "reason_at",
         "family",

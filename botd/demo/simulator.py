@@ -39,6 +39,9 @@ BMC_PORTS = range(6230, 6330)
 
 SPARE_FILES = 200
 
+STILL_WRITES_S = 20.0
+"""How long an agent may take to end that was told to."""
+
 Front = TypeVar("Front")
 
 
@@ -137,8 +140,17 @@ def main(argv: list[str]) -> int:
         _say({"error": f"the simulated cluster cannot start: {error}"})
         return 1
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
     return 0
+
+
+def _remove(directory: Path) -> None:
+    """Removes the directory, also while an agent that is told to end still writes into it."""
+    ends_at = time.monotonic() + STILL_WRITES_S
+    shutil.rmtree(directory, ignore_errors=True)
+    while directory.exists() and time.monotonic() < ends_at:
+        time.sleep(0.1)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _parser() -> argparse.ArgumentParser:

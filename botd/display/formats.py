@@ -12,7 +12,7 @@ from botd.checks import Checks, flat
 from botd.display.fold import Shown, fold_nodes, names_of
 from botd.display.matrix import status_table
 from botd.display.terminal import WIDE, Column, Look, draw, left_out, notes
-from botd.documents import NodeDocument, StatusHead, encode
+from botd.documents import NodeDocument, RecommendationDocument, StatusHead, encode
 from botd.model import Check
 from botd.text import is_number, unformulated
 
@@ -24,7 +24,7 @@ MIME = {
 }
 """The forms by the word in `format=`, with the media type that asks for them in Accept."""
 
-ADVICE = ("diagnosis", "family", "action")
+ADVICE = ("diagnosis", "family", "action", "action_at_least", "action_good", "action_of")
 """The columns of CSV that come of a recommendation."""
 
 Fields = Mapping[str, object]
@@ -126,12 +126,18 @@ def _csv_row(node: Shown, checks: Iterable[Check]) -> list[object]:
     row: list[object] = [*names_of(node).values(), " ".join(node["groups"])]
     row += [slurm["state"], slurm["reason"], slurm["reason_by"], slurm["reason_at"]] if slurm else [None] * 4
     advice = node["recommendation"]
-    row += [advice["diagnosis"], advice["family"], advice["action"]] if advice else [None] * len(ADVICE)
+    row += _advice(advice) if advice else [None] * len(ADVICE)
     row.append(node["since"])
     for check in checks:
         reading = node["readings"][check.name]
         row += [reading["state"], *flat.cells(check, reading["value"])]
     return row
+
+
+def _advice(advice: RecommendationDocument) -> list[object]:
+    sure = advice["confidence"]
+    counted = [sure["at_least"], sure["good"], sure["of"]] if sure else [None] * 3
+    return [advice["diagnosis"], advice["family"], advice["action"], *counted]
 
 
 def _safe(value: object) -> object:

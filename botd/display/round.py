@@ -10,7 +10,9 @@ from typing import Literal, TypedDict
 
 from botd.display.cells import age
 from botd.display.findings import Survey
+from botd.display.sure import sure_words
 from botd.documents import (
+    ConfidenceDocument,
     NodeDocument,
     NoteDocument,
     ProgressDocument,
@@ -48,7 +50,10 @@ class NewsDocument(TypedDict):
 
 
 class RoundNodeDocument(TypedDict):
-    """A node that needs somebody. `mark` says whether it is new, or another than it was, since the moment asked for."""
+    """A node that needs somebody. `mark` says whether it is new, or another than it was, since the moment asked for.
+
+    `sure` has the confidence in words, empty where too few were counted to say.
+    """
 
     node: str
     state: str
@@ -62,6 +67,8 @@ class RoundNodeDocument(TypedDict):
     explanation: str
     next: str
     action: str | None
+    confidence: ConfidenceDocument | None
+    sure: str
     notes: list[NoteDocument]
 
 
@@ -174,6 +181,11 @@ def _words_of(text: str) -> set[str]:
     return set(_WORD.findall(text.lower()))
 
 
+def next_words(node: RoundNodeDocument) -> str:
+    """What to do next, and how sure it is that it helps: `power cycle, at least 77 %, 41 of 47`."""
+    return f"{node['next']}, {node['sure']}" if node["sure"] else node["next"]
+
+
 def can_press(action: str | None) -> bool:
     """Whether an action is one that somebody can do now, not to wait or to go and look."""
     return action not in (None, "wait", "person")
@@ -248,6 +260,8 @@ def _node(
         "explanation": advice["explanation"],
         "next": advice["next"],
         "action": advice["action"],
+        "confidence": advice["confidence"],
+        "sure": sure_words(advice["action"], advice["confidence"]),
         "notes": list(map(note_document, notes)),
     }
 

@@ -15,6 +15,7 @@ from botd.display.round import (
     can_press,
     cause,
     news_words,
+    next_words,
     note_words,
     read_words,
     shown,
@@ -177,4 +178,4 @@ def _hung(mark: str, lines: Sequence[str]) -> list[str]:
 
 def _then(node: RoundNodeDocument, family: RoundFamilyDocument) -> str:
     """What to do next; of nodes that are somebody's the family says it."""
-    return "" if family["aside"] else node["next"]
+    return "" if family["aside"] else next_words(node)

@@ -14,6 +14,7 @@ from botd.board.answer import StatusAnswer
 from botd.display.cells import age, cell, with_ages
 from botd.display.findings import verdict
 from botd.display.formats import table_text
+from botd.display.sure import scope_words, sure_words, ways_in_lines
 from botd.display.terminal import Column, Look, notes
 from botd.documents import NodeDocument
 from botd.errors import BotdError, StoreDamaged, UnknownNode
@@ -56,6 +57,8 @@ def node_page(name: str) -> Response:
         **figures(answer),
         node=node,
         verdict=verdict(node["readings"], board().checks),
+        sure_words=sure_words,
+        scope_words=scope_words,
         checks=[board().checks[check] for check in answer.checks],
         **timeline(node["node"]),
         **shown_notes(node["node"], token),
@@ -103,6 +106,7 @@ def _node_text(answer: StatusAnswer, node: NodeDocument, look: Look) -> bytes:
     head = fit(head, look.width).rstrip() if look.width and width(head) > look.width else head
     advice, readings = node["recommendation"], node["readings"]
     told = [f"{advice['title']}: {advice['explanation']}", f"next: {advice['next']}"] if advice else []
+    told += ways_in_lines(advice) if advice else []
     states = [reading["state"] for reading in readings.values()]
     columns = [
         Column("CHECK", list(readings)),

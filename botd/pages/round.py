@@ -16,6 +16,7 @@ from botd.display.round import (
     RoundFamilyDocument,
     can_press,
     news_words,
+    next_words,
     note_words,
     read_words,
     shown,
@@ -102,6 +103,7 @@ def round_page() -> Response:
         text_url=same_page(PLACE, format="table"),
         can_press=can_press,
         note_words=note_words,
+        next_words=next_words,
     )
 
 

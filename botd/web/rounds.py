@@ -19,8 +19,9 @@ from botd.web.notes import notes_of
 from botd.web.questions import NEWS_SINCE, moment, patience, status_question
 from botd.web.replies import reply, survey_of, tag_of
 
-COLUMNS = ("family", *(name for name in RoundNodeDocument.__annotations__ if name != "notes"))
-"""The columns of the round as CSV, a row for each node, without the notes, of which a node may have several."""
+COLUMNS = ("family", *(name for name in RoundNodeDocument.__annotations__ if name not in ("notes", "confidence")))
+"""The columns of the round as CSV, a row for each node, without what is no text: the notes, of which a node may have
+several, and the confidence, which `sure` has in words."""
 
 
 def asked_round(args: Mapping[str, Any]) -> tuple[StatusAnswer, RoundDocument]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from botd import nodeset
 from botd.advice.rules import FAMILIES
 from botd.display.findings import Survey
-from botd.display.round import RoundDocument, round_document
+from botd.display.round import RoundDocument, next_words, round_document
 from botd.display.round_text import round_text
 from botd.display.terminal import Look
 from botd.documents import NodeDocument, iso, status_head
@@ -36,6 +36,7 @@ def node(name: str = "n0007.savio2", family: str = "ready", *, reason: str = "No
         "explanation": "all checks are well",
         "next": "resume",
         "action": "resume",
+        "confidence": None,
     }
     slurm = {"state": "drained", "reason": reason, "reason_by": "root", "reason_at": iso(NOW - timedelta(hours=26))}
     return {
@@ -266,3 +267,10 @@ def test_what_people_note_keeps_to_the_width_and_commands_no_terminal() -> None:
     drawn = text(made([node("n0")], notes=[said]), 40)
     assert not {"\x1b", "\u202e"} & set(drawn)
     assert max(map(width, drawn.splitlines())) <= 40
+
+
+def test_how_sure_it_is_stands_behind_the_next_step_where_it_was_counted() -> None:
+    sure = {"p": 0.9, "at_least": 0.86, "good": 190, "of": 210, "scope": "savio2"}
+    guess = {**sure, "at_least": None, "good": 0, "of": 0}
+    told = [next_words(made(node(confidence=each))["families"][0]["nodes"][0]) for each in (sure, guess, None)]
+    assert told == ["resume, at least 86 %, 190 of 210", "resume", "resume"]

@@ -186,8 +186,8 @@ def test_it_answers_in_csv_where_no_cell_is_a_formula(site: Site) -> None:
     rows = list(csv.reader(io.StringIO(response.text)))
     assert response.content_type == "text/csv; charset=utf-8"
     assert rows[0][:6] == ["node", "groups", "slurm_state", "reason", "reason_by", "reason_at"]
-    assert rows[0][6:10] == ["diagnosis", "family", "action", "since"]
-    assert rows[0][10:14] == ["ping_state", "ping_ms", "df_scratch_state", "df_scratch_size_bytes"]
+    assert rows[0][6:13] == ["diagnosis", "family", "action", "action_at_least", "action_good", "action_of", "since"]
+    assert rows[0][13:17] == ["ping_state", "ping_ms", "df_scratch_state", "df_scratch_size_bytes"]
     assert (rows[1][3], rows[1][6:9]) == ("'=cmd()|x", ["colleague", "colleague", "person"])
 
 
