@@ -1,4 +1,4 @@
-// The page of an action follows it: parts of the server's own page as it is now take the place of those that stand here.
+// The page of an action, or of several, follows it: parts of the server's own page as it is now take the place of those that stand here.
 
 const PARTS = ["action-state", "action"];
 const AGAIN_MS = 2000;
@@ -30,13 +30,18 @@ async function poll() {
   if (!isOver()) setTimeout(poll, AGAIN_MS);
 }
 
-const events = new EventSource(document.getElementById("action").dataset.events);
-events.addEventListener("move", () => look().catch(() => {}));
-events.addEventListener("end", () => {
-  events.close();
-  poll();
-});
-events.onerror = () => {
-  events.close();
-  poll();
-};
+/** One action has a stream of its moves; several that were pressed for together have none. */
+function follow(stream) {
+  const events = new EventSource(stream);
+  const over = () => {
+    events.close();
+    poll();
+  };
+  events.addEventListener("move", () => look().catch(() => {}));
+  events.addEventListener("end", over);
+  events.onerror = over;
+}
+
+const stream = document.getElementById("action").dataset.events;
+if (stream) follow(stream);
+else poll();

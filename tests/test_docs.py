@@ -215,7 +215,16 @@ def held(office: Office) -> Any:
 
 FORMS = {
     ("POST", endpoint)
-    for endpoint in ("login_sent", "me_sent", "write_note", "end_note", "press_sent", "action_sent", "actions_sent")
+    for endpoint in (
+        "login_sent",
+        "me_sent",
+        "write_note",
+        "end_note",
+        "press_sent",
+        "several_sent",
+        "action_sent",
+        "actions_sent",
+    )
 }
 """What the forms of pages send, which nobody types with curl."""
 

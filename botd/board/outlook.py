@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TypedDict
 
 from botd.access.judge import Person, roles_of
+from botd.access.requests import MAX_NODES
 from botd.access.roles import Role, Roles
 from botd.acting.actions import WEIGHTS, Weight
 from botd.acting.caps import Cluster, Gauge, gauges, why_capped
@@ -112,6 +113,13 @@ def outlook(prospect: Prospect, node: str, names: Collection[str] = tuple(WEIGHT
     }
 
 
+def places(prospect: Prospect, action: str) -> int:
+    """On how many nodes an action may be asked for together: a hard one needs a place for each, and waits for none."""
+    if WEIGHTS[action] is not Weight.HARD:
+        return MAX_NODES
+    return max(0, prospect.roles.caps.at_once - _under_way(prospect).count(Weight.HARD))
+
+
 # ---- what stands in the way ----
 
 
@@ -191,8 +199,12 @@ def _cluster(inventory: Inventory, prospect: Prospect, node: str) -> Cluster:
     found = {name: inventory.groups[name].nodes for name in named if name in inventory.groups}
     every = found if named else inventory.partitions()
     groups = {name: nodes for name, nodes in every.items() if node in nodes} if len(found) == len(named) else None
-    weights = [each["weight"] for each in prospect.unsettled if each["state"] in LOCKING]
-    return Cluster(len(inventory.names()), groups, weights)
+    return Cluster(len(inventory.names()), groups, _under_way(prospect))
+
+
+def _under_way(prospect: Prospect) -> list[str]:
+    """The weight of each action that has the lock of its node."""
+    return [each["weight"] for each in prospect.unsettled if each["state"] in LOCKING]
 
 
 def _roles(prospect: Prospect, action: str, spent: Iterable[_Spend]) -> Iterator[GaugeDocument]:

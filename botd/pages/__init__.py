@@ -16,6 +16,7 @@ from botd.pages.nodes import nodes_page
 from botd.pages.people import login_page, login_sent, me_page, me_sent
 from botd.pages.press import press_page, press_sent
 from botd.pages.round import round_page
+from botd.pages.several import several_page, several_sent
 
 __all__ = ["error_page", "register"]
 
@@ -30,6 +31,8 @@ def register(app: Flask) -> None:
     app.add_url_rule("/node/<string:name>/notes/<int:note>/end", "end_note", notes.end, methods=["POST"])
     app.add_url_rule("/node/<string:name>/do/<string:action>", "press_page", press_page)
     app.add_url_rule("/node/<string:name>/do/<string:action>", "press_sent", press_sent, methods=["POST"])
+    app.add_url_rule("/do/<string:action>", "several_page", several_page)
+    app.add_url_rule("/do/<string:action>", "several_sent", several_sent, methods=["POST"])
     app.add_url_rule("/actions", "actions_page", actions_page)
     app.add_url_rule("/actions", "actions_sent", actions_sent, methods=["POST"])
     app.add_url_rule("/actions/<int:action>", "action_page", action_page)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from flask import Response
 
 from botd.acting.moves import MOVES, By, State
@@ -9,9 +12,10 @@ from botd.acting.told import ActionDocument
 from botd.acting.words import DONE, STATES
 from botd.board.actions import is_over, is_unseen
 from botd.errors import BadRequest
+from botd.nodeset import natural_key
 from botd.pages.base import page_form, render, same_page
 from botd.pages.people import personal, redirected
-from botd.web.actions import actions_reply, asked_actions, is_off, one_action, switches
+from botd.web.actions import actions_reply, asked_actions, is_off, last_words, one_action, switches
 from botd.web.clients import is_text_browser
 from botd.web.forms import form_field
 from botd.web.here import board
@@ -38,6 +42,8 @@ def actions_page() -> Response:
     page = asked_actions(args)
     if wanted:
         return actions_reply(page, wanted)
+    if args.get("batch"):
+        return _batch_page(page.actions)
     found = asker()
     shown = render(
         "actions.html",
@@ -54,6 +60,34 @@ def actions_page() -> Response:
         now=board().now(),
     )
     return personal(shown)
+
+
+def _batch_page(actions: Sequence[ActionDocument]) -> Response:
+    """What came of each node that was pressed for together; it follows them."""
+    names, goes_on = {each["action"] for each in actions}, not all(map(is_over, actions))
+    told = DONE.get(next(iter(names), ""))
+    shown = render(
+        "batch.html",
+        actions=sorted(actions, key=lambda each: natural_key(each["node"])),
+        title=told.title if told else ", ".join(sorted(names)) or "Actions",
+        counts=[f"{count} {state}" for state, count in _by_state(actions).items()],
+        states=STATES,
+        last_words=last_words,
+        goes_on=goes_on,
+        asker=asker(),
+        refresh_s=REFRESH_S,
+        now=board().now(),
+    )
+    if goes_on and is_text_browser():
+        shown.headers["Refresh"] = str(REFRESH_S)
+    return personal(shown)
+
+
+def _by_state(actions: Sequence[ActionDocument]) -> dict[str, int]:
+    """How many actions are in each state, those that are over first."""
+    found = Counter(each["state"] for each in actions)
+    order = [*(state for state in reversed(State)), *found]
+    return {state: found[state] for state in dict.fromkeys(order) if found[state]}
 
 
 def actions_sent() -> Response:

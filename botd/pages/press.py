@@ -55,7 +55,7 @@ def press_sent(name: str, action: str) -> Response:
 
 
 def _page(name: str, action: str, error: BotdError | None = None, given: Mapping[str, Any] | None = None) -> Response:
-    told, node, found = _told(action), _node(name), asker()
+    told, node, found = told_action(action), _node(name), asker()
     seen, typed = outlooks(found, [name])[name], given or {}
     nonce = "" if isinstance(error, SameNonce) else typed.get("nonce", "")
     page = render(
@@ -87,7 +87,8 @@ def _page(name: str, action: str, error: BotdError | None = None, given: Mapping
     return personal(page)
 
 
-def _told(action: str) -> Told:
+def told_action(action: str) -> Told:
+    """An action in words. Raises NotFound for what botd does not do."""
     if action not in DONE:
         raise NotFound(f'botd does no "{action[:40]}" yet; it does {", ".join(DONE)}')
     return DONE[action]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from flask import Response, request, url_for
@@ -30,7 +30,8 @@ from botd.nodeset import expand
 from botd.pages.base import figures, page_form, render, same_page
 from botd.pages.history import ShownChange, shown_changes
 from botd.pages.nodes import nodes_page
-from botd.pages.press import offers
+from botd.pages.press import Offer, offers
+from botd.pages.several import Together, free_places, together
 from botd.text import width
 from botd.web.clients import is_text_browser
 from botd.web.here import board, config, store
@@ -58,6 +59,10 @@ BACK = 30
 """Nodes that are back which the page names."""
 
 
+LOOKS = ("format", "width", "color")
+"""Parameters that say how the round looks, and nothing of which nodes are in it."""
+
+
 class Opened(TypedDict):
     """What a row opens to: the readings that are not well, and what happened last."""
 
@@ -81,6 +86,7 @@ def round_page() -> Response:
     if form:
         return round_reply(document, form)
     scripted, families = not is_text_browser(), document["families"]
+    offered = offers(asker(), dict(_advised(document)[:OPENED]))
     names = [node["node"] for family in families for node in family["nodes"]]
     return render(
         "round.html",
@@ -93,7 +99,8 @@ def round_page() -> Response:
         usual=answer.groups == tuple(config().sweep.groups),
         scripted=scripted,
         details=_details(answer, names[:OPENED]) if scripted else {},
-        offered=offers(asker(), dict(_advised(document)[:OPENED])),
+        offered=offered,
+        together=_together(document, offered),
         titles={name: told.title for name, told in DONE.items()},
         hostlists={family["family"]: _hosts(family) for family in families},
         family_urls={family["family"]: same_page(PLACE, family=family["family"]) for family in families},
@@ -105,6 +112,21 @@ def round_page() -> Response:
         note_words=note_words,
         next_words=next_words,
     )
+
+
+def _together(document: RoundDocument, offered: Mapping[str, Offer]) -> dict[str, list[tuple[Together, str]]]:
+    """By family what may be pressed for several of its nodes, with where that is done."""
+    if not offered:
+        return {}
+    free = free_places(asker())
+    return {
+        family["family"]: [
+            (each, same_page("several_page", **dict.fromkeys(LOOKS), family=family["family"], action=each.action))
+            for each in together(family["nodes"], offered, free)
+        ]
+        for family in document["families"]
+        if not family["aside"]
+    }
 
 
 def _advised(document: RoundDocument) -> list[tuple[str, str | None]]:

@@ -90,6 +90,12 @@ def unnamed(action: ActionDocument) -> ActionDocument:
     return {**action, "login": "", "reason": "", "words": "", "seen_by": "", "moves": moves}
 
 
+def last_words(action: ActionDocument) -> str:
+    """What was said last of an action, beside why it was asked for; empty where nothing was."""
+    said = (move["words"] for move in reversed(action["moves"][1:]) if move["words"])
+    return action["words"] or next(said, "")
+
+
 def switches() -> SwitchesDocument:
     """What everything waits for, as who asks may see it. What no agent has told of is not known, and stands as that."""
     return told_switches() or _untold()

@@ -342,6 +342,23 @@ class PressForm(ReasonBody):
     code = _text("The code of the moment.", validate=validate.Length(0, 16))
 
 
+class SeveralQuery(NodesQuery, ChoosingQuery):
+    """A request to press for several nodes of the round: those that are chosen."""
+
+
+class SeveralForm(PressForm):
+    """The form of a page that presses for several nodes. The path names the action."""
+
+    class Meta:
+        """Each node has its own."""
+
+        exclude = ("evidence",)
+
+    pick = fields.List(
+        fields.String(validate=validate.Length(1, 400)), metadata={"description": "Nodes, each with what was shown."}
+    )
+
+
 class ActionForm(ReasonBody):
     """A form that says something to one action, or to everything."""
 
@@ -383,12 +400,13 @@ def body(schema: type[Schema]) -> dict[str, Any]:
 def form(schema: type[Schema]) -> dict[str, Any]:
     """The fields of this request's form that are filled in. Raises BadRequest, or TooLarge."""
     try:
-        filled = {name: value for name, value in request.form.items() if value and name != FIELD}
+        filled = {name: list(filter(None, values)) for name, values in request.form.lists() if name != FIELD}
     except RequestEntityTooLarge as error:
         raise TooLarge from error
     except (ParseException, OSError) as error:
         raise BadRequest("the form cannot be read: it breaks off or is badly chunked; send it again") from error
-    return _load(schema, filled)
+    lists = {name for name, field in _loader(schema).fields.items() if isinstance(field, fields.List)}
+    return _load(schema, {name: all_ if name in lists else all_[0] for name, all_ in filled.items() if all_})
 
 
 def chosen_format(args: Mapping[str, Any], default: str = "json") -> Form:

@@ -22,7 +22,7 @@ from botd.board.actions import Wanted, is_over, read_action, read_actions
 from botd.board.outlook import power_of
 from botd.documents import has_shape
 from botd.errors import ActionsOff, BadRequest, StoreDamaged, UnknownAction, UnknownNode, WrongState
-from botd.web.actions import is_off
+from botd.web.actions import is_off, last_words
 from botd.web.here import board, config, store
 from botd.web.mail import PATIENCE_S, ask
 from botd.web.visitors import address_of
@@ -215,5 +215,4 @@ def _copy(number: int) -> ActionDocument | None:
 
 
 def _ending(action: ActionDocument) -> str:
-    said = (move["words"] for move in reversed(action["moves"]) if move["words"])
-    return f"{action['node']}: {action['words'] or next(said, action['state'])}"
+    return f"{action['node']}: {last_words(action) or action['state']}"

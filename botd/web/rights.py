@@ -36,8 +36,14 @@ def outlooks(
 
     Raises StoreUnavailable.
     """
+    prospect = prospect_of(found)
+    return {node: outlook(prospect, node, names) for node in nodes}
+
+
+def prospect_of(found: Who | None) -> Prospect:
+    """All that an outlook for who is logged in, or for nobody, is made of. Raises StoreUnavailable."""
     here = store()
-    prospect = Prospect(
+    return Prospect(
         view=board().view(),
         roles=_roles(_told()["text"]),
         person=found.person if found else NOBODY,
@@ -47,7 +53,6 @@ def outlooks(
         spent=read_spends(here),
         now=board().now(),
     )
-    return {node: outlook(prospect, node, names) for node in nodes}
 
 
 def known_with(right: str) -> Who:

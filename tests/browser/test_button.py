@@ -6,17 +6,50 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
 from tests.browser.conftest import OpenTab
 from tests.browser.tab import PHONE
 from tests.browser.test_actions import log_in
 from tests.browser.test_looks import violations
-from tests.pages.test_button import ELSEWHERE, READY, actor
+from tests.conftest import Site
+from tests.pages.test_button import BESIDE, ELSEWHERE, READY, ROLES, ready_site
 
-__all__ = ["actor"]
-"""The fixture with the nodes of those tests."""
+PAGES = ("/", f"/node/{READY}", f"/node/{ELSEWHERE}", "/do/resume", f"/actions?batch={'b' * 16}")
 
-PAGES = ("/", f"/node/{READY}", f"/node/{ELSEWHERE}")
+
+@pytest.fixture
+def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
+    made = make_actor(ready_site(make_site), monkeypatch, ROLES)
+    with made.office.open():
+        tell_switches(made.site.store)
+        first, second = (
+            action(number, node, made.site.now, action="resume", batch="b" * 16)
+            for number, node in enumerate((READY, BESIDE), 1)
+        )
+        tell(
+            made.site.store, moved(first, "succeeded", words="it is in service"), moved(second, "refused", code="busy")
+        )
+        yield made
+
+
+def test_a_family_is_pressed_together_and_the_page_follows_each_of_its_nodes(
+    actor: Actor, base: str, open_tab: OpenTab
+) -> None:
+    tab = open_tab(base)
+    log_in(tab, "/")
+    tab.page.get_by_role("link", name="Resume 2 nodes of ready to go back together").click()
+    tab.find("#code").fill("123123")
+    tab.page.get_by_role("button", name="Resume all that are ticked").click()
+    state = tab.find("#action-state")
+    expect(state).to_contain_text("2 requested")
+    first, second = actor.hand.actions
+    tell(actor.site.store, moved(first, "succeeded", words="it is in service"), moved(second, "verifying"))
+    expect(state).to_contain_text("1 succeeded, 1 verifying")
+    tell(actor.site.store, moved(second, "failed", words="it is still drained"))
+    expect(state).to_contain_text("1 failed, 1 succeeded")
+    expect(tab.page.get_by_text("It is still drained")).to_be_visible()
 
 
 def test_the_button_in_a_row_leads_to_the_page_that_presses(base: str, open_tab: OpenTab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -58,7 +59,7 @@ def anna(actor: Actor) -> Person:
 
 
 def buttons(page: str) -> list[str]:
-    return sorted(part.split('"', 1)[0] for part in page.split('class="button" href="')[1:])
+    return sorted(re.findall(r'class="button" href="(/node/[^"]+)"', page))
 
 
 @pytest.mark.parametrize("browser", BROWSERS)

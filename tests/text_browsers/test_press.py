@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 from werkzeug.serving import make_server
 
-from tests.actor import Actor, make_actor, moved, tell
+from tests.actor import Actor, make_actor, moved, tell, tell_switches
 from tests.conftest import Site
+from tests.pages.test_button import BESIDE, READY, ROLES, ready_site
 from tests.pages.test_press import WELL, site_in
 from tests.program import wait_until
 from tests.text_browsers.terminal import CLEAR, DOWN, ENTER, Terminal
@@ -25,13 +27,19 @@ def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> Ac
 
 @pytest.fixture
 def address(actor: Actor) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, actor.site.app, threaded=True)
+    with actor.office.open(), served(actor.site) as address:
+        yield address
+
+
+@contextmanager
+def served(site: Site) -> Iterator[str]:
+    """The address of a site that answers."""
+    server = make_server("127.0.0.1", 0, site.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
-    with actor.office.open():
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
 
 
 def press_elinks(terminal: Terminal) -> None:
@@ -79,3 +87,27 @@ def test_a_person_presses_and_sees_what_came_of_it(
         tell(actor.site.store, moved(told, "succeeded", words="it is drained"))
         terminal.keys(*AGAIN[browser])
         terminal.see("It is drained")
+
+
+def test_a_family_is_pressed_together_and_each_node_is_reported(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, browser: str, environment: dict[str, str]
+) -> None:
+    actor = make_actor(ready_site(make_site), monkeypatch, ROLES)
+    words = {"elinks": ["elinks", "-no-connect"], "lynx": ["lynx", "-accept_all_cookies"], "w3m": ["w3m", "-cookie"]}
+    with actor.office.open(), served(actor.site) as address:
+        tell_switches(actor.site.store)
+        path = "/login?to=/do/resume"
+        with Terminal([*words[browser], address + path], environment) as terminal:
+            terminal.see("Code of the moment")
+            LOG_IN[browser](terminal)
+            terminal.see("Resume several nodes")
+            PRESS[browser](terminal)
+            wait_until(lambda: len(actor.hand.actions) == 2)
+            terminal.see("2 requested")
+            assert {told["node"] for told in actor.hand.actions} == {READY, BESIDE}
+            assert {told["reason"] for told in actor.hand.actions} == {WHY}
+            first, second = actor.hand.actions
+            done = moved(first, "succeeded", words="it is in service")
+            tell(actor.site.store, done, moved(second, "refused", code="busy"))
+            terminal.keys(*AGAIN[browser])
+            terminal.see("It is in service")
