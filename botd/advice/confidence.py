@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 HALF_LIFE_DAYS = 180.0
@@ -161,6 +162,7 @@ def _weight(age: timedelta) -> float:
 # ---- the Beta distribution ----
 
 
+@lru_cache(maxsize=4096)
 def beta_quantile(p: float, a: float, b: float) -> float:
     """The value that a Beta(a, b) variable is below with probability p, 0 < p < 1, to some 1e-12."""
     low, high = 0.0, 1.0
