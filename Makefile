@@ -8,7 +8,7 @@ INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
-.PHONY: demo test lint lab faults press bench dist requirements licences manual packages clean help
+.PHONY: demo test lint lab faults press bench trust dist requirements licences manual packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
@@ -18,6 +18,7 @@ help:
 	@echo "make faults as root: every fault on that cluster, hostile parts, damage, and the figures"
 	@echo "make press  actions asked for at once, twice, by thieves, and through kills: what was sent, and the figures"
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
+	@echo "make trust  a simulated year: how often botd's word is right (TRUST=\"--years 3\")"
 	@echo "make dist   the sdist, the wheel, and that of bofhbot alone, in dist/"
 	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
 	@echo "make licences      writes docs/licences.rst"
@@ -50,6 +51,9 @@ bench: $(VENV)/dev.stamp
 	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh
 	@$(INSTALL) --require-hashes --upgrade --target $(VENV)/servers -r requirements-servers.txt
 	@$(RUN) -m bench $(BENCH)
+
+trust: $(VENV)/dev.stamp
+	@$(RUN) -m bench.trust $(TRUST)
 
 dist: $(VENV)/dev.stamp
 	rm -rf dist

@@ -274,7 +274,7 @@ PRESS_H, RUNS_H, HARM_H, PERSON_H = 0.15, 0.3, 24.0, 12.0
 """Somebody's attention, an action while it runs, a job that was lost, and a person who has to find out and go there."""
 
 AS_GOOD_H = 1.0
-"""What a way may cost more than the best one, as it turned out, and still be right."""
+"""An hour more or less makes nothing right or wrong."""
 
 JOB_ENDS_H = 12.0
 """How long a job that was there goes on, on average."""

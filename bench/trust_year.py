@@ -92,12 +92,17 @@ class Incident:
 
 
 class Year:
-    """The nodes, and their incidents by begin. The same seed is the same year."""
+    """The nodes, and their incidents by begin. The same seed is the same year.
 
-    def __init__(self, seed: int) -> None:
+    A short one ends after so many days, or has every so-and-so-manieth node alone, for about so many.
+    """
+
+    def __init__(self, seed: int, *, days: float = 365, nodes: int = 0) -> None:
         self._dice = random.Random(f"nodes {seed}")
         self._seed = seed
-        self.nodes = tuple(self._nodes())
+        self._ends_at = 24 * days
+        made = tuple(self._nodes())
+        self.nodes = made[:: max(1, len(made) // nodes)] if nodes else made
 
     @cached_property
     def incidents(self) -> Sequence[Incident]:
@@ -116,7 +121,7 @@ class Year:
             for node in self.nodes:
                 rate = cause.rate * cause.on.get(node.hardware, 1.0) * (LEMON_RATE if node.is_lemon else 1.0)
                 at = dice.expovariate(rate / YEAR_H)
-                while at < YEAR_H:
+                while at < self._ends_at:
                     healed_at = at + _heals(cause.heals, dice)
                     yield _incident(node, at, cause, healed_at, math.inf, dice)
                     at += dice.expovariate(rate / YEAR_H)
@@ -125,7 +130,7 @@ class Year:
         for storm in STORMS:
             dice = random.Random(f"{storm.cause.name} {self._seed}")
             at = dice.expovariate(storm.rate / YEAR_H)
-            while at < YEAR_H:
+            while at < self._ends_at:
                 yield from self._storm(storm, at, dice)
                 at += dice.expovariate(storm.rate / YEAR_H)
 
