@@ -1,7 +1,8 @@
 """An agent in a process of its own that kills itself with SIGKILL at a named point of an action.
 
-A point is `before STATE` or `after STATE`, around the commit of the move to that state; `packet`, when what was sent
-has arrived and its answer is not written yet; or `before any` and `after any`, around the first move of all.
+A point is `before STATE` or `after STATE`, around the commit of the move to that state; `packet` or `drained`, when
+what was sent to the BMC or to Slurm has arrived and its answer is not written yet; or `before any` and `after any`,
+around the first move of all.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _run(folder: Path, now: datetime, point: str) -> None:
         _arm(at_work, point)
         at_work.driver.step()
         wait_until(lambda: at_work.driver.is_idle() or at_work.states()[-1] == "verifying")
-        at_work.hall.now += timedelta(seconds=61)
+        at_work.hall.now += timedelta(seconds=1201)
         at_work.drive()
 
 
@@ -69,7 +70,14 @@ def _arm(at_work: Works, point: str) -> None:
 
     ledger.write = written  # type: ignore[method-assign]
     if when == "packet":
-        at_work.bmc.after = kill
+        boot = at_work.bmc.after
+
+        def booted() -> None:
+            boot()
+            kill()
+
+        at_work.bmc.after = booted
+    if when == "drained":
         drain = SlurmControl.drain
 
         def drained(*args: Any) -> Any:

@@ -24,7 +24,7 @@ POINTS = (
     ("after re-read", LEFT, 0),
     ("before sending", LEFT, 0),
     ("after sending", UNKNOWN, 0),
-    ("packet", DONE, 1),
+    ("drained", DONE, 1),
     ("before sent", DONE, 1),
     ("after sent", DONE, 1),
     ("before verifying", DONE, 1),
@@ -39,19 +39,45 @@ BLIND = (
     ("after sent", DONE, 1),
 )
 
+SWITCHED = (
+    # the same of a power cycle, with how often Slurm was told to drain the node before it
+    ("before reserved", DONE, 1, 1),
+    ("after reserved", LEFT, 0, 0),
+    ("before announced", LEFT, 0, 0),
+    ("after announced", LEFT, 0, 0),
+    ("drained", LEFT, 0, 1),
+    ("before re-read", LEFT, 0, 1),
+    ("after re-read", LEFT, 0, 1),
+    ("before sending", LEFT, 0, 1),
+    ("after sending", UNKNOWN, 0, 1),
+    ("packet", DONE, 1, 1),
+    ("before sent", DONE, 1, 1),
+    ("after sent", DONE, 1, 1),
+    ("before verifying", DONE, 1, 1),
+    ("after verifying", DONE, 1, 1),
+    ("before succeeded", DONE, 1, 1),
+)
+
 
 @pytest.mark.parametrize(("point", "end", "sent"), POINTS)
 def test_an_agent_that_is_killed_does_nothing_twice(at_work: Works, point: str, end: str, sent: int) -> None:
     folder, now = asked(at_work, "drain")
     assert run_until_killed(folder, now, point) == -9
-    assert come_to(folder, now) == (end, sent)
+    assert come_to(folder, now) == (end, 0, sent)
+
+
+@pytest.mark.parametrize(("point", "end", "packets", "drains"), SWITCHED)
+def test_nor_does_it_switch_a_node_twice(at_work: Works, point: str, end: str, packets: int, drains: int) -> None:
+    folder, now = asked(at_work, "power-cycle")
+    assert run_until_killed(folder, now, point) == -9
+    assert come_to(folder, now) == (end, packets, drains)
 
 
 @pytest.mark.parametrize(("point", "end", "sent"), BLIND)
 def test_nor_where_nothing_can_be_read_back(at_work: Works, point: str, end: str, sent: int) -> None:
     folder, now = asked(at_work, "identify")
     assert run_until_killed(folder, now, point) == -9
-    assert come_to(folder, now) == (end, sent)
+    assert come_to(folder, now) == (end, sent, 0)
 
 
 @pytest.mark.parametrize(("again", "point", "end", "sent"), [(AGAIN[i % 2], *row) for i, row in enumerate(POINTS)])
@@ -61,7 +87,7 @@ def test_nor_does_one_that_is_killed_again_while_it_settles_what_it_found(
     folder, now = asked(at_work, "drain")
     assert run_until_killed(folder, now, point) == -9
     assert run_until_killed(folder, now, again) == -9
-    assert come_to(folder, now) == (end, sent)
+    assert come_to(folder, now) == (end, 0, sent)
 
 
 def asked(at_work: Works, action: str) -> tuple[Path, datetime]:
@@ -71,16 +97,19 @@ def asked(at_work: Works, action: str) -> tuple[Path, datetime]:
     return at_work.site.folder, at_work.clock()
 
 
-def come_to(folder: Path, now: datetime) -> tuple[str, int]:
-    """The end that the next agent comes to, and how often anything was sent in all. Nothing is locked then."""
+def come_to(folder: Path, now: datetime) -> tuple[str, int, int]:
+    """The end that the next agent comes to, and how many packets were sent in all and lines to Slurm.
+
+    Nothing is locked then.
+    """
     with works_again(folder, now) as later:
         later.driver.step()
         wait_until(lambda: later.driver.is_idle() or later.states()[-1] == "verifying")
-        later.hall.later(seconds=61)
+        later.hall.later(seconds=1201)
         later.drive()
         with later.hall.ledger.read() as db:
             assert later.hall.ledger.actions.locked(db) == []
-        found = later.actions()[-1].state, len(later.helper.heard()) + len(later.bmc.packets())
+        found = later.actions()[-1].state, len(later.bmc.packets()), len(later.helper.heard())
         path = later.hall.ledger.path
     assert verify(read_chain(path)).broken_at is None
     return found

@@ -36,7 +36,8 @@ def boots(at_work: Works) -> None:
     def switched() -> None:
         data = at_work.bmc.packets()[-1].split()[1]
         if data in (CYCLE, ON):
-            at_work.powers[NODE], at_work.booted_at[NODE] = "on", at_work.clock() + timedelta(seconds=20)
+            at_work.powers[NODE] = "on"
+            at_work.boot(NODE, at_work.clock() + timedelta(seconds=20))
             at_work.hall.later(seconds=60)
         elif data in (OFF, HARD_OFF):
             at_work.powers[NODE] = "off"

@@ -115,7 +115,6 @@ class Works:
     sweeps_work: bool = True
     cycles: tuple[Cycle, ...] = ()
     powers: dict[str, str | None] = field(default_factory=dict)  # `on` where nothing else is said
-    booted_at: dict[str, datetime] = field(default_factory=dict)  # a day ago where nothing else is said
     tick_s: float = 5.0  # how long each look at the clock that nobody sets takes
     ticks: int = 0
     held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
@@ -216,9 +215,18 @@ class Works:
     def _readings(self, node: str) -> NodeReadings:
         if self._read_at is None:
             return {}
-        up_s = (self._read_at - self.booted_at.get(node, START - timedelta(days=1))).total_seconds()
+        up_s = (self._read_at - self._booted_at(node)).total_seconds()
         found = {"ping": Reading(self.bad.get(node, State.OK), 0.3, "ms"), "uptime": Reading(State.OK, up_s, "")}
         return {name: {**reading_document(each), "at": iso(self._read_at)} for name, each in found.items()}
+
+    def boot(self, node: str, at: datetime) -> None:
+        """The node booted then, which outlives this process."""
+        (self.helper.directory / f"booted-{node}").write_text(at.isoformat())
+
+    def _booted_at(self, node: str) -> datetime:
+        """A day ago where nothing else is said."""
+        path = self.helper.directory / f"booted-{node}"
+        return datetime.fromisoformat(path.read_text()) if path.exists() else START - timedelta(days=1)
 
     def _addresses(self) -> Mapping[str, str | None]:
         return {name: f"127.9.0.{number}" for number, name in enumerate(self.inventory.names(), 1)}
@@ -281,12 +289,14 @@ class Works:
 
 @contextmanager
 def works_again(folder: Path, now: datetime) -> Iterator[Works]:
-    """The agent that comes after the one that was made in this folder."""
+    """The agent that comes after the one that was made in this folder. A node that it switches boots."""
     helper = Helper(folder / "slurm")
     site = Site(folder, {"actions": {"mode": "on", "slurm": str(helper.path)}})
     with hall(folder) as people:
         people.now = now
-        yield Works(site, people, helper)
+        made = Works(site, people, helper)
+        made.bmc.after = lambda: made.boot(NODES[0], made.clock() + timedelta(seconds=20))
+        yield made
     site.store.close()
 
 
