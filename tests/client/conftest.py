@@ -17,14 +17,23 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from botd.commands.demo_people import add_people
+from botd.commands.demo_people import PEOPLE, add_people
 from botd.demo import DemoCluster
 from botd.demo.code import code
+from botd.demo.files import ROLES_FILE
 from tests.program import DemoProgram, free_port, wait_until
+from tests.transport.sshd import make_key
 
 NODES = 32
 PASSWORD = "as in the demo"
 HOSTILE = "<b>bad</b> \x1b[31mred\x1b[0m \u202egnp.exe \x9b1m; echo $(id) `id` 'quoted"
+APPRENTICE = """
+[[role]]
+name = "apprentice"
+actions = ["drain"]
+nodes = "bigmem"
+approve_by = "approve"
+"""
 PROGRAM = (sys.executable, "-c", "from botd.client.cli import run; run()")
 
 
@@ -33,10 +42,14 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProgram]:
     """A small cluster, every node of it read, on which nothing changes any more; one node's reason is hostile."""
     port = free_port()
     with DemoCluster(NODES, f"127.0.0.1:{port}", boot_s=0.5, slurmd_timeout_s=0.5) as cluster:
+        people = tmp_path_factory.mktemp("people")
         config = cluster.config_text().replace("interval = 60", "interval = 0")
+        config = config.replace("[access]\n", f'[access]\nallowed_signers = "{signers(people)}"\n')
         cluster.config_path.write_text(config, encoding="utf-8")
-        codes = tmp_path_factory.mktemp("people") / "codes"
-        add_people(str(cluster.config_path), PASSWORD, codes)
+        with (cluster.config_path.parent / ROLES_FILE).open("a", encoding="utf-8") as roles:
+            roles.write(APPRENTICE)
+        codes = people / "codes"
+        add_people(str(cluster.config_path), PASSWORD, codes, {**PEOPLE, "anna": (*PEOPLE["anna"], "apprentice")})
         running = DemoProgram(cluster, port)
         try:
             wait_until(lambda: running.is_well() and running.get("/api/v1/group-list")[0] == 200)
@@ -45,10 +58,19 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProgram]:
             running.tool("scontrol", "update", f"nodename={node}", "state=drain", f"reason={HOSTILE}")
             running.json("/api/v1/sinfo?max_age=0")
             running.json("/api/v1/status?groups=all&max_age=0")
-            running.codes = codes  # type: ignore[attr-defined]
+            running.codes, running.keys = codes, people  # type: ignore[attr-defined]
             yield running
         finally:
             running.stop()
+
+
+def signers(folder: Path) -> Path:
+    """A file of allowed signers, with a key for each of the demo's people beside it."""
+    path = folder / "allowed_signers"
+    keys = {login: make_key(folder / login).with_suffix(".pub").read_text() for login in PEOPLE}
+    path.write_text("".join(f'{login} namespaces="botd-action@demo" {key}' for login, key in keys.items()))
+    path.chmod(0o644)
+    return path
 
 
 @dataclass
@@ -112,10 +134,22 @@ def log_in(home: Home, program: DemoProgram, login: str) -> str:
 
 @pytest.fixture(scope="session")
 def kmf(program: DemoProgram, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The home of the administrator, who is logged in. A code serves once, and so does this."""
-    home = made_home(tmp_path_factory.mktemp("kmf"))
+    """The home of the administrator, who is logged in."""
+    return logged_in("kmf", program, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def anna(program: DemoProgram, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The home of the student, who is logged in."""
+    return logged_in("anna", program, tmp_path_factory)
+
+
+def logged_in(login: str, program: DemoProgram, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Somebody's home, with a session and a site to sign for. A code serves once, and so does this."""
+    home = made_home(tmp_path_factory.mktemp(login))
     home.environ["BOFHBOT_URL"] = program.base
-    home.seen = log_in(home, program, "kmf")
+    home.sites(f'[sites.demo]\nurl = "{program.base}"\nssh_key = "{program.keys / login}"\n')  # type: ignore[attr-defined]
+    home.seen = log_in(home, program, login)
     return home
 
 

@@ -26,7 +26,7 @@ from botd.errors import ProofRefused
 from botd.model import utc_now
 from tests.client.conftest import PROGRAM, Home
 from tests.client.scripted import Answers, Scripted, refusal, scripted
-from tests.program import DemoProgram
+from tests.program import DemoProgram, wait_until
 from tests.transport.sshd import make_key
 
 ASK, SEE = "POST /api/v2/actions", "GET /api/v2/actions/7"
@@ -304,9 +304,55 @@ def test_what_is_protected_is_refused_by_a_running_botd(kmf: Home) -> None:
     assert "protected" in done.stderr
 
 
-def test_everything_is_stopped_at_a_running_botd(kmf: Home) -> None:
+def test_everything_is_stopped_at_a_running_botd_and_goes_on(kmf: Home, anna: Home) -> None:
     done = kmf.run("stop", "--reason", "smoke in the room")
     assert (done.returncode, done.stdout) == (0, "")
     refused = kmf.run("do", "identify", "n0001.savio3")
     assert refused.returncode == 2
     assert "smoke in the room" in refused.stderr
+    again = anna.run("go-on", "--reason", "a toaster", *signed("anna"))
+    assert again.returncode == 2
+    assert "re-arm" in again.stderr
+    kmf.good("go-on", "--reason", "a toaster", *signed("kmf"))
+    kmf.good("do", "identify", "n0001.savio3")
+
+
+# ---- a second person at a running botd ----
+
+
+def signed(login: str) -> tuple[str, ...]:
+    return ("--site", "demo", "--ssh", "--login", login)
+
+
+@pytest.fixture
+def awaiting(anna: Home, program: DemoProgram) -> tuple[str, str]:
+    """An action of the student that awaits somebody, by its number, and its node."""
+    nodes = program.json("/api/v1/status?groups=bigmem&checks=ping&max_age=100000")["nodes"]
+    well = (n["node"] for n in nodes if n["slurm"]["state"] in ("idle", "allocated", "mixed"))
+    node = next(node for node in well if not anna.good("actions", node))  # of the others the list may be older
+    done = anna.run("do", "drain", node, "--reason", "fan fails", *signed("anna"), "--json", "id,state")
+    assert done.returncode == 4, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["state"] == "awaiting"
+    return str(row["id"]), node
+
+
+def test_a_second_person_agrees_at_a_running_botd(
+    awaiting: tuple[str, str], anna: Home, kmf: Home, program: DemoProgram
+) -> None:
+    number, node = awaiting
+    own = anna.run("approve", number, *signed("anna"))
+    assert own.returncode == 2
+    assert "may not agree" in own.stderr
+    kmf.good("approve", number, *signed("kmf"))
+    wait_until(lambda: kmf.good("actions", node).split("\t")[4] == "succeeded")
+    assert program.tool("sinfo", "-h", "-n", node, "-o", "%E") == f"botd: drain {number} by anna\n"
+    late = kmf.run("approve", number, *signed("kmf"))
+    assert late.returncode == 2
+    assert "succeeded" in late.stderr
+
+
+def test_a_second_person_is_against_it_at_a_running_botd(awaiting: tuple[str, str], kmf: Home) -> None:
+    number, node = awaiting
+    kmf.good("veto", number)
+    assert kmf.good("actions", node).split("\t")[4] == "vetoed"
