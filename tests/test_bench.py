@@ -196,6 +196,10 @@ def test_the_history_is_written_read_and_forgotten(tmp_path: Path) -> None:
     assert grown[0] > grown[1] > 0
 
 
+def test_a_month_is_reported_with_its_changes(tmp_path: Path) -> None:
+    assert set(bench("month", tmp_path, "--nodes", "50")) == {"report of 30 days of 50 nodes, with 1,700 changes"}
+
+
 def test_a_benchmark_leaves_nothing_behind(tmp_path: Path) -> None:
     need_program("fping")
     before = set(os.listdir("/proc/sys/net/ipv4/conf")), subprocess.check_output(["iptables-save"])

@@ -144,7 +144,8 @@ def _row(change: Change) -> dict[str, Any]:
 
 
 def _change(row: Any) -> Change:
-    at = to_time(row.at) or EPOCH  # a time that there is none of
-    texts = (row.node, row.subject, row.old, row.new, row.why)
-    node, subject, old, new, why = (text if isinstance(text, str) else repr(text) for text in texts)  # damaged: bytes
-    return Change(node, subject, old, new, at, why, bool(row.is_bad), row.id)
+    number, at, *texts, is_bad = row
+    if set(map(type, texts)) != {str}:  # damaged: bytes
+        texts = [text if isinstance(text, str) else repr(text) for text in texts]
+    node, subject, old, new, why = texts
+    return Change(node, subject, old, new, to_time(at) or EPOCH, why, bool(is_bad), number)  # no time: damaged, too
