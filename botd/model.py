@@ -42,7 +42,8 @@ class SlurmNode:
     made of, upper case (`IDLE`, `DRAIN`, `NOT_RESPONDING`). A state or flag that botd does not know stands in
     `unrecognised`, as Slurm wrote it. `listed` where Slurm lists it among the down, drained and failing ones, which
     its one word may hide (`inval`, `reboot^`). `address` and `hostname` are NodeAddr and NodeHostName of
-    slurm.conf(5), which are the node's name until Slurm knows better.
+    slurm.conf(5), which are the node's name until Slurm knows better. `maintenance` is a reservation with the flag
+    MAINT that it lies in, or will before long, from `maintenance_at` until `maintenance_until`; empty for none.
     """
 
     node: str
@@ -62,6 +63,9 @@ class SlurmNode:
     boot_at: datetime | None = None
     slurmd_version: str = ""
     listed: bool = False
+    maintenance: str = ""
+    maintenance_at: datetime | None = None
+    maintenance_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,9 @@ class SlurmSettings:
     """[slurm]: the commands that name the nodes. Each is a command line without a shell, e.g. `sacct -c`."""
 
     sinfo: str = _setting("sinfo", "Command for the node list.")
-    scontrol: str = _setting("scontrol", "Command for the node list where Slurm is 23.02 or newer.")
+    scontrol: str = _setting(
+        "scontrol", "Command for reservations and switches, and for the node list of Slurm 23.02 or newer."
+    )
     squeue: str = _setting("squeue", "Command for the running jobs.")
     sacct: str = _setting("sacct", "Command for the last jobs; empty asks nobody.")
     sinfo_file: str = _setting("", "A saved `sinfo -R` output to use instead of Slurm.")

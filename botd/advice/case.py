@@ -56,6 +56,11 @@ class Case:
         """Whether it is out for a reason of a person, or for none that anybody gave."""
         return self.is_out and (not self.reasons or any(part.is_a_persons for part in self.reasons))
 
+    @property
+    def is_in_maintenance(self) -> bool:
+        """Whether it lies in a reservation for maintenance now: Slurm says so of each of its nodes."""
+        return self.has("MAINTENANCE")
+
     def tells(self, *wanted: Tells) -> bool:
         """Whether a reason of the node tells one of these."""
         return any(part.tells in wanted for part in self.reasons if part.author is not Author.PERSON)

@@ -24,6 +24,10 @@ RACK_SHARE = 0.1
 
 AT_ONCE = timedelta(minutes=15)
 
+SWITCH_NODES = 3
+SWITCH_SHARE = 0.5
+"""So many nodes, and so large a part, that fell silent at once where no other answers either are their switch's."""
+
 SERVER_SHARE = 0.2
 """A mount that is bad on so many of all nodes is a matter of its server."""
 
@@ -32,11 +36,12 @@ SERVER_NODES = 3
 
 @dataclass(frozen=True, slots=True)
 class Rack:
-    """A group of nodes of which so many fell silent at once."""
+    """A group of nodes of which so many fell silent at once; of a switch, behind which nobody answers."""
 
     name: str
     silent: int
     count: int
+    is_switch: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,26 @@ def is_silent(readings: NodeReadings) -> bool:
 
 
 def _racks(inventory: Inventory, silent: set[str]) -> dict[str, Rack]:
-    """The rack of each node that fell silent with others: the smallest group of which that can be said."""
-    found: dict[str, Rack] = {}
+    """The rack of each node that fell silent with others: the smallest group of which that can be said.
+
+    A switch comes first: what is behind it fell silent for one reason, whatever racks that is.
+    """
+    found = _switches(inventory, silent)
     for group in sorted(inventory.groups.values(), key=lambda group: (len(group.nodes), group.name)):
         members = _at_once(inventory, silent.intersection(group.nodes) - found.keys())
         if len(members) >= max(RACK_NODES, RACK_SHARE * len(group.nodes)):
             found |= dict.fromkeys(members, Rack(group.name, len(members), len(group.nodes)))
+    return found
+
+
+def _switches(inventory: Inventory, silent: set[str]) -> dict[str, Rack]:
+    """The highest switch of each node behind which nobody answers; Slurm's names are those of nodes that it has."""
+    found: dict[str, Rack] = {}
+    for switch in sorted(inventory.switches, key=lambda switch: (-len(switch.nodes), switch.name)):
+        behind = set(switch.nodes) - {node for node in switch.nodes if _saves_power(inventory, node)}
+        members = _at_once(inventory, behind - found.keys()) if behind <= silent else []
+        if len(members) >= max(SWITCH_NODES, SWITCH_SHARE * len(behind)):
+            found |= dict.fromkeys(members, Rack(switch.name, len(members), len(switch.nodes), is_switch=True))
     return found
 
 

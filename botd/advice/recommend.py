@@ -8,7 +8,7 @@ from botd.advice.case import Case
 from botd.advice.guards import GUARDS
 from botd.advice.rules import PERSON, POWER_CYCLE, POWER_ON, RESTART_SLURMD, RESUME, RULES, Rule
 from botd.advice.weighing import GUESSED, Scales, Ways, until_words, weigh
-from botd.advice.words import mount_path, title
+from botd.advice.words import joined, mount_path, planned, title
 from botd.documents import RecommendationDocument, RefusalDocument, encode, iso
 from botd.inventory.states import is_out_of_service
 from botd.model import SlurmNode
@@ -57,7 +57,7 @@ def _document(case: Case, rule: Rule, scales: Scales) -> RecommendationDocument:
         "diagnosis": rule.name,
         "title": said,
         "family": rule.family,
-        "explanation": rule.explain(case),
+        "explanation": joined([rule.explain(case), planned(case)]),
         "next": _next(case, rule, left, refused, ways),
         "action": None if rule.calm and not case.is_out else best["action"],
         "words": ways.words,

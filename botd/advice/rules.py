@@ -165,6 +165,14 @@ def _only(*checks: str) -> Callable[[Case], bool]:
 
 RULES: tuple[Rule, ...] = (
     Rule(
+        "maintenance", "in maintenance", "colleague",
+        lambda case: case.is_in_maintenance,
+        words.of_maintenance,
+        "leave it: wait for the end of the reservation, or ask who made it",
+        ("all",),
+        calm=True,
+    ),
+    Rule(
         "colleague", "a colleague's", "colleague",
         lambda case: case.is_kept_by_a_person,
         words.of_a_person,
@@ -179,6 +187,13 @@ RULES: tuple[Rule, ...] = (
         ("all",),
     ),
     # ---- nobody answers ----
+    Rule(
+        "switch-silent", "all nodes behind a switch silent", "silent",
+        lambda case: case.rack is not None and case.rack.is_switch and case.is_silent and not _is_off(case),
+        words.of_rack,
+        "look at the switch: its power, its uplink, its ports",
+        ("ping", "ssh", "ipmi_state"),
+    ),
     Rule(
         "rack-off", "a whole group without power", "powered-off",
         lambda case: case.rack is not None and _is_off(case),
@@ -359,7 +374,7 @@ RULES: tuple[Rule, ...] = (
         mount=_read_only,
     ),
     Rule(
-        "var-full", "{mount} full", "file-system",
+        "var-full", "/var full", "file-system",
         lambda case: case.state("df_var") == "fail" and case.member("df_var", "used_percent") is not None,
         lambda case: words.of_mount(case, "df_var"),
         "make room on {path} (logs, slurmd's spool), then start slurmd",

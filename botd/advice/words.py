@@ -86,9 +86,28 @@ def of_a_person(case: Case) -> str:
     return joined([f"{who} wrote {quoted(part.text)}" if is_one_of_many else "", _what_is_seen(case)])
 
 
+def of_maintenance(case: Case) -> str:
+    """Which reservation it lies in and until when, and what is seen of the node."""
+    slurm = case.slurm
+    name = f" {one_line(slurm.maintenance, 40)}" if slurm and slurm.maintenance else ""
+    until = f" until {moment(slurm.maintenance_until)}" if slurm and slurm.maintenance_until else ""
+    return joined([f"reserved for the maintenance{name}{until}", reason_in_short(case), _what_is_seen(case)])
+
+
+def planned(case: Case) -> str:
+    """The maintenance that it will lie in before long; empty for none, and for one that is on."""
+    slurm = case.slurm
+    if slurm is None or not slurm.maintenance_at or case.is_in_maintenance:
+        return ""
+    return f"maintenance {one_line(slurm.maintenance, 40)} from {moment(slurm.maintenance_at)}"
+
+
 def of_rack(case: Case) -> str:
     """How many of the group fell silent."""
     rack = case.rack
+    if rack and rack.is_switch:
+        where = f"behind the switch {one_line(rack.name, 40)}"
+        return f"nobody {where} answers; {rack.silent} of its {rack.count} nodes fell silent at once"
     return f"{rack.silent} of the {rack.count} nodes of {rack.name} fell silent at once" if rack else ""
 
 

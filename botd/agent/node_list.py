@@ -14,6 +14,7 @@ from botd.history.changes import list_changes
 from botd.inventory import Inventory, build
 from botd.inventory.document import read_document, to_document
 from botd.inventory.groups import read_groups
+from botd.inventory.reservations import Surroundings
 from botd.inventory.slurm import SlurmReader
 from botd.logs import Faults
 from botd.model import Clock, SlurmNode
@@ -36,6 +37,7 @@ class NodeList:
         self._clock = clock
         self._faults = Faults(log)
         self._reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
+        self._around = Surroundings(config.slurm)
         self._slurm: tuple[SlurmNode, ...] = ()
         self._as_of: datetime | None = None
         self._recorded: Mapping[str, SlurmNode] | None = None
@@ -49,12 +51,14 @@ class NodeList:
         error: tuple[int, str] | None = None
         try:
             self._slurm, self._as_of = self._reader.read(), started
+            self._around.read(started)
         except SlurmFailed as failure:
             error = (failure.status, str(failure))
         self._faults.tell("node list not read", [error[1]] if error else [])
         groups, problems = read_groups(self._config.groups, lambda path: resolve_path(self._config, path))
         problems = [*problems, *self._reader.problems]
-        self.inventory = build(self._slurm, groups, self._as_of, problems)
+        nodes = self._around.mark(self._slurm, started)
+        self.inventory = build(nodes, groups, self._as_of, problems, self._around.switches)
         document = encode({**to_document(self.inventory), "as_of": None})
         if self._recorded is None:
             self._recorded = self._left_behind()

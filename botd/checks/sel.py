@@ -59,11 +59,8 @@ def parse_sel(answer: EventsAnswer, facts: Facts) -> Finding:
 
 
 def show_sel(value: Mapping[str, Any]) -> str:
-    """The newest fault, or how much there is to read."""
-    lines = value["lines"]
-    if value["part"]:
-        return f"{value['part']}: {value['what']}"
-    return f"{len(lines)} line{'s' if len(lines) > 1 else ''}" if lines else "quiet"
+    """The part that the fault is of."""
+    return value["part"] or "none"
 
 
 def _entries(answer: EventsAnswer) -> Iterator[_Entry]:
@@ -107,7 +104,7 @@ def _moment(at_s: int | None) -> str | None:
 
 CHECK = Check(
     name="sel",
-    title="Event log",
+    title="SEL",
     help="The newest entries of the BMC's event log, and the newest fault among them.",
     source=Source.EVENTS,
     needs=("ipmi_reachable",),

@@ -33,6 +33,7 @@ from botd.errors import SlurmFailed
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
 from botd.inventory.request import with_those_in_service
+from botd.inventory.reservations import Surroundings
 from botd.inventory.slurm import SlurmReader
 from botd.inventory.states import out_since
 from botd.model import Check, Reading, State, utc_now
@@ -145,11 +146,14 @@ def _read_inventory(config: Config, wanted: str) -> tuple[Inventory, list[str]]:
     try:
         reader = SlurmReader(config.slurm, resolve=lambda path: resolve_path(config, path))
         nodes = reader.read()
+        around, now = Surroundings(config.slurm), utc_now()
+        around.read(now)
     except SlurmFailed as error:
         if {"sinfo", "all"}.intersection(term for part in nodeset.split(wanted) for term in part.split("/")):
             raise
         return build((), groups, None, problems), [*problems, str(error)]
-    return build(nodes, groups, utc_now(), problems), [*problems, *reader.problems]
+    inventory = build(around.mark(nodes, now), groups, now, problems, around.switches)
+    return inventory, [*problems, *reader.problems]
 
 
 def _documents(

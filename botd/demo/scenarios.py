@@ -100,7 +100,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("drained", "needs new dimms", "kmf", 600, Health(powered=False), group="bigmem"),
     Scenario("drained", "no IB", "kmf", 33, Health(mounts={SCRATCH: Mount.MISSING}), group="bigmem"),
     Scenario("down*", "wont power on, even after reseating blade", "jd", 300, Health(powered=False, power_dead=True)),
-    Scenario("drained", "vnfs testing", "kmf", 8, Health(sshd=Sshd.REINSTALLED, kernel="5.14.0-427.33.1.el9_4.x86_64"),
+    Scenario("drained", "vnfs testing", "kmf", 8, Health(sshd=Sshd.REINSTALLED, kernel="5.14.0-427.el9_4.x86_64"),
              up_h=7.5),
     Scenario("draining", "see hung mpirun for user42", "jd", 20, Health(load=2.4, left_over=("user42",))),
     Scenario("draining", "Epilog error", "root", 0.6, Health(left_over=("bjorn",),

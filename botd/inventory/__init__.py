@@ -20,7 +20,8 @@ from botd.nodeset import check_name, natural_key, short
 
 @dataclass(frozen=True)
 class Inventory:
-    """Nodes by name and groups by name at one time. What `groups` holds includes Slurm's partitions.
+    """Nodes by name and groups by name at one time. What `groups` holds includes Slurm's partitions; `switches` are
+    groups that no request can name.
 
     Everything that is worked out from them is worked out once, when it is first asked for.
     """
@@ -29,6 +30,7 @@ class Inventory:
     groups: Mapping[str, Group]
     as_of: datetime | None = None
     problems: tuple[str, ...] = ()
+    switches: tuple[Group, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """Every node that Slurm or a group names, naturally sorted."""
@@ -110,6 +112,7 @@ def build(
     file_groups: Mapping[str, Group],
     as_of: datetime | None,
     problems: Iterable[str] = (),
+    switches: tuple[Group, ...] = (),
 ) -> Inventory:
     """The inventory of these nodes and groups, with a group for each partition whose name is free."""
     nodes = {node.node: node for node in slurm_nodes}
@@ -122,7 +125,7 @@ def build(
             groups[check_name(name)] = Group(name, "slurm", members)
         except BadNodeset as error:
             told.append(f"a partition makes no group: {error}")
-    return Inventory(nodes, groups, as_of, tuple(told))
+    return Inventory(nodes, groups, as_of, tuple(told), switches)
 
 
 def partitions_of(nodes: Iterable[SlurmNode]) -> dict[str, tuple[str, ...]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from botd.documents import decode
 from botd.errors import StoreDamaged
 from botd.inventory import Inventory
 from botd.model import Group, SlurmNode
 
-_TIMES = ("reason_at", "boot_at")
+_TIMES = ("reason_at", "boot_at", "maintenance_at", "maintenance_until")
 
 
 class GroupEntry(TypedDict):
@@ -30,6 +30,7 @@ class InventoryDocument(TypedDict):
     problems: list[str]
     nodes: list[dict[str, Any]]
     groups: list[GroupEntry]
+    switches: NotRequired[list[GroupEntry]]
 
 
 def to_document(inventory: Inventory) -> InventoryDocument:
@@ -38,10 +39,8 @@ def to_document(inventory: Inventory) -> InventoryDocument:
         "as_of": _iso(inventory.as_of),
         "problems": list(inventory.problems),
         "nodes": [_node_document(node) for node in inventory.nodes.values()],
-        "groups": [
-            {"name": group.name, "source": group.source, "nodes": list(group.nodes)}
-            for group in inventory.groups.values()
-        ],
+        "groups": [_entry(group) for group in inventory.groups.values()],
+        "switches": [_entry(switch) for switch in inventory.switches],
     }
 
 
@@ -59,13 +58,22 @@ def read_document(data: bytes) -> Inventory:
 def from_document(document: InventoryDocument) -> Inventory:
     """The inventory of a document that `to_document` made. Raises KeyError, TypeError, ValueError."""
     nodes = [_node(entry) for entry in document["nodes"]]
-    groups = [Group(entry["name"], entry["source"], tuple(entry["nodes"])) for entry in document["groups"]]
+    groups = [_group(entry) for entry in document["groups"]]
     return Inventory(
         nodes={node.node: node for node in nodes},
         groups={group.name: group for group in groups},
         as_of=_time(document["as_of"]),
         problems=tuple(document["problems"]),
+        switches=tuple(_group(entry) for entry in document.get("switches", [])),
     )
+
+
+def _entry(group: Group) -> GroupEntry:
+    return {"name": group.name, "source": group.source, "nodes": list(group.nodes)}
+
+
+def _group(entry: GroupEntry) -> Group:
+    return Group(entry["name"], entry["source"], tuple(entry["nodes"]))
 
 
 def _node_document(node: SlurmNode) -> dict[str, Any]:
@@ -81,7 +89,7 @@ def _plain(value: Any) -> Any:
 
 def _node(entry: Mapping[str, Any]) -> SlurmNode:
     values: dict[str, Any] = {name: _value(value) for name, value in entry.items()}
-    values.update({name: _time(entry[name]) for name in _TIMES})
+    values.update({name: _time(entry.get(name)) for name in _TIMES})
     return SlurmNode(**values)
 
 

@@ -6,8 +6,8 @@ A case says only what is not well: every other check is as on a sound node of wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botd.advice.case import Case
@@ -57,6 +57,7 @@ class Morning:
     past: NodePast = NOTHING
     neighbours: Neighbours = ALONE
     by: str = "root"
+    maintenance: str = ""
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.state} {self.reason[:30]}"
@@ -66,6 +67,9 @@ class Morning:
         base, flags, strange = from_text(self.state)
         at = AT if self.reason else None
         slurm = SlurmNode(NODE, self.state, base, flags, strange, self.reason, self.by if self.reason else "", at)
+        if self.maintenance:
+            until = AT + timedelta(hours=4)
+            slurm = replace(slurm, maintenance=self.maintenance, maintenance_at=AT, maintenance_until=until)
         return Case(NODE, slurm, readings(self.bad), CHECKS, self.past, self.neighbours)
 
 
@@ -101,6 +105,7 @@ def logged(state: State, part: str, what: str) -> dict[str, tuple[State, Any, st
 FULL_LOG = "error: write /var/spool/slurmd/cred_state: No space left on device"
 JOB = {"jobs": (State.OK, ["44320"], "44320 ivo running")}
 RACK = Neighbours({NODE: Rack("rack-03", 12, 40)})
+BEHIND = Neighbours({NODE: Rack("leaf3", 12, 12, is_switch=True)})
 SERVER = Neighbours({}, {"df_scratch": 71}, 320)
 OFTEN = NodePast(3)
 
@@ -121,6 +126,17 @@ CASES: tuple[Morning, ...] = (
     Morning("colleague", "draining", "see hung mpirun for user42", JOB, by="jd"),
     Morning("colleague", "drained", says="taken out of service without a reason; every check is well"),
     Morning("colleague", "drained", "botd: drain a17 by kmf", says="kmf wrote"),
+    Morning("maintenance", "drained$", "Not responding", OFF, maintenance="cooling",
+            says='reserved for the maintenance cooling until 26 Nov 07:10 UTC; "Not responding"; powered off'),
+    Morning("maintenance", "maint", "", {"df_scratch": (FAIL, MISSING, "not mounted")}, None,
+            "reserved for the maintenance; scratch: not mounted"),
+    Morning("maintenance", "drained$", "bad fan -jd", by="jd", says='"bad fan -jd"; every check is well'),
+    Morning("powered-off", "down*", "Not responding", OFF, "power-on", "; maintenance cooling from 26 Nov 03:10 UTC",
+            maintenance="cooling"),
+    Morning("switch-silent", "down*", "Not responding", SILENT, neighbours=BEHIND,
+            says="nobody behind the switch leaf3 answers; 12 of its 12 nodes fell silent at once"),
+    Morning("switch-silent", "idle", "", SILENT | NO_BMC, neighbours=BEHIND),
+    Morning("rack-off", "down*", "Not responding", OFF, neighbours=BEHIND, says="behind the switch leaf3"),
     Morning("unread", "drained", "Epilog error", dict.fromkeys(CHECKS, (State.SKIPPED, None, ""))),
     Morning("rack-off", "down*", "Not responding", OFF, neighbours=RACK,
             says="12 of the 40 nodes of rack-03 fell silent"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,49 @@ def test_a_rack_without_power_is_said_to_be_that() -> None:
     six = NAMES[:6]
     found = morning(site(*six), {**dict.fromkeys(NAMES, WELL), **dict.fromkeys(six, readings(OFF))})
     assert diagnoses(found) == {"rack-off"}
+
+
+LEAF, OTHER, CORE = NAMES[:6], NAMES[6:12], NAMES[:12]
+
+
+def behind_switches(*down: str, apart_s: float = 0) -> Inventory:
+    """The same, where a switch each has six of the nodes, and one above them both."""
+    switches = {"leaf1": LEAF, "leaf2": OTHER, "core": CORE}
+    groups = tuple(Group(name, "slurm topology", tuple(nodes)) for name, nodes in switches.items())
+    return replace(site(*down, apart_s=apart_s), switches=groups)
+
+
+def silent(inventory: Inventory, *nodes: str) -> Morning:
+    return morning(inventory, {**dict.fromkeys(NAMES, WELL), **dict.fromkeys(nodes, LOST)})
+
+
+def test_all_nodes_behind_a_switch_that_fall_silent_are_one_finding_of_the_switch() -> None:
+    found = silent(behind_switches(*LEAF), *LEAF)
+    assert diagnoses(found) == {"switch-silent"}
+    assert found.given[LEAF[0]]["explanation"].startswith("nobody behind the switch leaf1 answers; 6 of its 6 nodes")
+
+
+def test_as_long_as_one_answers_it_is_not_the_switch() -> None:
+    assert diagnoses(silent(behind_switches(*LEAF[:5]), *LEAF[:5])) == {"rack-silent"}
+
+
+def test_the_highest_switch_is_told_where_nobody_behind_it_answers() -> None:
+    found = silent(behind_switches(*CORE), *CORE)
+    assert {advice["explanation"].partition(" answers")[0] for advice in found.given.values()} == {
+        "nobody behind the switch core"
+    }
+
+
+def test_one_that_was_silent_before_makes_it_no_less_the_switch_and_is_its_own() -> None:
+    inventory = behind_switches(*LEAF[1:], LEAF[0])
+    before = replace(inventory.nodes[LEAF[0]], reason_at=AT - timedelta(days=9))
+    found = silent(replace(inventory, nodes={**inventory.nodes, LEAF[0]: before}), *LEAF)
+    assert found.given[LEAF[0]]["diagnosis"] == "silent"
+    assert {found.given[node]["diagnosis"] for node in LEAF[1:]} == {"switch-silent"}
+
+
+def test_nodes_that_fell_silent_over_days_are_no_finding_of_a_switch() -> None:
+    assert diagnoses(silent(behind_switches(*LEAF, apart_s=86400), *LEAF)) == {"silent"}
 
 
 def test_a_mount_that_hangs_on_a_fifth_of_all_nodes_is_its_servers() -> None:

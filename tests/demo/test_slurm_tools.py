@@ -6,11 +6,13 @@ import json
 import re
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botd.demo.machine import DemoJob, Node, Partition
+from botd.demo.site import build_site
 from botd.demo.state import ClusterState
 from botd.demo.tools.base import Printed, node_list
 from botd.demo.tools.sacct import read_time
@@ -170,6 +172,22 @@ def test_scontrol_shows_the_same_fields_in_the_same_lines(idle: ClusterState) ->
     assert keys_of(ours) == keys_of(theirs[0])
     same = [line for line in theirs[0].splitlines() if re.search("State=|Partitions=|Reason=|NodeName=", line)]
     assert [line for line in same if line not in ours.splitlines()] == []
+
+
+SURROUNDINGS = Path(__file__).parents[1] / "inventory" / "surroundings"
+
+
+@pytest.mark.parametrize(("asked", "name"), [("reservation -o", "reservations"), ("topology", "topology")])
+def test_scontrol_shows_reservations_and_switches_in_the_form_of_the_real_one(asked: str, name: str) -> None:
+    site = build_site(40, 1, NOW)
+    ours = run(ClusterState(site.nodes, site.jobs, lambda: NOW), f"scontrol --all --local show {asked}").out.decode()
+    theirs = (SURROUNDINGS / f"{name}.txt").read_text()
+    assert keys_of(ours)[0] == keys_of(theirs)[0]
+    assert keys_of(ours)[-1] == keys_of(theirs)[-1]
+
+
+def test_scontrol_says_so_where_there_is_no_reservation(twelve: ClusterState) -> None:
+    assert run(twelve, "scontrol show reservation -o").out == b"No reservations in the system\n"
 
 
 def test_scontrol_drains_and_resumes(twelve: ClusterState) -> None:

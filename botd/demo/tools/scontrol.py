@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from botd.demo.machine import Node
+from botd.demo.site import racks
 from botd.demo.state import CHANGES, ClusterState, InvalidUpdate
 from botd.demo.tools.base import VERSION, Printed, failed, flags, iso, printed, unseen
 from botd.demo.tools.options import Asked, Option, Usage, read_options
@@ -29,6 +30,17 @@ NodeName={name} Arch=x86_64 CoresPerSocket={per_socket}{blank}
    ExtSensorsJoules=n/s ExtSensorsWatts=0 ExtSensorsTemp=n/s
 """
 
+
+RESERVATION = """\
+ReservationName=cooling StartTime={start} EndTime={end} Duration=04:00:00 Nodes={nodes} NodeCnt={count} \
+CoreCnt={cores} Features=(null) PartitionName=(null) Flags=MAINT,IGNORE_JOBS,SPEC_NODES TRES=cpu={cores} Users=root \
+Groups=(null) Accounts=(null) Licenses=(null) State=INACTIVE BurstBuffer=(null) Watts=n/a MaxStartDelay=(null)
+"""
+SWITCH = "SwitchName={name} Level={level} LinkSpeed=1 Nodes={nodes}"
+RESERVED = "bigmem"
+"""The partition whose nodes are reserved."""
+
+DAY_S = 86_400
 
 OPTIONS: tuple[Option, ...] = (
     Option("V", "version"),
@@ -121,6 +133,31 @@ def _shown(state: ClusterState, node: Node, oneline: bool) -> str:
     return " ".join(text.split("\n   ")) if oneline else text + "\n"
 
 
+def _reservations(state: ClusterState, asked: Asked, names: Sequence[str]) -> Printed:
+    """The one that there is: the nodes of a group are to be cooled anew tomorrow."""
+    nodes = [name for name, node in state.nodes.items() if RESERVED in node.partitions]
+    if not nodes or not asked.has("oneliner"):
+        return printed("No reservations in the system\n")
+    start = state.now() // DAY_S * DAY_S + 2 * DAY_S
+    return printed(
+        RESERVATION.format(
+            start=iso(start),
+            end=iso(start + 4 * 3600),
+            nodes=",".join(sorted(nodes)),
+            count=len(nodes),
+            cores=sum(state.nodes[name].cores for name in nodes),
+        )
+    )
+
+
+def _topology(state: ClusterState, asked: Asked, names: Sequence[str]) -> Printed:
+    """A switch for each rack, and one above them."""
+    leaves = {name.replace("rack", "ib"): nodes for name, nodes in racks(list(state.nodes.values())).items()}
+    lines = [SWITCH.format(name=name, level=0, nodes=",".join(nodes)) for name, nodes in leaves.items()]
+    spine = SWITCH.format(name="ib-core", level=1, nodes=",".join(state.nodes)) + f" Switches={','.join(leaves)}"
+    return printed("".join(f"{line}\n" for line in [*lines, spine]))
+
+
 def _update(state: ClusterState, asked: Asked, settings: Sequence[str]) -> Printed:
     """Every node of the list is changed, or the first refusal is told. Raises Usage."""
     if not settings:
@@ -156,6 +193,8 @@ COMMANDS: dict[str, Callable[[ClusterState, Asked, Sequence[str]], Printed]] = {
     "ping": _ping,
     "version": _version,
     "show node": _show,
+    "show reservation": _reservations,
+    "show topology": _topology,
     "show nodes": _show,
     "update": _update,
 }
