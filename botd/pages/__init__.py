@@ -9,6 +9,7 @@ from botd.pages.actions import action_page, action_sent, actions_page, actions_s
 from botd.pages.api import api_page
 from botd.pages.audit import audit
 from botd.pages.cluster import cluster
+from botd.pages.dry_runs import dry_runs_page
 from botd.pages.errors import error_page
 from botd.pages.history import changes, history_picture, offenders
 from botd.pages.node import node_page
@@ -37,6 +38,7 @@ def register(app: Flask) -> None:
     app.add_url_rule("/actions", "actions_sent", actions_sent, methods=["POST"])
     app.add_url_rule("/actions/<int:action>", "action_page", action_page)
     app.add_url_rule("/actions/<int:action>", "action_sent", action_sent, methods=["POST"])
+    app.add_url_rule("/dry-runs", "dry_runs_page", dry_runs_page)
     app.add_url_rule("/cluster", "cluster", cluster)
     app.add_url_rule("/api", "api_page", api_page)
     app.add_url_rule("/audit", "audit_page", audit)

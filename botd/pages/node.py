@@ -11,6 +11,7 @@ from botd.acting.told import ActionDocument
 from botd.acting.words import DONE, STATES
 from botd.board.actions import Wanted, read_actions
 from botd.board.answer import StatusAnswer
+from botd.board.dry_runs import DryRunDocument
 from botd.display.cells import age, cell, with_ages
 from botd.display.findings import verdict
 from botd.display.formats import table_text
@@ -25,11 +26,12 @@ from botd.pages.notes import shown_notes
 from botd.pages.press import offers
 from botd.text import fit, plain, width
 from botd.web.actions import as_seen
+from botd.web.dry_runs import dry_runs_of
 from botd.web.forms import new_form, with_form_cookie
 from botd.web.here import board, config, may_ask, store
 from botd.web.notes import may_write
 from botd.web.params import NodePageQuery, query
-from botd.web.questions import patience, status_question
+from botd.web.questions import OFFENDERS_SINCE, moment, patience, status_question
 from botd.web.replies import reply, status_reply
 from botd.web.rights import policy_of
 from botd.web.tails import RIGHT, begin, last_lines
@@ -73,6 +75,7 @@ def _acting(node: NodeDocument) -> dict[str, Any]:
     name, advice = node["node"], node["recommendation"]
     return {
         "actions": _last_actions(name),
+        "runs": _last_dry_runs(name),
         "states": STATES,
         "offer": offers(asker(), {name: advice["action"] if advice else None}).get(name),
         "titles": {action: told.title for action, told in DONE.items()},
@@ -97,6 +100,13 @@ def _last_actions(node: str) -> list[ActionDocument]:
     with suppress(StoreDamaged):
         found = read_actions(store(), Wanted(nodes=frozenset({node})), limit=LAST_ACTIONS)
         return list(map(as_seen, found.actions))
+    return []
+
+
+def _last_dry_runs(node: str) -> list[DryRunDocument]:
+    """The last dry runs on the node; none where what the agent has told was altered."""
+    with suppress(StoreDamaged):
+        return dry_runs_of([node], moment("since", OFFENDERS_SINCE, board().now()))[:LAST_ACTIONS]
     return []
 
 

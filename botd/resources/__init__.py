@@ -19,6 +19,7 @@ from botd.resources.actions import (
 from botd.resources.audit import AuditHeadResource, AuditResource
 from botd.resources.base import BotdResource
 from botd.resources.checks import ChecksResource
+from botd.resources.dry_runs import DryRunsResource
 from botd.resources.health import HealthResource
 from botd.resources.history import ChangesResource, HistoryResource, OffendersResource, ReportResource
 from botd.resources.login import LoginResource, MeResource
@@ -93,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v2/actions/<int:action>/veto", VetoResource, "veto"),
     Route("/api/v2/actions/<int:action>/stop", HaltResource, "halt"),
     Route("/api/v2/actions/<int:action>/seen", SeenResource, "seen"),
+    Route("/api/v2/dry-runs", DryRunsResource, "dry-runs"),
     Route("/api/v2/reboot", RebootResource, "reboot"),
     Route("/api/v2/stop", StopResource, "stop"),
     Route("/api/v2/breaker", BreakerResource, "breaker"),

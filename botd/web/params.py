@@ -216,6 +216,12 @@ class OffendersQuery(FormatQuery, NodesQuery):
     since = _text("The window: a time or an age such as `30d`; 30 days where nothing is said.")
 
 
+class DryRunsQuery(FormatQuery, NodesQuery):
+    """A request for dry runs; without groups and nodes, of every node."""
+
+    since = _text("Only those since then: a time or an age such as `30d`; 30 days where nothing is said.")
+
+
 class ReportQuery(FormatQuery, NodesQuery):
     """A request for what a time was like; without groups and nodes, for every node."""
 

@@ -90,7 +90,15 @@ def test_an_action_goes_on_where_no_stream_is_to_be_had(actor: Actor, base: str,
     tab.faults[:] = [fault for fault in tab.faults if "429" not in fault]
 
 
-PAGES = (f"/node/{ILL}/do/identify", f"/node/{WELL}/do/drain", "/actions", "/actions/1", "/actions/2", f"/node/{WELL}")
+PAGES = (
+    f"/node/{ILL}/do/identify",
+    f"/node/{WELL}/do/drain",
+    "/dry-runs",
+    "/actions",
+    "/actions/1",
+    "/actions/2",
+    f"/node/{WELL}",
+)
 
 
 @pytest.fixture
@@ -98,7 +106,8 @@ def happened(actor: Actor) -> None:
     now = actor.site.now
     first = moved(action(1, WELL, now, reason="fan " + "fails" * 30), "awaiting")
     second = moved(action(2, ILL, now, action="identify", login="kmf"), "refused", code="busy", words="kmf " * 40)
-    tell(actor.site.store, first, second)
+    third = moved(action(3, WELL, now, dry=True), "would-have", words="drain it")
+    tell(actor.site.store, first, second, third)
     tell_switches(actor.site.store, breaker="5 of the last 10 ended badly")
 
 
