@@ -212,9 +212,7 @@ def test_a_dry_run_is_told_before_it_is_pressed(
         assert "nothing is sent" in Person(actor.site).look(DRAIN)
 
 
-@pytest.mark.parametrize(
-    "path", ["/node/n7777.savio2/do/drain", f"/node/{WELL}/do/reboot", f"/node/{WELL}/do/power-off"]
-)
+@pytest.mark.parametrize("path", ["/node/n7777.savio2/do/drain", f"/node/{WELL}/do/reboot"])
 def test_what_there_is_none_of_is_said(actor: Actor, anna: Person, path: str) -> None:
     assert anna.client.get(path, headers=HTML).status_code == 404
 

@@ -45,6 +45,7 @@ NO_FORMS = {
     "/metrics": "Prometheus reads its own form",
     "/healthz": "read by programs, by its status",
     "/api/v1/sweeps/<int:sweep>/events": "a stream has forms of its own",
+    "/api/v1/tail": "a stream has forms of its own",
     "/api/v2/login": "somebody's alone, and JSON",
     "/api/v2/me": "somebody's alone, and JSON",
     "/api/v2/tokens": "somebody's alone, and JSON",
