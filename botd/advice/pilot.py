@@ -59,8 +59,8 @@ _WORDS = MappingProxyType(
         Agrees.SAME: "as people did",
         Agrees.OTHER: "they did something else",
         Agrees.NOTHING: "nothing happened",
-        Agrees.OPEN: "the day after it is not over",
-        Agrees.NOT_SEEN: "it cannot be seen whether somebody did it",
+        Agrees.OPEN: "whose day is not over",
+        Agrees.NOT_SEEN: "of which nothing can be seen",
     }
 )
 

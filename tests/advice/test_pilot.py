@@ -88,4 +88,4 @@ def test_what_leaves_a_trace_is_what_is_compared() -> None:
 def test_it_is_counted_in_words() -> None:
     found = count([Agrees.SAME] * 14 + [Agrees.OTHER] * 3 + [Agrees.NOTHING] * 2)
     assert in_words(found) == "14 of 19 as people did; 3 they did something else; 2 nothing happened"
-    assert in_words(count([Agrees.OPEN])) == "0 of 0 as people did; 1 the day after it is not over"
+    assert in_words(count([Agrees.OPEN])) == "0 of 0 as people did; 1 whose day is not over"
