@@ -37,7 +37,7 @@ NO_LOGIN = dict.fromkeys(REMOTE, "skipped")
 DEAF = {"ssh": "fail=timeout"} | NO_LOGIN
 HUNG = {"ssh": "fail=hung"} | NO_LOGIN
 SILENT = {"ping": "fail"} | DEAF
-NO_BMC = {"ipmi_reachable": "fail", "ipmi_state": "skipped"}
+NO_BMC = {"ipmi_reachable": "fail", "ipmi_state": "skipped", "sel": "skipped"}
 NO_JOBS = {"jobs": "unknown", "users": "skipped"}
 NO_ACCOUNTS = {"last_job": "unknown"}
 ANY = dict.fromkeys(("ping", "ssh", "jobs", *REMOTE), "ok warn fail unknown skipped")
