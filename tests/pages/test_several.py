@@ -11,7 +11,6 @@ import pytest
 from werkzeug.test import TestResponse
 
 from botd.access.requests import parse_request
-from botd.acting.actions import BY_NAME
 from botd.errors import NodeBusy, TooMany
 from botd.model import Note, NoteKind, Reading, State
 from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
@@ -158,25 +157,35 @@ def test_no_more_are_ticked_than_may_be_asked_for_together(
         assert actor.hand.letters == []
 
 
-@pytest.mark.parametrize(("under_way", "ticked"), [(0, 2), (1, 2), (2, 1), (3, 0)])
-def test_of_hard_actions_no_more_than_there_are_places(
-    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, under_way: int, ticked: int
-) -> None:
-    actor = make_actor(ready_site(make_site), monkeypatch, ROLES)
-    hard = BY_NAME["resume"]._replace(weight=BY_NAME["power-cycle"].weight)
-    monkeypatch.setattr("botd.pages.several.BY_NAME", {"resume": hard})
-    for module in ("botd.pages.several", "botd.board.outlook"):
-        monkeypatch.setattr(
-            f"{module}.WEIGHTS", {**{name: each.weight for name, each in BY_NAME.items()}, "resume": hard.weight}
-        )
+SILENT = [f"n{number:04d}.savio2" for number in range(20, 24)]
+"""Four nodes that answer nothing, whose power is on: a power cycle is recommended for each."""
+
+
+@pytest.fixture
+def silent(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
+    site = ready_site(make_site)
+    at = site.now - timedelta(hours=5)
+    site.nodes(*(drained(node, "Not responding", reason_at=at) for node in SILENT))
+    dead, on, none = Reading(State.FAIL), Reading(State.OK, value="on"), Reading(State.OK, value=[])
+    for node in SILENT:
+        site.reading(node, ping=dead, ssh=Reading(State.FAIL, "timeout"), ipmi_state=on, jobs=none)
+    actor = make_actor(site, monkeypatch, ROLES.replace('["resume"]', '["power-cycle"]'))
     with actor.office.open():
-        tell_switches(actor.site.store)
-        for number in range(1, under_way + 1):
-            told = action(number, f"n{number}.savio9", actor.site.now, action="power-cycle")
-            tell(actor.site.store, moved(told, "sent"))
-        page = Person(actor.site).look(RESUME)
+        tell_switches(site.store)
+        yield actor
+
+
+@pytest.mark.parametrize(("under_way", "ticked"), [(0, 3), (1, 2), (2, 1), (3, 0)])
+def test_of_hard_actions_no_more_than_there_are_places(silent: Actor, under_way: int, ticked: int) -> None:
+    for number in range(1, under_way + 1):
+        told = action(number, f"n{number}.savio9", silent.site.now, action="power-cycle")
+        tell(silent.site.store, moved(told, "sent"))
+    anna = Person(silent.site)
+    page, heading = anna.look("/do/power-cycle?family=silent"), anna.look("/")
     assert f"At most {3 - under_way} at once: so many places are free for hard actions" in page
     assert sum(boxes(page).values()) == ticked
+    assert (f"Power cycle {ticked} of 4 together" in heading) is (ticked > 1)
+    assert ("(Power cycle together: " in heading) is (ticked < 2)
 
 
 def test_a_form_of_another_page_presses_nothing(actor: Actor, anna: Person) -> None:
