@@ -18,7 +18,7 @@ from botd.errors import BotdError, NotAllowed, ProofRefused
 from tests.conftest import Site
 from tests.office import Office
 
-ACTING = ("act", "approve", "veto", "halt", "seen", "stop", "go-on", "close-breaker")
+ACTING = ("act", "approve", "veto", "halt", "seen", "harm", "stop", "go-on", "close-breaker")
 
 LINE = "[2026-11-23T20:16:54.211] error: Unable to register: Unable to contact slurm controller"
 

@@ -32,8 +32,11 @@ from botd.acting.guards import GUARDS as STOPS
 from botd.acting.limits import Breaker, Caps, Storm
 from botd.acting.moves import LEFT, MOVES
 from botd.acting.moves import State as Stand
+from botd.advice.confidence import Counts
+from botd.advice.experience import experience_of
 from botd.advice.guards import GUARDS
 from botd.advice.rules import FAMILIES, GLOSSES, RULES
+from botd.advice.trust import Saying, trust_document
 from botd.answers import Output, SshState
 from botd.app import create_app
 from botd.checks import CHECKS, custom, df, flat, parents, site_checks
@@ -191,6 +194,10 @@ def documented(make_site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site
     site.store.readings.write({"gone.bigmem": {}}, site.now, changes=[happened])
     site.store.copies.put("ledger", {"state": {"usable": True, "why": None}})
     site.store.copies.put("notices", {"mail": {"sent": 3, "failed": 1}})
+    experience = experience_of(
+        [Counts("silent", "power-cycle", "savio2", site.now.date(), "own", 2, 1)], [], site.now.date()
+    )
+    site.store.copies.put("trust", {"now": trust_document([Saying(0.75, True), Saying(0.75, False)], experience)})
     site.audit()
     site.store.notes.add(Note("n0017.bigmem", NoteKind.SAY, "parts ordered", "anna", site.now, "silent"))
     site.beat()

@@ -17,7 +17,7 @@ from botd.errors import StoreDamaged
 PEOPLE_KINDS = ("login", "logout", "used", "token", "end")
 """Log in; end what this token is; it is still in use; have a token for scripts; end another session or token."""
 
-ACTION_KINDS = ("act", "approve", "veto", "halt", "seen", "stop", "go-on", "close-breaker")
+ACTION_KINDS = ("act", "approve", "veto", "halt", "seen", "harm", "stop", "go-on", "close-breaker")
 """Do something to nodes; agree to that as a second person, or not; end one action that was not sent yet; say that one
 has looked at what may have happened; stop everything; end that; close the breaker."""
 

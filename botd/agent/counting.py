@@ -13,6 +13,7 @@ from typing import Any
 
 from botd.advice.confidence import Counts
 from botd.advice.experience import experience_of
+from botd.advice.trust import Saying, trust_document
 from botd.advice.waiting import Spell
 from botd.advice.weighing import Scales
 from botd.agent.copies import set_copies
@@ -20,6 +21,7 @@ from botd.agent.judging import Judging
 from botd.errors import LedgerUnavailable, StoreUnavailable
 from botd.inventory import Inventory
 from botd.ledger import Ledger
+from botd.ledger.outcomes import GOOD
 from botd.logs import Faults
 from botd.model import Clock
 from botd.settings import Config
@@ -51,6 +53,7 @@ class Counting:
         self._scales = Scales.of(config.advice)
         self._night: date | None = None
         self._counted: Sequence[Any] = ()
+        self._sayings: list[Saying] = []
         self._swept_at: datetime | None = None
         self._watched_at: datetime | None = None
 
@@ -91,6 +94,7 @@ class Counting:
             self._night = today
         self._count(today)
         experience = self._scales.experience
+        set_copies(self._store, "trust", {"now": trust_document(self._sayings, experience)})
         set_copies(self._store, "experience", {"now": experience.document(), "edition": experience.edition})
 
     def _watch(self) -> None:
@@ -102,10 +106,12 @@ class Counting:
     def _count(self, today: date) -> None:
         """Counts where anything is new."""
         with self._ledger.read() as db:
-            revision = (today, *self._ledger.outcomes.revision(db))
+            outcomes = self._ledger.outcomes
+            revision = (today, *outcomes.revision(db))
             if revision == self._counted:
                 return
-            counts = [Counts(*each) for each in self._ledger.outcomes.tallied(db)]
-            spells = [Spell(*each) for each in self._ledger.outcomes.spells(db)]
+            counts = [Counts(*each) for each in outcomes.tallied(db)]
+            self._sayings = [Saying(each.p, each.verdict == GOOD) for each in outcomes.told(db) if each.p is not None]
+            spells = [Spell(*each) for each in outcomes.spells(db)]
         self._scales = Scales.of(self._settings, experience_of(counts, spells, today))
         self._counted = revision

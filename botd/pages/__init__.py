@@ -18,6 +18,7 @@ from botd.pages.people import login_page, login_sent, me_page, me_sent
 from botd.pages.press import press_page, press_sent
 from botd.pages.round import round_page
 from botd.pages.several import several_page, several_sent
+from botd.pages.trust import trust_page, trust_picture
 
 __all__ = ["error_page", "register"]
 
@@ -42,6 +43,8 @@ def register(app: Flask) -> None:
     app.add_url_rule("/cluster", "cluster", cluster)
     app.add_url_rule("/api", "api_page", api_page)
     app.add_url_rule("/audit", "audit_page", audit)
+    app.add_url_rule("/trust", "trust_page", trust_page)
+    app.add_url_rule("/trust.svg", "trust_picture", trust_picture)
     app.add_url_rule("/changes", "changes_page", changes)
     app.add_url_rule("/login", "login_page", login_page)
     app.add_url_rule("/login", "login_sent", login_sent, methods=["POST"])

@@ -12,6 +12,7 @@ from botd.resources.actions import (
     ActionsResource,
     ApproveResource,
     HaltResource,
+    HarmResource,
     RebootResource,
     SeenResource,
     VetoResource,
@@ -40,6 +41,7 @@ from botd.resources.sweeps import SweepEventsResource, SweepResource
 from botd.resources.table import TableResource
 from botd.resources.tail import TailResource
 from botd.resources.tokens import TokenResource, TokensResource
+from botd.resources.trust import TrustResource
 
 
 class Route(NamedTuple):
@@ -69,6 +71,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v1/changes", ChangesResource, "changes"),
     Route("/api/v1/offenders", OffendersResource, "offenders"),
     Route("/api/v1/report", ReportResource, "report"),
+    Route("/api/v1/trust", TrustResource, "trust"),
     Route("/api/v1/notes", NotesResource, "notes"),
     Route("/api/v2/notes", NewNoteResource, "new-note"),
     Route("/api/v2/notes/<int:note>", NoteResource, "note"),
@@ -95,6 +98,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/v2/actions/<int:action>/stop", HaltResource, "halt"),
     Route("/api/v2/actions/<int:action>/seen", SeenResource, "seen"),
     Route("/api/v2/dry-runs", DryRunsResource, "dry-runs"),
+    Route("/api/v2/actions/<int:action>/harm", HarmResource, "harm"),
     Route("/api/v2/reboot", RebootResource, "reboot"),
     Route("/api/v2/stop", StopResource, "stop"),
     Route("/api/v2/breaker", BreakerResource, "breaker"),

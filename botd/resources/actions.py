@@ -29,6 +29,7 @@ from botd.web.params import (
     ActionBody,
     ActionsQuery,
     EventsQuery,
+    HarmBody,
     JsonQuery,
     NoBody,
     ProofBody,
@@ -176,6 +177,17 @@ class SeenResource(_SayResource):
 
     def post(self, action: int) -> Response:
         """Says that somebody has looked what became of an action of which that is not known."""
+        return self._say(action)
+
+
+class HarmResource(_SayResource):
+    """POST /api/v2/actions/<id>/harm: it did harm, or it was not it."""
+
+    BODY = HarmBody
+    KIND = "harm"
+
+    def post(self, action: int) -> Response:
+        """Says that an action did harm, or with `harm` false that what came after it was not its doing."""
         return self._say(action)
 
 

@@ -14,8 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from botd import __version__
 from botd.acting.told import SwitchesDocument
 from botd.advice.rules import FAMILIES
+from botd.advice.trust import TrustDocument
 from botd.board.actions import count_actions, read_switches
 from botd.board.notices import count_notices
+from botd.board.trust import read_trust
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
@@ -39,6 +41,7 @@ class MetricsResource(BotdResource):
         timings: Timings = current_app.extensions["botd"].timings
         registry.register(_Figures(board().known(), store().sweeps.figures(), board().agent_alive(board().view())))
         registry.register(_Acting(count_actions(store()), read_switches(store())))
+        registry.register(_Trust(read_trust(store())))
         registry.register(_Notices(count_notices(store())))
         registry.register(_Durations(timings, store().durations.read()))
         return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
@@ -126,6 +129,30 @@ class _Acting:
             ("botd_stopped", "1 when somebody has stopped all actions.", told["stop"]),
         )
         return [GaugeMetricFamily(name, text, value=float(bool(why))) for name, text, why in rows]
+
+
+class _Trust:
+    """Makes the metrics of how good botd's word is."""
+
+    def __init__(self, told: TrustDocument) -> None:
+        self._told = told
+
+    def collect(self) -> list[Metric]:
+        """All families. Scores are left out as long as there is no outcome: a 0 would be the best there is."""
+        told = self._told
+        outcomes = GaugeMetricFamily(
+            "botd_outcomes",
+            "Outcomes counted by diagnosis, action and verdict.",
+            labels=["diagnosis", "action", "verdict"],
+        )
+        for each in told["counted"]:
+            outcomes.add_metric([each["diagnosis"], each["action"], "good"], each["good"])
+            outcomes.add_metric([each["diagnosis"], each["action"], "bad"], each["of"] - each["good"])
+        rows = (
+            ("botd_brier", "Mean square by which chances that were told were off.", told["brier"]),
+            ("botd_brier_constant", "The same of who always tells the share that came true.", told["brier_constant"]),
+        )
+        return [outcomes, *(GaugeMetricFamily(name, text, value=v) for name, text, v in rows if v is not None)]
 
 
 class _Notices:

@@ -311,6 +311,12 @@ class ReasonBody(Schema):
     reason = _text("Why, at most 500 characters.", validate=validate.Length(0, MAX_REASON))
 
 
+class HarmBody(ReasonBody):
+    """Whether an action did harm, and why one says so."""
+
+    harm = _yes("False for: what came after it was not its doing; true where nothing is said.")
+
+
 class ReArmBody(ProofBody, ReasonBody):
     """Why botd may act again, and a proof."""
 

@@ -125,7 +125,7 @@ def re_arm(kind: str, reason: str, proof: object, text: str = "") -> None:
 
 
 def say(kind: str, says: Mapping[str, Any]) -> None:
-    """Says what takes no proof: `veto`, `halt`, `seen`, `stop`. Raises what the agent refuses with."""
+    """Says what takes no proof: `veto`, `halt`, `seen`, `harm`, `stop`. Raises what the agent refuses with."""
     ask(kind, known().token, address_of(request.environ), says)
 
 

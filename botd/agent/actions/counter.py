@@ -25,7 +25,7 @@ from botd.ledger import Transaction
 from botd.ledger.actions import Said, Stored
 from botd.text import is_number
 
-REARM = "re-arm"
+REARM, HARM = "re-arm", "harm"
 
 NOT_SENT = frozenset(move.source for move in MOVES if By.ANYBODY in move.by and move.source)
 """The states out of which anybody may stop an action."""
@@ -49,6 +49,7 @@ class Counter:
                 "veto": self._veto,
                 "halt": self._halt,
                 "seen": self._see,
+                "harm": self._harm,
                 "stop": self._stop,
                 "go-on": self._go_on,
                 "close-breaker": self._close_breaker,
@@ -125,11 +126,22 @@ class Counter:
 
     def _see(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
         login, stored, reason = _login(holder), self._stored(letter), said(letter, "reason", LONGEST_REASON)
-        self._check_rearm(login)
+        self._check_right(login, REARM)
         with self._kit.ledger.write() as db:
             self._kit.ledger.actions.see(db, stored, login, reason, self._kit.clock())
             if stored.code == "other-bmc":
                 self._kit.ledger.bmcs.forget(db, stored.node)
+        return {}
+
+    def _harm(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
+        """Marks what came of an action: it did harm, or it was not it."""
+        login, stored, reason = _login(holder), self._stored(letter), said(letter, "reason", LONGEST_REASON)
+        is_harm = letter.says.get("harm", True)
+        if not isinstance(is_harm, bool):
+            raise ValueError("harm must be true or false")
+        self._check_right(login, HARM)
+        with self._kit.ledger.write() as db:
+            self._kit.ledger.outcomes.mark(db, stored.id, login, self._kit.clock(), is_harm=is_harm, reason=reason)
         return {}
 
     def _go_on(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
@@ -150,20 +162,20 @@ class Counter:
             raise ProofRefused("what was signed is not what was asked for: ask again")
         if vouched.kinds.isdisjoint({"otp", "ssh"}):
             raise ProofRequired("a credential of munge is not enough for this: type a code, or sign it by ssh")
-        self._check_rearm(vouched.login)
+        self._check_right(vouched.login, REARM)
         if not reason.strip():
             raise ValueError("say why it may go on")
         with self._kit.ledger.write() as db:
             self._use_nonce(db, vouched)
             yield db, vouched.login, reason
 
-    def _check_rearm(self, login: str) -> None:
-        """Raises NotAllowed unless they have the right `re-arm` by a roles file that is whole."""
+    def _check_right(self, login: str, right: str) -> None:
+        """Raises NotAllowed unless they have this right by a roles file that is whole."""
         state = self._kit.roles()
         if state.fault:
-            raise Refused("roles-unreadable", f"the right `re-arm` counts for nothing now: {state.fault}")
-        if REARM not in rights_of(state.roles, self._judge.person(login)):
-            raise NotAllowed("that takes the right `re-arm`, which no role of yours has")
+            raise Refused("roles-unreadable", f"the right `{right}` counts for nothing now: {state.fault}")
+        if right not in rights_of(state.roles, self._judge.person(login)):
+            raise NotAllowed(f"that takes the right `{right}`, which no role of yours has")
 
     # ---- what they share ----
 

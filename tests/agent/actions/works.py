@@ -66,7 +66,7 @@ name = "admin"
 users = ["kmf"]
 actions = ["*"]
 nodes = "all"
-may = ["re-arm", "approve"]
+may = ["re-arm", "approve", "harm"]
 
 [protected]
 nodes = "n0009.savio2"
