@@ -78,6 +78,7 @@ class SlurmSettings:
     )
     squeue: str = _setting("squeue", "Command for the running jobs.")
     sacct: str = _setting("sacct", "Command for the last jobs; empty asks nobody.")
+    sacctmgr: str = _setting("sacctmgr", "Command for what slurmdbd remembers of nodes: `botd history import`.")
     sinfo_file: str = _setting("", "A saved `sinfo -R` output to use instead of Slurm.")
     timeout: float = _setting(10.0, "How long one Slurm command may take.", unit="s")
     refresh: float = _setting(60.0, "How often the agent reads the node list.", unit="s")

@@ -29,6 +29,7 @@ class Words(NamedTuple):
 GROUPS = {
     "audit": "the record of what was done",
     "keys": "the agent's keys",
+    "history": "what was, before botd was there",
     "ledger": "the agent's own database",
     "user": "the people who may log in",
 }
@@ -76,6 +77,12 @@ def _ledger_backup(args: argparse.Namespace) -> int:
     from botd.commands.ledger import ledger_backup
 
     return ledger_backup(load_config(args.config), args.file)
+
+
+def _history_import(args: argparse.Namespace) -> int:
+    from botd.commands.history import history_import
+
+    return history_import(load_config(args.config), args.since, args.file)
 
 
 def _user_add(args: argparse.Namespace) -> int:
@@ -126,6 +133,8 @@ def _user_remove(args: argparse.Namespace) -> int:
     return remove(load_config(args.config), args.login)
 
 
+SAVED = "sacctmgr -n -P show event event=node start=... format=NodeName,State,Start,End,User,Reason"
+
 LOGIN = Argument("login", "who")
 ROLES = Argument("role", "roles, as the roles file names them; none takes all away", "*")
 
@@ -153,6 +162,17 @@ COMMANDS = {
             "copy the ledger whole while the agent runs",
             "ledger backup /var/backups/botd/ledger.db",
             (Argument("file", "a file that is not there yet"),),
+        ),
+    ),
+    "history import": (
+        _history_import,
+        Words(
+            "take over what slurmdbd remembers of nodes; twice is as good as once",
+            "history import --since 365d",
+            (
+                Argument("--since", "how far back: days, such as 90d; default: 365d"),
+                Argument("--file", f"a saved output instead of sacctmgr, - for standard input: {SAVED}"),
+            ),
         ),
     ),
     "user add": (_user_add, Words("add a person", "user add anna student", (LOGIN, ROLES))),

@@ -27,7 +27,7 @@ SEE_SLURMCTLD = "see whether slurmctld answers `scontrol ping`"
 """The next step where Slurm itself does not answer."""
 
 SEE_SLURMDBD = "see whether slurmdbd answers `sacctmgr show cluster`"
-"""The next step where accounting does not answer: of botd's commands only sacct talks to slurmdbd."""
+"""The next step where accounting does not answer: only sacct and sacctmgr talk to slurmdbd."""
 
 ADVICE = "If munged is up, restart with"
 """Begins what Slurm's commands say first when munge is away; what is wrong stands in the next line (22.05)."""
@@ -38,6 +38,7 @@ SCOPE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "scontrol": ("--all", "--local"),
         "squeue": ("--all", "--local"),
         "sacct": ("--allusers", "--local"),
+        "sacctmgr": ("--readonly",),  # of this cluster it tells unless it is asked for others
     }
 )
 """What stands in every call, so that it is answered for exactly this cluster.
@@ -109,7 +110,7 @@ def _output(settings: SlurmSettings, tool: str, options: Sequence[str], until: f
         raise SlurmFailed(f'"{command}" is missing; set [slurm] {tool} to its full path') from error
     except CommandTimeout as error:
         limit = f"{settings.timeout:g} s"
-        step = SEE_SLURMDBD if tool == "sacct" else SEE_SLURMCTLD
+        step = SEE_SLURMDBD if tool in ("sacct", "sacctmgr") else SEE_SLURMCTLD
         raise SlurmTimeout(f'"{command}" did not end within {limit}; {step}') from error
     except (LocalCommandError, ValueError) as error:
         raise SlurmFailed(f'cannot run "{command}": {shown(str(error), 200)}; check [slurm] {tool}') from error

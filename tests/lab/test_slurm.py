@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import psutil
 import pytest
 
+from botd.inventory.events import NodeEvent, read_events
 from botd.inventory.jobs import last_jobs, running_jobs
 from botd.inventory.slurm import SlurmReader
+from botd.model import utc_now
 from botd.settings import SlurmSettings
 from tests.lab import net
 from tests.lab.program import LabProgram
@@ -110,6 +114,23 @@ def test_the_last_job_of_a_node_comes_from_the_accounting(program: LabProgram) -
     wait_until(lambda: (program.reading(node, "last_job")["value"] or {}).get("job_id") == job, 60)
     assert program.reading(node, "last_job")["value"]["state"].startswith("CANCELLED")
     program.lab.do("make_idle", node)
+
+
+def test_slurmdbd_remembers_when_a_node_was_drained_and_is_back(program: LabProgram) -> None:
+    node, reason, begin = "n0001.vector0", "Kill task failed", utc_now()
+    slurm = program.lab.slurm
+    slurm.run("scontrol", "update", f"nodename={node}", "state=drain", f"reason={reason}")
+    time.sleep(1.1)  # slurmdbd keeps whole seconds, and no event that is shorter
+    slurm.run("scontrol", "update", f"nodename={node}", "state=resume")
+    settings = SlurmSettings(sacctmgr=" ".join([*slurm.command(), "sacctmgr"]))
+
+    def told() -> list[NodeEvent]:
+        events = read_events(settings, begin - timedelta(minutes=1))
+        return [each for each in events if (each.node, each.reason) == (node, reason) and each.ends_at]
+
+    wait_until(lambda: bool(told()), 60)
+    assert told()[-1].state == "DRAIN"
+    assert told()[-1].by == "root"
 
 
 AWAY = {

@@ -18,6 +18,7 @@ import pytest
 from botd.answers import Delivery, PingAnswer
 from botd.errors import SlurmFailed
 from botd.inventory.command import SCOPE
+from botd.inventory.events import read_events
 from botd.inventory.jobs import last_jobs, running_jobs
 from botd.inventory.saved import parse_saved
 from botd.inventory.slurm import SlurmReader
@@ -125,6 +126,17 @@ def last(name: str, folder: Path) -> Made:
     }
 
 
+def events(name: str, folder: Path) -> Made:
+    tool = write_tool(folder, "sacctmgr", replay(name, limit_s=LIMIT_S))
+    found = read_events(SlurmSettings(sacctmgr=tool, timeout=patience(name)), datetime(2026, 1, 1, tzinfo=UTC))
+    times = ((f"{at:%H:%M:%S}" if at else "?" for at in (each.begins_at, each.ends_at)) for each in found)
+    lines = (
+        f"{each.node} {each.state} {begin} to {end} by {each.by}: {each.reason}"
+        for each, (begin, end) in zip(found, times, strict=True)
+    )
+    return {"events": list(lines)}
+
+
 def fping(name: str, folder: Path) -> Made:
     told = recording(name)
     settings = PingSettings(command=write_tool(folder, "fping", replay(name)))
@@ -155,6 +167,7 @@ READERS: dict[tuple[str, ...], Callable[[str, Path], Made]] = {
     ("squeue", "-h", "-a"): jobs,
     ("squeue", *SCOPE["squeue"]): jobs,
     ("sacct",): last,
+    ("sacctmgr", *SCOPE["sacctmgr"]): events,
     ("fping",): fping,
     ("ping",): ping,
 }

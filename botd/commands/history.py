@@ -1,0 +1,102 @@
+"""`botd history import`: what slurmdbd remembers becomes experience, so that the first day is not empty."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from botd.advice.hardware import hardware_of
+from botd.advice.imported import READY, SILENT, Outage, outages, resumed, silences
+from botd.advice.rules import RESUME
+from botd.commands.ledger import owned
+from botd.config import resolve_path
+from botd.errors import BadRequest, ConfigError
+from botd.inventory import Inventory, build
+from botd.inventory.events import NodeEvent, parse_events, read_events
+from botd.inventory.groups import read_groups
+from botd.inventory.slurm import SlurmReader
+from botd.ledger.outcomes import IMPORTED, Row, SpellRow
+from botd.model import utc_now
+from botd.settings import Config
+from botd.text import escaped
+
+YEAR = "365d"
+
+LONGEST_DAYS = 3660
+
+
+def days(text: str) -> timedelta:
+    """The time in `90d`. Raises BadRequest."""
+    found = re.fullmatch(r"([1-9][0-9]{0,3})d", text, re.ASCII)
+    if not found or int(found[1]) > LONGEST_DAYS:
+        raise BadRequest(f'cannot read "{escaped(text)[:40]}": write days, such as 90d')
+    return timedelta(days=int(found[1]))
+
+
+def history_import(config: Config, since: str | None, file: str | None) -> int:
+    """Takes over what slurmdbd has, or what a saved output of sacctmgr has. Twice is as good as once."""
+    now = utc_now()
+    begin = now - days(since or YEAR)
+    events = _saved(file) if file else read_events(config.slurm, begin)
+    found = outages(event for event in events if event.begins_at >= begin)
+    inventory = _inventory(config, now)
+    rows, spells = _rows(found, inventory, config, now), _spells(found)
+    with owned(config) as ledger, ledger.write() as db:
+        added, healed = ledger.outcomes.add(db, rows), ledger.outcomes.add_spells(db, spells)
+    _tell(found, rows, spells, added, healed)
+    return 0
+
+
+def _saved(file: str) -> Sequence[NodeEvent]:
+    """The events of a file, `-` for standard input. Raises ConfigError, SlurmFailed."""
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror or error}") from error
+    return parse_events(data.decode("utf-8", "replace"))
+
+
+def _inventory(config: Config, now: datetime) -> Inventory:
+    """The nodes as they are now, of which each tells its kind of hardware. Raises SlurmFailed."""
+    groups, _ = read_groups(config.groups, partial(resolve_path, config))
+    return build(SlurmReader(config.slurm, resolve=partial(resolve_path, config)).read(), groups, now)
+
+
+def _rows(found: Sequence[Outage], inventory: Inventory, config: Config, now: datetime) -> list[Row]:
+    return [
+        Row(
+            IMPORTED,
+            each.node,
+            READY,
+            RESUME,
+            hardware_of(inventory, each.node, config.advice.hardware),
+            each.at,
+            each.verdict.value,
+            each.words[:500],
+        )
+        for each in resumed(found, now)
+        if inventory.is_known(each.node)
+    ]
+
+
+def _spells(found: Sequence[Outage]) -> list[SpellRow]:
+    return [
+        SpellRow(IMPORTED, each.node, SILENT, each.began_at, round(each.hours, 4), each.healed)
+        for each in silences(found)
+    ]
+
+
+def _tell(
+    found: Sequence[Outage], rows: Sequence[Row], spells: Sequence[SpellRow], added: int, spells_added: int
+) -> None:
+    """What was found, what of it is new, and what cannot be known."""
+    good, bad = (sum(row.verdict == verdict for row in rows) for verdict in ("good", "bad"))
+    healed, nodes = sum(spell.healed for spell in spells), len({each.node for each in found})
+    print(f"{len(found)} incidents of {nodes} nodes")
+    print(f"{len(rows)} resumes of drained nodes: {good} good, {bad} bad; {added} of them new")
+    print(f"{len(spells)} nodes were silent, {healed} of them back alone within half an hour; {spells_added} new")
+    print("what ended the other incidents is not in slurmdbd, and is counted for nothing")
