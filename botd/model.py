@@ -61,6 +61,7 @@ class SlurmNode:
     memory_mb: int | None = None
     cpus: int | None = None
     boot_at: datetime | None = None
+    slurmd_started_at: datetime | None = None
     slurmd_version: str = ""
     listed: bool = False
     maintenance: str = ""

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from botd.answers import Deliver, Delivery, Job, Output, PowerAnswer, SlurmAnswer, Source
+from botd.answers import Deliver, Delivery, Job, LoginAnswer, Output, PowerAnswer, SlurmAnswer, Source
 from botd.checks import command_for
 from botd.config import read_secret
 from botd.errors import SlurmFailed
@@ -89,6 +89,22 @@ class Probes:
         """Has a node run a command that has no end, and `take` hear of it. Why it ended, in words."""
         address = self._addresses([node], slurm)[node]
         return self._ssh.follow(node, address, command, take, node_deadline_s=self._config.sweep.node_deadline)
+
+    def tell(self, node: str, listed: SlurmNode | None, command: str) -> LoginAnswer | Output:
+        """What came of one command on a node, which is sent at most once, or of the login, where that failed.
+
+        The command has the time of all checks together. `listed` is what Slurm says of the node.
+        """
+        found: list[LoginAnswer | Output] = []
+
+        def take(delivery: Delivery) -> None:
+            if isinstance(delivery.answer, (LoginAnswer, Output)):
+                found.append(delivery.answer)
+
+        part = Fragment("command", command, self._config.ssh.command_timeout)
+        addresses = self._addresses([node], {node: listed} if listed else {})
+        self._ssh.run(addresses, lambda _: (part,), take, node_deadline_s=self._config.sweep.node_deadline)
+        return found[-1]  # the login comes first
 
     def close(self) -> None:
         """Closes what is kept open."""

@@ -217,6 +217,7 @@ class ActionsSettings:
     slurm_timeout: float = _setting(60.0, "How long the helper may take.", unit="s")
     bmc_user: str = _setting("", "BMC user with privilege OPERATOR; empty sends nothing to a BMC.")
     bmc_password_file: str = _setting("", "File with the password of that user and nothing else.")
+    restart_slurmd: str = _setting("", "Command that restarts slurmd, as the user of [ssh] on the node; empty cannot.")
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ clock = "trusted"
 slurm = {slurm_helper}
 bmc_user = {actor}
 bmc_password_file = {actor_password}
+restart_slurmd = "sudo -n systemctl restart slurmd"
 
 [mounts]
 scratch = {scratch}

@@ -1,4 +1,4 @@
-"""What the simulated BMCs and Slurm were told to do, order by order: what botd tells of itself is held against it."""
+"""What the simulated BMCs, Slurm and nodes were told to do, order by order: botd's own words are held against it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ KEPT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order as it arrived: at a `BMC`, or at `Slurm`. `answer` is empty where it was done, else why it was not.
+    """One order as it arrived: at a `BMC`, at `Slurm`, or at a node by `ssh`.
 
-    `at` is in seconds since the epoch.
+    `answer` is empty where it was done, else why it was not. `at` is in seconds since the epoch.
     """
 
     at: float

@@ -99,6 +99,7 @@ class Node:
     up: bool = True
     health: Health = SOUND
     standing: Standing = UNNOTICED
+    restarted_at: float = 0.0
     blinks_until: float = 0.0  # the LED that tells it from its neighbours in the rack
 
     @property
@@ -115,6 +116,11 @@ class Node:
     def answers(self) -> bool:
         """Whether it answers on the network."""
         return self.up and not self.health.cut_off
+
+    @property
+    def slurmd_started_at(self) -> float:
+        """When slurmd started: with the system, or since."""
+        return max(self.booted_at, self.restarted_at)
 
     @property
     def registers(self) -> bool:

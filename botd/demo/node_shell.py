@@ -55,6 +55,7 @@ class NodeShell:
     def __init__(self, state: ClusterState, config: Config) -> None:
         self._state = state
         self._checks = [check for check in site_checks(config).values() if check.source is Source.COMMAND]
+        self._restart = config.actions.restart_slurmd
         self._mounts = {check.name: check.title for check in self._checks if check.parent == "df"}
 
     def run_script(self, name: str, script: str) -> Session:
@@ -78,6 +79,10 @@ class NodeShell:
     def run_command(self, name: str, command: str) -> Said:
         """What a command that somebody types prints, and its exit status."""
         node = self._state.nodes[name]
+        if self._restart and command.strip() == self._restart:
+            self._state.restart_slurmd(name)
+            self._state.journal.note("ssh", name, command.strip())
+            return "", 0
         answer = self._typed(node).get(command.strip())
         if answer:
             return answer(), 0

@@ -195,6 +195,14 @@ class ClusterState:
             mounts = {**node.health.mounts, path: Mount.STUCK}
             self._put(replace(node, health=replace(node.health, mounts=mounts)))
 
+    def restart_slurmd(self, name: str) -> None:
+        """Starts slurmd anew, which then registers. Slurm leaves the node as it is but for hearing from it."""
+        with self._lock:
+            node = self._nodes[name]
+            health = replace(node.health, slurmd=True, log=())
+            standing = replace(node.standing, responding=True)
+            self._put(replace(node, health=health, standing=standing, restarted_at=self.now()))
+
     # ---- time ----
 
     def next_due(self) -> float | None:

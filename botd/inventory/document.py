@@ -12,7 +12,7 @@ from botd.errors import StoreDamaged
 from botd.inventory import Inventory
 from botd.model import Group, SlurmNode
 
-_TIMES = ("reason_at", "boot_at", "maintenance_at", "maintenance_until")
+_TIMES = ("reason_at", "boot_at", "slurmd_started_at", "maintenance_at", "maintenance_until")
 
 
 class GroupEntry(TypedDict):

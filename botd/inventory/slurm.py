@@ -216,6 +216,7 @@ def _node(entry: Mapping[str, Any]) -> SlurmNode:
         memory_mb=_number(entry.get("real_memory")),
         cpus=_number(entry.get("cpus")),
         boot_at=_time(entry.get("boot_time")),
+        slurmd_started_at=_time(entry.get("slurmd_start_time")),
         slurmd_version=_text(entry, "slurmd_version") or _text(entry, "version"),
     )
 

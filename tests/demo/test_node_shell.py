@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from botd.demo.machine import DemoJob, Health, Mount, Node
 from botd.demo.node_shell import NodeShell, read_script
 from botd.demo.state import ClusterState
 from botd.model import Facts, Finding, SlurmNode, State
-from botd.settings import Config
+from botd.settings import ActionsSettings, Config
 from botd.transport.ssh.script import Fragment, FrameReader, build_script
 
 NAME = "n0007.savio2"
@@ -230,3 +231,15 @@ def test_another_script_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("command", "said"), [("hostname", f"{NAME}\n"), ("id -un", "botd\n"), ("true", "")])
 def test_a_few_commands_may_be_typed(config: Config, command: str, said: str) -> None:
     assert simulated(config, Health()).run_command(NAME, command) == (said, 0)
+
+
+def test_the_command_of_the_site_restarts_slurmd_and_no_other_does(config: Config) -> None:
+    command = "sudo -n systemctl restart slurmd"
+    site = replace(config, actions=ActionsSettings(restart_slurmd=command))
+    state = ClusterState([node_with(Health(slurmd=False))], [], lambda: NOW)
+    assert NodeShell(state, config).run_command(NAME, command)[1] == 127
+    assert not state.nodes[NAME].registers
+    script = build_script(NONCE, [Fragment("command", command, 5)]).decode()
+    assert outputs(NodeShell(state, site).run_script(NAME, script).frames) == {"command": Output("", 0)}
+    assert state.nodes[NAME].registers
+    assert state.nodes[NAME].slurmd_started_at == NOW

@@ -64,6 +64,7 @@ def test_it_reads_every_node_of_sinfo_json_once_and_naturally_sorted(make_tool: 
         memory_mb=500,
         cpus=2,
         boot_at=datetime(2026, 11, 23, 20, 16, 35, tzinfo=UTC),
+        slurmd_started_at=datetime(2026, 11, 23, 20, 16, 36, tzinfo=UTC),
         slurmd_version="22.05.8",
     )
 

@@ -119,6 +119,12 @@ def start_slurmd(node: Node) -> None:
     node.order("start", service="slurmd")
 
 
+def restart_slurmd(node: Node) -> None:
+    """End slurmd, if it runs, and start it: what systemctl restart does, and may be done from inside the node."""
+    kill_slurmd(node)
+    start_slurmd(node)
+
+
 # --- mounts ---
 
 
@@ -195,6 +201,7 @@ NODE_VERBS: dict[str, Callable[..., Any]] = {
     "end_processes": end_processes,
     "kill_slurmd": kill_slurmd,
     "start_slurmd": start_slurmd,
+    "restart_slurmd": restart_slurmd,
     "hang_mount": hang_mount,
     "resume_mount": resume_mount,
     "unmount_scratch": unmount_scratch,

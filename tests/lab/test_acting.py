@@ -1,7 +1,8 @@
-"""The whole of botd acts on the lab: a press by HTTP ends in the real Slurm, and once at a real BMC."""
+"""The whole of botd acts on the lab: a press by HTTP ends in the real Slurm, at a slurmd, and once at a real BMC."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.program import wait_until
 from tests.transport.bmc.lossy import Packet, is_answer, is_command, lossy
 
 NODE = "n0001.savio3"
+DEAD, UNTRUSTED = "n0002.savio3", "n0003.savio3"
 RELAYS = {"n0000.savio2": "127.79.0.1", "n0001.savio2": "127.79.0.2", "n0002.savio2": "127.79.0.3"}
 
 ACTIONS = """
@@ -41,12 +43,19 @@ clock = "trusted"
 slurm = "{helper}"
 bmc_user = "{user}"
 bmc_password_file = "{lab}/bmc_password"
+restart_slurmd = "sudo -n /run/restart-slurmd"
 """
+
+RESTART = """\
+#!/bin/sh
+cd {here} && exec {python} -m tests.lab do {lab} restart_slurmd "$(hostname)"
+"""
+"""What stands in for systemctl on a node, which has none."""
 
 ROLES = """
 [[role]]
 name = "student"
-actions = ["identify", "drain"]
+actions = ["identify", "drain", "restart-slurmd"]
 nodes = "savio2,savio3"
 
 [protected]
@@ -61,6 +70,7 @@ def people(lab: Lab, tmp_path: Path) -> Iterator[People]:
     installed(helper, Path("/usr/bin"), str(lab.slurm.config))
     text = (lab.directory / "botd.toml").read_text().replace(f"{lab.directory}/botd.db", f"{tmp_path}/botd.db")
     text = text.replace("[sweep]\nleast_age = 0\n", "")
+    text = text.replace('user = "root"', 'user = "alice"').replace("command_timeout = 6", "command_timeout = 18")
     config = tmp_path / "botd.toml"
     config.write_text(text + ACTIONS.format(helper=helper, user=bmc.USER, lab=lab.directory))
     (tmp_path / "roles.toml").write_text(ROLES)
@@ -94,6 +104,29 @@ def test_a_press_drains_in_the_real_slurm(lab: Lab, people: People) -> None:
     lab.do("make_idle", NODE)
 
 
+def test_a_slurmd_that_was_killed_is_started_by_the_one_command_that_sudo_allows(lab: Lab, people: People) -> None:
+    """A node without that line of sudoers says so, and keeps the slurmd that it has."""
+    for node in (DEAD, UNTRUSTED):
+        text = RESTART.format(here=Path.cwd(), python=sys.executable, lab=lab.directory)
+        lay(lab, node, "/run/restart-slurmd", text)
+    lay(lab, DEAD, "/run/sudoers.d/alice", "alice ALL=(root) NOPASSWD: /run/restart-slurmd\n")
+    lab.node(DEAD).enter("mount", "--bind", "/run/sudoers.d", "/etc/sudoers.d")
+    lab.do("kill_slurmd", DEAD)
+
+    before = lab.node(UNTRUSTED).order("status")["slurmd"]
+    refused = ends(people, "restart-slurmd", UNTRUSTED)[UNTRUSTED]
+    assert (refused["state"], refused["code"]) == ("failed", "node-refused"), refused
+    assert "exit status 1: sudo: a password is required" in refused["words"]
+    assert lab.node(UNTRUSTED).order("status")["slurmd"] == before
+
+    wait_until(lambda: lab.slurm.states()[DEAD] == "down*", 60)
+    wait_until(lambda: people.program.slurm(DEAD)["state"] == "down*")
+    done = ends(people, "restart-slurmd", DEAD)[DEAD]
+    assert (done["state"], done["certain"], done["words"]) == ("succeeded", True, ""), done
+    assert lab.slurm.states()[DEAD] in ("idle", "down")
+    lab.do("make_idle", DEAD)
+
+
 def test_whatever_the_network_does_a_bmc_is_told_once(lab: Lab, people: People) -> None:
     """The answer is lost, the command comes late and twice, the command is lost: on one node each."""
     fates = {
@@ -119,6 +152,11 @@ def test_whatever_the_network_does_a_bmc_is_told_once(lab: Lab, people: People) 
     }
     assert [told(lab, node) for node in fates] == [1, 1, 0]
     assert all(len(packets) <= 3 for packets in asked.values())  # the privilege, the command, the end of the session
+
+
+def lay(lab: Lab, node: str, place: str, text: str) -> None:
+    """Lays a file below /run, which is the node's own."""
+    lab.node(node).enter("sh", "-c", 'printf %s "$1" | install -D -m 755 /dev/stdin "$2"', "sh", text, place)
 
 
 def real(lab: Lab, node: str) -> Any:

@@ -22,6 +22,7 @@ from botd.agent.actions.machine_clock import is_synchronised
 from botd.agent.actions.press import Presses
 from botd.agent.actions.proving import Proving
 from botd.agent.actions.slurm_hand import SlurmHand
+from botd.agent.actions.ssh_hand import SshHand
 from botd.agent.actions.teller import Teller
 from botd.agent.actions.ways import Hands
 from botd.agent.actions.worker import Worker
@@ -128,4 +129,5 @@ def _hands(
         control = BmcControl(config.bmc, settings.bmc_user, password, probes.turns)
     bmc = BmcHand(control, lambda node: probes.bmc_addresses([node]).get(node), looker, ledger, clock)
     slurm = SlurmHand(slurm_control, looker.slurm, is_set=bool(settings.slurm))
-    return MappingProxyType({Way.BMC: bmc, Way.SLURM: slurm})
+    ssh = SshHand(settings, probes.tell, looker.slurm)
+    return MappingProxyType({Way.BMC: bmc, Way.SLURM: slurm, Way.SSH: ssh})

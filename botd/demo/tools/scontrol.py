@@ -21,7 +21,7 @@ NodeName={name} Arch=x86_64 CoresPerSocket={per_socket}{blank}
    RealMemory={memory} AllocMem=0 FreeMem={free} Sockets=2 Boards=1
    State={state} ThreadsPerCore=1 TmpDisk=0 Weight=1 Owner=N/A MCS_label=N/A
    Partitions={partitions}{blank}
-   BootTime={boot} SlurmdStartTime={boot}
+   BootTime={boot} SlurmdStartTime={slurmd}
    LastBusyTime={boot}
    CfgTRES=cpu={cores},mem={memory}M,billing={cores}
    AllocTRES={tres}
@@ -126,6 +126,7 @@ def _shown(state: ClusterState, node: Node, oneline: bool) -> str:
         state="+".join([state.base(node), *flags(node)]),
         partitions=",".join(node.partitions),
         boot=iso(node.booted_at),
+        slurmd=iso(node.slurmd_started_at),
         tres=f"cpu={used}" if used else "",
     )
     if node.standing.reason:

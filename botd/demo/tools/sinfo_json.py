@@ -65,7 +65,7 @@ def _node(node: Node, base: str, used_cores: int) -> dict[str, Any]:
         "reason": standing.reason,
         "reason_changed_at": int(standing.reason_at),
         "reason_set_by_user": standing.reason_by or None,
-        "slurmd_start_time": int(node.booted_at) + 40,
+        "slurmd_start_time": int(node.slurmd_started_at),
         "sockets": 2,
         "threads": 1,
         "temporary_disk": 0,
