@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import os
 import socket
@@ -43,13 +44,15 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProgram]:
     port = free_port()
     with DemoCluster(NODES, f"127.0.0.1:{port}", boot_s=0.5, slurmd_timeout_s=0.5) as cluster:
         people = tmp_path_factory.mktemp("people")
+        proofs = f'allowed_signers = "{signers(people)}"\nunmunge = "{people}/unmunge"'  # the latter a test lays there
         config = cluster.config_text().replace("interval = 60", "interval = 0")
-        config = config.replace("[access]\n", f'[access]\nallowed_signers = "{signers(people)}"\n')
+        config = config.replace("[access]\n", f"[access]\n{proofs}\n")
         cluster.config_path.write_text(config, encoding="utf-8")
         with (cluster.config_path.parent / ROLES_FILE).open("a", encoding="utf-8") as roles:
             roles.write(APPRENTICE)
         codes = people / "codes"
-        add_people(str(cluster.config_path), PASSWORD, codes, {**PEOPLE, "anna": (*PEOPLE["anna"], "apprentice")})
+        more = {"anna": (*PEOPLE["anna"], "apprentice"), getpass.getuser(): ("admin",)}
+        add_people(str(cluster.config_path), PASSWORD, codes, {**PEOPLE, **more})
         running = DemoProgram(cluster, port)
         try:
             wait_until(lambda: running.is_well() and running.get("/api/v1/group-list")[0] == 200)

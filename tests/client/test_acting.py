@@ -24,8 +24,10 @@ from botd.client.trouble import Refused, Trouble
 from botd.config import parse_config
 from botd.errors import ProofRefused
 from botd.model import utc_now
+from tests.agent.people.munge import munged
 from tests.client.conftest import PROGRAM, Home
 from tests.client.scripted import Answers, Scripted, refusal, scripted
+from tests.conftest import need_program
 from tests.program import DemoProgram, wait_until
 from tests.transport.sshd import make_key
 
@@ -296,6 +298,33 @@ def test_a_node_is_drained_and_slurms_own_tool_says_so(kmf: Home, program: DemoP
     assert row == {"node": node, "state": "succeeded", "login": "kmf"}
     assert re.fullmatch(r"botd: drain \d+ by kmf\n", program.tool("sinfo", "-h", "-n", node, "-o", "%E"))
     assert kmf.good("actions", node).split("\t")[2:5] == [node, "drain", "succeeded"]
+
+
+def test_a_credential_of_a_real_munged_restarts_a_slurmd_with_nobody_logged_in(
+    home: Home, kmf: Home, program: DemoProgram
+) -> None:
+    """From the press to the start of slurmd that Slurm tells of: munged alone knows who runs bofhbot."""
+    me, wanted = getpass.getuser(), "restart-slurmd"
+    found = program.json("/api/v1/status?groups=sinfo&max_age=100000")["nodes"]
+    node = next(each["node"] for each in found if (each["recommendation"] or {}).get("action") == wanted)
+    assert "NOT_RESPONDING" in program.tool("scontrol", "show", "node", node)
+    with munged() as daemon:
+        tool(home.path / "munge", f"{need_program('munge')} -S {daemon.socket}")
+        tool(program.codes.parent / "unmunge", daemon.unmunge)  # type: ignore[attr-defined]
+        home.environ["PATH"] = f"{home.path}:{home.environ['PATH']}"
+        home.sites(f'[sites.demo]\nurl = "{program.base}"\nagent_user = "{me}"\n')
+        done = home.run("do", wanted, node, "--munge", "--reason", "slurmd died", "--json", "state,proof")
+    assert (done.returncode, json.loads(done.stdout)) == (0, [{"state": "succeeded", "proof": "munge"}]), done.stderr
+    assert json.loads(kmf.good("actions", node, "--json", "login,action")) == [{"login": me, "action": wanted}]
+    assert "NOT_RESPONDING" not in program.tool("scontrol", "show", "node", node)
+    (order,) = [each for each in json.loads(program.tool("heard", "--json"))["orders"] if each["place"] == "ssh"]
+    assert (order["node"], order["words"]) == (node, "sudo -n systemctl restart slurmd")
+
+
+def tool(path: Path, words: str) -> None:
+    """A program that runs another one with its own words after these."""
+    path.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    path.chmod(0o755)
 
 
 def test_what_is_protected_is_refused_by_a_running_botd(kmf: Home) -> None:
