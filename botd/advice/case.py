@@ -29,7 +29,10 @@ def not_green(readings: NodeReadings) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Case:
-    """A node. `slurm` is None for one that only a group file names; `hardware` is what kind it is of."""
+    """A node. `slurm` is None for one that only a group file names; `hardware` is what kind it is of.
+
+    `ours` are the ids of botd's own hard actions: a drain of one of these is no person's.
+    """
 
     node: str
     slurm: SlurmNode | None
@@ -38,13 +41,14 @@ class Case:
     past: NodePast = NOTHING
     neighbours: Neighbours = field(default=ALONE)
     hardware: str = ""
+    ours: frozenset[str] = frozenset()
 
     # ---- what Slurm says ----
 
     @cached_property
     def reasons(self) -> tuple[Part, ...]:
         """The reasons in Slurm's reason."""
-        return read_reason(self.slurm.reason) if self.slurm else ()
+        return read_reason(self.slurm.reason, self.ours) if self.slurm else ()
 
     @cached_property
     def is_out(self) -> bool:

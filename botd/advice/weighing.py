@@ -32,6 +32,7 @@ USUAL = Costs()
 @dataclass(frozen=True)
 class Scales:
     """What is weighed by. `hardware` are the groups that tell kinds of it apart: see `hardware_of`.
+    `ours` are the ids of botd's own hard actions.
 
     `now` is None where ages are not to be told: then waiting is no way on.
     """
@@ -39,6 +40,7 @@ class Scales:
     experience: Experience = UNTRIED
     costs: Costs = USUAL
     hardware: tuple[str, ...] = ()
+    ours: frozenset[str] = frozenset()
     now: datetime | None = None
 
     @classmethod
@@ -49,7 +51,7 @@ class Scales:
     @property
     def edition(self) -> Hashable:
         """What two have in common that weigh alike."""
-        return self.experience.edition, self.costs, self.hardware, self.now
+        return self.experience.edition, self.costs, self.hardware, self.ours, self.now
 
     def at(self, now: datetime) -> Scales:
         """Those of the quarter of an hour that a moment is in; of no time where nothing known is told by age."""

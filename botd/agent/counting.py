@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from botd.acting.actions import Weight
 from botd.advice.confidence import Counts
 from botd.advice.experience import experience_of
 from botd.advice.trust import Saying, trust_document
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 60.0
 """How often it is looked whether there is anything new to count."""
+
+KEPT = 1000
+"""Actions whose drains are known as botd's own."""
 
 LEAST_GAP = timedelta(minutes=15)
 """With less than this between two sweeps nobody was blind, however short their interval is."""
@@ -93,15 +98,24 @@ class Counting:
             self._judging.observe(now)
             self._night = today
         self._count(today)
+        self._scales = replace(self._scales, ours=self._ours())
         experience = self._scales.experience
         set_copies(self._store, "trust", {"now": trust_document(self._sayings, experience)})
-        set_copies(self._store, "experience", {"now": experience.document(), "edition": experience.edition})
+        ours = sorted(self._scales.ours)
+        told = {"now": experience.document(), "ours": ours, "edition": f"{experience.edition} {' '.join(ours)}"}
+        set_copies(self._store, "experience", told)
 
     def _watch(self) -> None:
         if self._swept_at and self._swept_at != self._watched_at:
             with self._ledger.write() as db:
                 self._ledger.outcomes.watch(db, self._swept_at, self._gap)
             self._watched_at = self._swept_at
+
+    def _ours(self) -> frozenset[str]:
+        """The newest hard actions, whose drains are no person's."""
+        with self._ledger.read() as db:
+            found = self._ledger.actions.newest(db, KEPT)
+        return frozenset(str(each.id) for each in found if each.weight == Weight.HARD and not each.is_dry)
 
     def _count(self, today: date) -> None:
         """Counts where anything is new."""
@@ -113,5 +127,6 @@ class Counting:
             counts = [Counts(*each) for each in outcomes.tallied(db)]
             self._sayings = [Saying(each.p, each.verdict == GOOD) for each in outcomes.told(db) if each.p is not None]
             spells = [Spell(*each) for each in outcomes.spells(db)]
-        self._scales = Scales.of(self._settings, experience_of(counts, spells, today))
+        weighed = Scales.of(self._settings, experience_of(counts, spells, today))
+        self._scales = replace(weighed, ours=self._scales.ours)
         self._counted = revision

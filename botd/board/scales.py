@@ -5,6 +5,7 @@ Whoever can write the shared database can write here what he likes. It shows; th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from botd.advice.experience import UNTRIED, Experience, read_experience
@@ -29,7 +30,8 @@ class BoardScales:
         """Those of this moment. Raises StoreUnavailable."""
         edition = self._get("edition")
         if edition != self._edition:
-            self._scales, self._edition = Scales.of(self._settings, self._read()), edition
+            scales = Scales.of(self._settings, self._read())
+            self._scales, self._edition = replace(scales, ours=self._ours()), edition
         return self._scales.at(self._clock())
 
     def _read(self) -> Experience:
@@ -38,6 +40,10 @@ class BoardScales:
             return read_experience(self._get("now"))
         except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
             return UNTRIED
+
+    def _ours(self) -> frozenset[str]:
+        found = self._get("ours")
+        return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
     def _get(self, key: str) -> Any:
         try:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from botd.acting.moves import BY_ENDS, State
+from botd.advice.morning import NIGHT, next_morning, nobodys_past
 from botd.agent.counting import Counting
 from botd.agent.judging import row_of
 from botd.board.scales import BoardScales
@@ -18,6 +19,7 @@ from botd.ledger.actions import Said, Stored
 from botd.ledger.outcomes import Row, SpellRow
 from botd.model import BOOT, DIAGNOSIS, SLURM, Change, SlurmNode
 from botd.settings import AdviceSettings
+from tests.advice.cases import CHECKS, readings
 from tests.conftest import Site
 from tests.ledger.test_actions import ask
 
@@ -160,3 +162,18 @@ def test_a_page_weighs_by_what_the_agent_has_told_and_by_nothing_where_others_wr
         assert board.now().experience.counts == ()
     desk.counting.step()
     assert board.now() == desk.counting.scales()
+
+
+def test_a_drain_of_a_hard_action_of_botds_own_is_no_persons_and_any_other_is(desk: Desk) -> None:
+    desk.cycled()
+    desk.counting.step()
+    assert desk.counting.scales().ours == {"1"}
+    assert BoardScales(AdviceSettings(), desk.site.store, lambda: desk.site.now).now().ours == {"1"}
+    told = []
+    for reason in ("botd: power-cycle 1 by anna", "botd: power-cycle 2 by anna", "botd: drain 1 by anna"):
+        slurm = SlurmNode(NODE, "drained", "IDLE", ("DRAIN",), (), reason, "slurm", desk.site.now)
+        inventory = build([slurm], {}, desk.site.now)
+        found = {NODE: readings({})}
+        scales = desk.counting.scales()
+        told.append(next_morning(NIGHT, inventory, found, found, CHECKS, nobodys_past, scales).given[NODE]["diagnosis"])
+    assert told == ["ready", "colleague", "colleague"]

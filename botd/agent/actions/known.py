@@ -80,7 +80,15 @@ class Known:
             return None
         if look.slurm is None or _says(look.slurm) == _says(listed):
             return evidence_of(node, listed, morning.given.get(node))
-        case = Case(node, look.slurm, self._of(node), self._checks, self._past(node), morning.neighbours)
+        case = Case(
+            node,
+            look.slurm,
+            self._of(node),
+            self._checks,
+            self._past(node),
+            morning.neighbours,
+            ours=self._scales().ours,
+        )
         return evidence_of(node, look.slurm, recommend(case))
 
     def situation(self, node: str, look: Look, login: str, done: Sequence[Stored]) -> Situation:
