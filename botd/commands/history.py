@@ -1,30 +1,38 @@
-"""`botd history import`: what slurmdbd remembers becomes experience, so that the first day is not empty."""
+"""`botd history import` and `botd replay`: what slurmdbd remembers is counted, what is on record gone through."""
 
 from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from botd.advice.confidence import Counts
 from botd.advice.hardware import hardware_of
 from botd.advice.imported import READY, SILENT, Outage, outages, resumed, silences
+from botd.advice.observed import READ
+from botd.advice.replay import CANNOT_KNOW, Site, replay, told
 from botd.advice.rules import RESUME
+from botd.advice.weighing import Scales
+from botd.checks import site_checks
 from botd.commands.ledger import owned
-from botd.config import resolve_path
+from botd.config import parse_config, resolve_path
 from botd.errors import BadRequest, ConfigError
+from botd.history.past import LOOK_BACK
 from botd.inventory import Inventory, build
 from botd.inventory.events import NodeEvent, parse_events, read_events
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
 from botd.ledger.outcomes import IMPORTED, Row, SpellRow
 from botd.model import utc_now
-from botd.settings import Config
+from botd.settings import AdviceSettings, Config
+from botd.store import Store
 from botd.text import escaped
 
-YEAR = "365d"
+YEAR, QUARTER = "365d", "90d"
 
 LONGEST_DAYS = 3660
 
@@ -100,3 +108,35 @@ def _tell(
     print(f"{len(rows)} resumes of drained nodes: {good} good, {bad} bad; {added} of them new")
     print(f"{len(spells)} nodes were silent, {healed} of them back alone within half an hour; {spells_added} new")
     print("what ended the other incidents is not in slurmdbd, and is counted for nothing")
+
+
+# ---- replay ----
+
+
+def replay_history(config: Config, since: str | None, policy: str | None) -> int:
+    """Says what botd would have said over a time on record, by the costs of a policy file where one is given."""
+    now = utc_now()
+    begin = now - days(since or QUARTER)
+    settings = _policy(policy) if policy else config.advice
+    inventory = _inventory(config, now)
+    changes = Store(config).changes.news(READ, begin - LOOK_BACK)
+    with owned(config) as ledger, ledger.read() as db:
+        counts = [Counts(*each) for each in ledger.outcomes.tallied(db)]
+    site = Site(site_checks(config), Scales.of(settings), lambda node: hardware_of(inventory, node, settings.hardware))
+    found = replay(changes, counts, site, begin, now)
+    first = min((change.at for change in changes), default=None)
+    print(f"since {begin:%F %H:%M} UTC" + (f"; the record begins {first:%F %H:%M} UTC" if first else "; no record"))
+    for line in (*told(found), *CANNOT_KNOW):
+        print(line)
+    return 0
+
+
+def _policy(file: str) -> AdviceSettings:
+    """The table [advice] of a file, which has nothing else. Raises ConfigError."""
+    try:
+        document = tomllib.loads(Path(file).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"cannot read the policy {file}: {error}") from error
+    if document.keys() != {"advice"}:
+        raise ConfigError(f"the policy {file} must be the table [advice] alone: nothing else changes what is said")
+    return parse_config(document).advice

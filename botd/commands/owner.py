@@ -85,6 +85,12 @@ def _history_import(args: argparse.Namespace) -> int:
     return history_import(load_config(args.config), args.since, args.file)
 
 
+def _replay(args: argparse.Namespace) -> int:
+    from botd.commands.history import replay_history
+
+    return replay_history(load_config(args.config), args.since, args.policy)
+
+
 def _user_add(args: argparse.Namespace) -> int:
     from botd.commands.user import add
 
@@ -172,6 +178,17 @@ COMMANDS = {
             (
                 Argument("--since", "how far back: days, such as 90d; default: 365d"),
                 Argument("--file", f"a saved output instead of sacctmgr, - for standard input: {SAVED}"),
+            ),
+        ),
+    ),
+    "replay": (
+        _replay,
+        Words(
+            "what would have been recommended over a time on record",
+            "replay --since 90d --policy try.toml",
+            (
+                Argument("--since", "how far back: days, such as 30d; default: 90d"),
+                Argument("--policy", "a file with the table [advice] to try, instead of that of the configuration"),
             ),
         ),
     ),

@@ -11,6 +11,8 @@ import pytest
 from botd.cli import main
 from botd.config import load_config
 from botd.ledger import Ledger
+from botd.model import DIAGNOSIS, REASON, SLURM, Change
+from botd.store import Store
 from tests.inventory.conftest import write_tool
 
 Botd = Callable[..., tuple[int, str, str]]
@@ -104,3 +106,36 @@ def test_what_cannot_be_asked_or_read_is_said_and_nothing_is_taken_over(place: P
     assert status == 1
     assert "SLURM_TIME_FORMAT=standard" in err
     assert botd("--file", str(place / "nosuch"))[0] == 2
+
+
+# ---- replay ----
+
+
+def test_a_time_on_record_is_gone_through_and_what_cannot_be_known_is_said(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = load_config(str(place / "botd.toml"))
+    store, at = Store(config), datetime.now(UTC) - 3 * DAY
+    store.create()
+    store.changes.record(
+        [
+            Change("n1", SLURM, "in service", "down*", at, "Not responding", is_bad=True),
+            Change("n1", REASON, "", "Not responding", at, "", is_bad=True),
+            Change("n1", DIAGNOSIS, "", "silent", at, "", is_bad=True),
+        ]
+    )
+    store.close()
+    assert main(["replay", "--since", "30d", "--config", str(place / "botd.toml")]) == 0
+    out = capsys.readouterr().out
+    assert "1 diagnoses, 1 of them with something to press" in out
+    assert "what cannot be known" in out
+    (place / "policy.toml").write_text("[advice]\nleast_p = 0.99\n")
+    main(["replay", "--policy", str(place / "policy.toml"), "--config", str(place / "botd.toml")])
+    assert "1 diagnoses, 0 of them with something to press" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["[advise]\n", "[advice]\n[slurm]\n", "[advice]\nleast_p = 7\n", "what", ""])
+def test_a_policy_that_is_none_is_refused(text: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "policy.toml").write_text(text)
+    assert main(["replay", "--policy", str(place / "policy.toml"), "--config", str(place / "botd.toml")]) == 2
+    assert capsys.readouterr().err
