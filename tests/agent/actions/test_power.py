@@ -11,7 +11,7 @@ import pytest
 
 from botd.audit import verify
 from botd.ledger.chain import read_chain
-from botd.model import State
+from botd.model import Change, State
 from botd.transport.bmc.outcome import Answered, NoAnswer
 from tests.agent.actions.works import NODES, ROLES, Works, works
 from tests.program import wait_until
@@ -338,3 +338,22 @@ def test_an_agent_that_ends_in_the_grace_sends_nothing(at_work: Works) -> None:
 def test_what_is_protected_is_never_switched(at_work: Works, action: str) -> None:
     at_work.roles = ROLES.replace('nodes = "n0009.savio2"', f'nodes = "{NODE}"')
     assert at_work.press(action, NODE, login="kmf")["code"] == "protected"
+
+
+# ---- storms ----
+
+
+def fell_ill(at_work: Works, before: str) -> None:
+    """Every node is silent for a minute, of which the record has this before."""
+    at = at_work.clock() - timedelta(minutes=1)
+    at_work.site.store.changes.record(Change(node, "ssh", before, "fail", at, is_bad=True) for node in NODES)
+
+
+def test_nodes_that_fall_ill_together_are_a_storm_and_none_is_switched(at_work: Works) -> None:
+    fell_ill(at_work, "ok")
+    assert cycle(at_work)["code"] == "storm"
+
+
+def test_nodes_that_were_ill_when_the_record_began_are_none(at_work: Works) -> None:
+    fell_ill(at_work, "")
+    assert cycle(at_work)["ok"]

@@ -1,0 +1,50 @@
+"""A node is power cycled for real on the simulated cluster: it boots, is seen to be well, and goes back by a press."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.press.site import PressSite
+from tests.program import wait_until
+
+
+def press(site: PressSite, action: str, node: str) -> Any:
+    """The action as it ended, pressed by kmf with a new code."""
+
+    def taken() -> set[int]:
+        proof = {"otp": site.code("kmf")}
+        answer = site.press("kmf", action, site.evidence("kmf", [node]), reason="hangs", proof=proof)
+        assert answer.ids or answer.code in ("proof-refused", "evidence-changed"), answer
+        time.sleep(0 if answer.ids else 1)  # the code was used: until the next one
+        return answer.ids
+
+    (number,) = wait_until(taken, 120)
+    return site.end_of(number)
+
+
+def told(site: PressSite, node: str) -> list[str]:
+    return site.program.tool("sinfo", "-h", "-n", node, "-o", "%T|%E").split("|")
+
+
+def test_a_node_is_cycled_boots_is_well_and_goes_back(site: PressSite) -> None:
+    (node,) = idle(site)
+    before = len([order for order in site.orders() if order.node == node])
+    action = press(site, "power-cycle", node)
+    assert (action["state"], action["code"]) == ("succeeded", ""), action
+    state, reason = told(site, node)
+    ours = f"botd: power-cycle {action['id']} by kmf"
+    assert (state, reason.startswith(ours)) == ("drained", True)  # Slurm may add that it rebooted
+    assert press(site, "resume", node)["state"] == "succeeded"
+    assert told(site, node)[0] == "idle"
+    orders = [order.words for order in site.orders() if order.node == node][before:]
+    assert orders == [f"state=drain reason={ours}", "power cycle", "state=resume"]
+
+
+def idle(site: PressSite) -> list[str]:
+    """A node without a job that no other test has."""
+    state = ""
+    while state != "idle":
+        (node,) = site.take(1)
+        state = told(site, node)[0]
+    return [node]
