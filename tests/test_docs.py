@@ -785,8 +785,14 @@ def test_sudoers_allows_the_commands_of_the_sample_configuration_and_no_other() 
 # ---- the code ----
 
 
-def test_every_threat_has_tests_that_exist() -> None:
-    for threat, _, named in table("docs/security.rst", "Threat", "What stands against it", "Tests").rows:
+PROMISES = ("Promise", "What is promised", "What is not", "Tests that attack it")
+
+
+def test_every_threat_and_every_promise_has_tests_that_exist() -> None:
+    threats = table("docs/security.rst", "Threat", "What stands against it", "Tests").rows
+    promises = table("docs/promises.rst", *PROMISES).rows
+    assert len(promises) == 7
+    for threat, *_, named in (*threats, *promises):
         names = named.replace("\n", " ").split(", ")
         assert names, threat
         for path, _, test in (name.partition("::") for name in names):
