@@ -458,6 +458,7 @@ class _Site:
             by_group[node.rack].append(node.name)
         self.groups = {name: Group(name, "", tuple(members)) for name, members in by_group.items()}
         self.partitions = {name: tuple(by_group[name]) for name in {node.hardware for node in nodes}}
+        self.switches = ()
         self.count = len(nodes)
         self.nodes: dict[str, SlurmNode] = {}
         self._names = tuple(node.name for node in nodes)

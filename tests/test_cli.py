@@ -30,7 +30,10 @@ def test_every_command_explains_itself(command: str, capsys) -> None:
 MISTAKES = [
     (
         "",
-        "botd: which command? serve, agent, sweep, check-config, notify-test, audit, rearm, keys, ledger, user or demo",
+        (
+            "botd: which command? serve, agent, sweep, check-config, notify-test, audit, rearm, keys, ledger, history, "
+            "replay, user or demo"
+        ),
     ),
     ("audit", "botd audit: which command? verify"),
     ("audit verfy", 'botd audit: there is no "verfy"; did you mean "verify"?'),

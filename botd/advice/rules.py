@@ -393,7 +393,7 @@ RULES: tuple[Rule, ...] = (
         "mount-fails", "{mount} does not answer", "file-system",
         lambda case: bool(_unanswered(case)),
         lambda case: words.of_mount(case, _unanswered(case)),
-        "see why the node cannot use {path}",
+        "see why the node cannot use {path}, then power cycle",
         ("df",),
         (POWER_CYCLE,),
         mount=_unanswered,

@@ -66,13 +66,14 @@ def buttons(page: str) -> list[str]:
 def test_a_row_of_the_round_has_the_button_where_the_role_allows_it(actor: Actor, anna: Person, browser: str) -> None:
     page = anna.look("/", **{"User-Agent": browser})
     assert buttons(page) == [f"/node/{node}/do/resume" for node in (READY, BESIDE)]
-    assert page.count("(not by your roles)") == 1
+    assert page.count("(not by your roles)") == 2
     assert 'title="student: it is for savio2"' in page
+    assert 'title="student: it allows resume"' in page
 
 
 def test_the_page_of_a_node_has_it_too(actor: Actor, anna: Person) -> None:
     assert buttons(anna.look(f"/node/{READY}")) == [f"/node/{READY}/do/resume"]
-    for node, why in ((ELSEWHERE, "(not by your roles)"), (ILL, "")):
+    for node, why in ((ELSEWHERE, "(not by your roles)"), (ILL, "(not by your roles)")):
         page = anna.look(f"/node/{node}")
         assert buttons(page) == []
         assert why in page

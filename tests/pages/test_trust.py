@@ -37,6 +37,15 @@ def test_it_says_what_was_told_and_what_came_and_that_few_are_few(site: Site) ->
     assert site.get("/api/v1/trust")["of"] == 9
 
 
+def test_what_was_counted_is_a_table_as_well(site: Site) -> None:
+    told(site)
+    assert site.client.get("/api/v1/trust?format=csv").text.splitlines() == [
+        "diagnosis,action,good,of,at_least,own,observed,imported,harms",
+        "silent,power-cycle,7,9,0.5,9,0,0,0",
+    ]
+    assert site.client.get("/api/v1/trust?format=table").text.split()[-9:-6] == ["silent", "power-cycle", "7"]
+
+
 def test_what_others_wrote_there_is_shown_as_nothing(site: Site) -> None:
     site.store.copies.put("trust", {"now": {"of": "<b>7</b>"}})
     assert "Nothing was counted yet." in site.client.get("/trust").text

@@ -58,6 +58,7 @@ NO_FORMS = {
     "/api/v2/actions/<int:action>/veto": "said and not read",
     "/api/v2/actions/<int:action>/stop": "said and not read",
     "/api/v2/actions/<int:action>/seen": "said and not read",
+    "/api/v2/actions/<int:action>/harm": "said and not read",
     "/api/v2/reboot": "asked for and not read",
     "/api/v2/stop": "said and not read",
     "/api/v2/breaker": "said and not read",

@@ -9,15 +9,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botd.agent.actions.judge import Judge
 from botd.errors import ProofRefused
-from botd.model import Change
 from tests.agent.actions.works import DRAINED, NODES, ROLES, Works, works
 from tests.agent.people.munge import Munged, munged
 from tests.conftest import Site
@@ -183,14 +180,6 @@ def test_a_signature_of_ssh_needs_no_session_and_is_for_what_was_signed(
         assert (at_work.actions()[0].login, at_work.actions()[0].proof) == ("anna", "ssh")
         code = at_work.by_nobody("act", {"text": text, "proof": {"otp": "123456"}})
         assert code["code"] == "login-required"
-
-
-@pytest.mark.parametrize(("before", "is_one"), [("ok", True), ("", False)])
-def test_nodes_that_were_ill_when_the_record_began_are_no_storm(at_work: Works, before: str, is_one: bool) -> None:
-    at = at_work.clock() - timedelta(minutes=1)
-    ill = (Change(node, "ssh", before, "fail", at, is_bad=True) for node in NODES)
-    at_work.site.store.changes.record(ill)
-    assert bool(Judge(at_work.kit).why_storm()) is is_one
 
 
 @pytest.fixture(scope="module")
