@@ -6,8 +6,8 @@ permit one that another source forbids.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 SEEN_WITHIN_S = 600.0
@@ -23,6 +23,7 @@ class Situation:
     human_reason: str | None = None  # the reason of a person other than who presses; empty for none
     reason_is_ours: bool | None = None  # the drain of a hard action of botd's own
     recommended: str | None = None  # the action that is recommended; `wait` and `person` are none
+    cut: Mapping[str, str] = field(default_factory=dict)  # why an action is not recommended that else may have been
     confident: bool | None = None  # the shown bound reaches [advice] confident
     seen_age_s: float | None = None  # of the newest sweep that asked the node
     users: tuple[str, ...] | None = None  # who has processes or logins there
@@ -63,7 +64,8 @@ def _reason_is_ours(now: Situation, action: str) -> str:
 def _recommended(now: Situation, action: str) -> str:
     if now.recommended == action:
         return ""
-    return f"recommended is {now.recommended}" if now.recommended else "no action is recommended"
+    instead = f"recommended is {now.recommended}" if now.recommended else "no action is recommended"
+    return f"{instead}: {now.cut[action]}" if action in now.cut else instead
 
 
 def _confident(now: Situation, action: str) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 
 from botd.acting.actions import Weight
 from botd.acting.breaker import BAD
+from botd.acting.moves import State
 
 AGAIN = timedelta(hours=1)
 """How long a power off that did not work counts as the first of two."""
+
+UNTOUCHED = ("not-sent", "other-bmc", "left")
+"""The codes of what has failed before anything came to the node."""
 
 
 class Done(Protocol):
@@ -21,8 +25,16 @@ class Done(Protocol):
         """Its number: a later one is larger."""
 
     @property
+    def node(self) -> str:
+        """The node."""
+
+    @property
     def action(self) -> str:
         """Its name."""
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether it is a dry run."""
 
     @property
     def weight(self) -> str:
@@ -33,12 +45,52 @@ class Done(Protocol):
         """Where it stands."""
 
     @property
+    def code(self) -> str:
+        """Why it ended badly; empty where it did not."""
+
+    @property
     def sent_at(self) -> datetime | None:
         """When it was sent; None where it was not."""
 
     @property
     def asked_at(self) -> datetime:
         """When it was pressed."""
+
+
+class Tried(NamedTuple):
+    """An action that came to a node and did not mend it: a rung that is not stepped on twice in one incident."""
+
+    node: str
+    action: str
+    id: int
+    at: datetime
+
+
+def tried(done: Iterable[Done], since: datetime) -> tuple[Tried, ...]:
+    """The actions that were sent since then and have failed, the node not well after them among these.
+
+    What nobody knows the end of is not among them: it may not have come to the node, and a person looks at that first.
+    """
+    return tuple(
+        Tried(each.node, each.action, each.id, each.sent_at)
+        for each in done
+        if each.state == State.FAILED and each.code not in UNTOUCHED and not each.is_dry
+        if each.sent_at and each.sent_at > since
+    )
+
+
+def tried_document(tried: Iterable[Tried]) -> list[list[Any]]:
+    """What has failed, as it is told."""
+    return [[each.node, each.action, each.id, each.at.timestamp()] for each in tried]
+
+
+def read_tried(document: Any) -> tuple[Tried, ...]:
+    """What such a document tells. Raises ValueError, TypeError or OverflowError for one that is none."""
+    return tuple(_read(*each) for each in document)
+
+
+def _read(node: Any, action: Any, number: Any, at: Any) -> Tried:
+    return Tried(str(node), str(action), int(number), datetime.fromtimestamp(at, UTC))
 
 
 def is_second_off(pressed: Done, done: Sequence[Done]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from botd.acting.ladder import Tried
 from botd.advice.neighbours import ALONE, SAVES_POWER, Neighbours, Rack, is_silent
 from botd.advice.reasons import Author, Part, Tells, read_reason
 from botd.checks import Checks
@@ -31,7 +32,8 @@ def not_green(readings: NodeReadings) -> tuple[str, ...]:
 class Case:
     """A node. `slurm` is None for one that only a group file names; `hardware` is what kind it is of.
 
-    `ours` are the ids of botd's own hard actions: a drain of one of these is no person's.
+    `ours` are the ids of botd's own hard actions: a drain of one of these is no person's. `tried` are the actions that
+    have failed on it, the oldest first.
     """
 
     node: str
@@ -42,6 +44,7 @@ class Case:
     neighbours: Neighbours = field(default=ALONE)
     hardware: str = ""
     ours: frozenset[str] = frozenset()
+    tried: tuple[Tried, ...] = ()
 
     # ---- what Slurm says ----
 
@@ -59,6 +62,14 @@ class Case:
     def is_kept_by_a_person(self) -> bool:
         """Whether it is out for a reason of a person, or for none that anybody gave."""
         return self.is_out and (not self.reasons or any(part.is_a_persons for part in self.reasons))
+
+    def failed(self, action: str) -> Tried | None:
+        """The last time that an action failed in the incident that goes on; None where it did not.
+
+        An incident goes on until Slurm has taken the node back into service.
+        """
+        back_at = self.past.back_at
+        return next((e for e in reversed(self.tried) if e.action == action and (not back_at or e.at > back_at)), None)
 
     @property
     def is_in_maintenance(self) -> bool:

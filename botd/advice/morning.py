@@ -79,7 +79,17 @@ def next_morning(
     for node in ill:
         slurm = inventory.nodes.get(node)
         kind = hardware_of(inventory, node, scales.hardware)
-        case = Case(node, slurm, readings.get(node, {}), checks, past.get(node, NOTHING), neighbours, kind, scales.ours)
+        case = Case(
+            node,
+            slurm,
+            readings.get(node, {}),
+            checks,
+            past.get(node, NOTHING),
+            neighbours,
+            kind,
+            scales.ours,
+            scales.tried_on.get(node, ()),
+        )
         if found := recommend(case, scales):
             before = old.given.get(node)
             given[node] = before if before == found else found  # the same is the same object

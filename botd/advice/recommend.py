@@ -72,9 +72,9 @@ def _refusals(case: Case, rule: Rule) -> list[RefusalDocument]:
     """What stands in the way of each action of the ladder, the first guard of each."""
     found: list[RefusalDocument] = []
     for action in rule.ladder:
-        guard = next((guard for guard in GUARDS if action in guard.cuts and guard.stands(case)), None)
+        guard = next((guard for guard in GUARDS if action in guard.cuts and guard.stands(case, action)), None)
         if guard:
-            found.append({"action": action, "guard": guard.name, "words": guard.words(case)})
+            found.append({"action": action, "guard": guard.name, "words": guard.words(case, action)})
     return found
 
 
@@ -85,6 +85,8 @@ def _next(case: Case, rule: Rule, left: list[str], refused: list[RefusalDocument
         return until_words(ways.until)
     if left and left[0] in IN_WORDS and ways.ranked[0]["action"] == PERSON:
         return f"look for yourself: {IN_WORDS[left[0]]} mends too seldom here"
+    if left and refused and left[0] != rule.ladder[0]:
+        return f"{IN_WORDS[left[0]]} ({refused[0]['words']})"
     if left or not refused:
         return said
     if said in IN_WORDS.values():

@@ -152,7 +152,8 @@ def _say(node: _Node | None, name: str, at: datetime, known: _Known, site: Site)
     if node is None or rule is None or rule.name in UNTOLD or not node.slurm or node.slurm == NOT_LISTED:
         return None
     case = _case(node, name, at, site)
-    guards = {a: [g.name for g in GUARDS if _can_tell(g.name) and a in g.cuts and g.stands(case)] for a in rule.ladder}
+    told = [guard for guard in GUARDS if _can_tell(guard.name)]
+    guards = {each: [g.name for g in told if each in g.cuts and g.stands(case, each)] for each in rule.ladder}
     left = [action for action, stands in guards.items() if not stands]
     scales = Scales(known.by(at.date()), site.scales.costs, site.scales.hardware).at(at)
     best = weigh(case, rule, node.title, left, scales).ranked[0]

@@ -6,10 +6,12 @@ stands where it does, so that who doubts can reckon it again.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
+from botd.acting.ladder import Tried
 from botd.advice.case import Case
 from botd.advice.choice import Costs, Prospect, Way, rank
 from botd.advice.confidence import LEAST_SHOWN
@@ -32,7 +34,7 @@ USUAL = Costs()
 @dataclass(frozen=True)
 class Scales:
     """What is weighed by. `hardware` are the groups that tell kinds of it apart: see `hardware_of`.
-    `ours` are the ids of botd's own hard actions.
+    `ours` are the ids of botd's own hard actions, `tried` the actions that have failed, the oldest first.
 
     `now` is None where ages are not to be told: then waiting is no way on.
     """
@@ -41,6 +43,7 @@ class Scales:
     costs: Costs = USUAL
     hardware: tuple[str, ...] = ()
     ours: frozenset[str] = frozenset()
+    tried: tuple[Tried, ...] = ()
     now: datetime | None = None
 
     @classmethod
@@ -51,7 +54,15 @@ class Scales:
     @property
     def edition(self) -> Hashable:
         """What two have in common that weigh alike."""
-        return self.experience.edition, self.costs, self.hardware, self.ours, self.now
+        return self.experience.edition, self.costs, self.hardware, self.ours, self.tried, self.now
+
+    @cached_property
+    def tried_on(self) -> Mapping[str, tuple[Tried, ...]]:
+        """The actions that have failed, by node."""
+        found: dict[str, tuple[Tried, ...]] = {}
+        for each in self.tried:
+            found[each.node] = (*found.get(each.node, ()), each)
+        return found
 
     def at(self, now: datetime) -> Scales:
         """Those of the quarter of an hour that a moment is in; of no time where nothing known is told by age."""

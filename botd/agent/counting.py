@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from botd.acting.actions import Weight
+from botd.acting.ladder import tried, tried_document
 from botd.advice.confidence import Counts
 from botd.advice.experience import experience_of
 from botd.advice.trust import Saying, trust_document
@@ -21,6 +23,7 @@ from botd.advice.weighing import Scales
 from botd.agent.copies import set_copies
 from botd.agent.judging import Judging
 from botd.errors import LedgerUnavailable, StoreUnavailable
+from botd.history.past import LOOK_BACK
 from botd.inventory import Inventory
 from botd.ledger import Ledger
 from botd.ledger.outcomes import GOOD
@@ -32,10 +35,12 @@ from botd.store import Store
 log = logging.getLogger(__name__)
 
 LOOK_S = 60.0
-"""How often it is looked whether there is anything new to count."""
+"""How often it is looked whether there is anything new to count, where nobody says so."""
+
+TICK_S = 0.5
 
 KEPT = 1000
-"""Actions whose drains are known as botd's own."""
+"""Actions of which it is known that their drains are botd's own, and that they failed."""
 
 LEAST_GAP = timedelta(minutes=15)
 """With less than this between two sweeps nobody was blind, however short their interval is."""
@@ -56,6 +61,7 @@ class Counting:
         self._judging = Judging(config.advice, ledger, store, inventory)
         self._faults = Faults(log)
         self._scales = Scales.of(config.advice)
+        self._wake = threading.Event()
         self._night: date | None = None
         self._counted: Sequence[Any] = ()
         self._sayings: list[Saying] = []
@@ -65,6 +71,10 @@ class Counting:
     def scales(self) -> Scales:
         """What is weighed by at this moment."""
         return self._scales.at(self._clock())
+
+    def turn(self) -> None:
+        """An action has ended: looks now."""
+        self._wake.set()
 
     def swept(self) -> None:
         """Takes note that a regular sweep has ended: somebody has looked at the nodes."""
@@ -86,7 +96,14 @@ class Counting:
             except Exception:  # the thread must outlive a fault of ours, and the fault must be seen
                 log.exception("counting failed")
             self._faults.tell("outcomes are not counted", wrong)
-            stop.wait(LOOK_S)
+            self._wait(stop)
+
+    def _wait(self, stop: threading.Event) -> None:
+        """Until it is to be looked again, something has moved, or `stop` is set."""
+        due_s = time.monotonic() + LOOK_S
+        while not stop.is_set() and not self._wake.wait(TICK_S) and time.monotonic() < due_s:
+            pass
+        self._wake.clear()
 
     def step(self) -> None:
         """Does what is due. Raises LedgerUnavailable, StoreUnavailable."""
@@ -98,11 +115,14 @@ class Counting:
             self._judging.observe(now)
             self._night = today
         self._count(today)
-        self._scales = replace(self._scales, ours=self._ours())
-        experience = self._scales.experience
+        self._look_at_actions(now)
+        self._tell()
+
+    def _tell(self) -> None:
+        experience, ours, tried = self._scales.experience, sorted(self._scales.ours), self._scales.tried
         set_copies(self._store, "trust", {"now": trust_document(self._sayings, experience)})
-        ours = sorted(self._scales.ours)
-        told = {"now": experience.document(), "ours": ours, "edition": f"{experience.edition} {' '.join(ours)}"}
+        edition = f"{experience.edition} {' '.join(ours)} {' '.join(str(each.id) for each in tried)}"
+        told = {"now": experience.document(), "ours": ours, "tried": tried_document(tried), "edition": edition}
         set_copies(self._store, "experience", told)
 
     def _watch(self) -> None:
@@ -111,11 +131,12 @@ class Counting:
                 self._ledger.outcomes.watch(db, self._swept_at, self._gap)
             self._watched_at = self._swept_at
 
-    def _ours(self) -> frozenset[str]:
-        """The newest hard actions, whose drains are no person's."""
+    def _look_at_actions(self, now: datetime) -> None:
+        """Takes note of the newest actions: the drains of hard ones are no person's, what failed is a rung behind."""
         with self._ledger.read() as db:
-            found = self._ledger.actions.newest(db, KEPT)
-        return frozenset(str(each.id) for each in found if each.weight == Weight.HARD and not each.is_dry)
+            found = self._ledger.actions.newest(db, KEPT)[::-1]
+        ours = frozenset(str(each.id) for each in found if each.weight == Weight.HARD and not each.is_dry)
+        self._scales = replace(self._scales, ours=ours, tried=tried(found, now - LOOK_BACK))
 
     def _count(self, today: date) -> None:
         """Counts where anything is new."""
@@ -127,6 +148,5 @@ class Counting:
             counts = [Counts(*each) for each in outcomes.tallied(db)]
             self._sayings = [Saying(each.p, each.verdict == GOOD) for each in outcomes.told(db) if each.p is not None]
             spells = [Spell(*each) for each in outcomes.spells(db)]
-        weighed = Scales.of(self._settings, experience_of(counts, spells, today))
-        self._scales = replace(weighed, ours=self._scales.ours)
+        self._scales = replace(self._scales, experience=experience_of(counts, spells, today))
         self._counted = revision

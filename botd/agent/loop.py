@@ -89,6 +89,7 @@ class Agent:
             self._sweeps,
             clock,
             self._counting.scales,
+            self._counting.turn,
         )
         self._acting = Acting(parts, self._store)
         self._tails = Tails(parts, self._store, self._list, self._sweeps.probes.follow)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from botd.acting.ladder import Tried, read_tried
 from botd.advice.experience import UNTRIED, Experience, read_experience
 from botd.advice.weighing import Scales
 from botd.errors import StoreDamaged
@@ -31,7 +32,7 @@ class BoardScales:
         edition = self._get("edition")
         if edition != self._edition:
             scales = Scales.of(self._settings, self._read())
-            self._scales, self._edition = replace(scales, ours=self._ours()), edition
+            self._scales, self._edition = replace(scales, ours=self._ours(), tried=self._tried()), edition
         return self._scales.at(self._clock())
 
     def _read(self) -> Experience:
@@ -44,6 +45,13 @@ class BoardScales:
     def _ours(self) -> frozenset[str]:
         found = self._get("ours")
         return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+
+    def _tried(self) -> tuple[Tried, ...]:
+        """What has failed; nothing where it cannot be read."""
+        try:
+            return read_tried(self._get("tried") or ())
+        except (ValueError, TypeError, OverflowError, OSError):
+            return ()
 
     def _get(self, key: str) -> Any:
         try:

@@ -45,6 +45,12 @@ def offenders(changes: Iterable[Change]) -> list[Offender]:
     return sorted(counted, key=lambda offender: (-offender.incidents, -offender.last_at.timestamp(), offender.node))
 
 
+def is_return(change: Change) -> bool:
+    """Whether Slurm has taken a node back into service with this change."""
+    is_back = change.subject == SLURM and change.new.startswith(IN_SERVICE)
+    return is_back and not change.old.startswith(IN_SERVICE)
+
+
 def _was_well(change: Change) -> bool:
     """Whether the subject of a change was well before it: a node that was down and is drained only changed its ill."""
     if change.subject == SLURM:

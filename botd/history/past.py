@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from botd.checks import Checks
-from botd.history.incidents import incident_subjects, offenders
+from botd.history.incidents import incident_subjects, is_return, offenders
 from botd.model import Change, Clock
 
 LOOK_BACK = timedelta(days=30)
@@ -25,11 +25,13 @@ TOLD = ("ipmi_state", "memory", "slurmd", "ping")
 class NodePast:
     """One node: its incidents in LOOK_BACK, and when each check became what it is now, as far as that is on record.
 
-    A check that was so when the record began has been so for nobody knows how long.
+    A check that was so when the record began has been so for nobody knows how long. `back_at` is when Slurm last took
+    the node back into service in that time; None where it did not.
     """
 
     incidents: int = 0
     since: Mapping[str, datetime] = field(default_factory=dict)
+    back_at: datetime | None = None
 
 
 NOTHING = NodePast()
@@ -85,9 +87,12 @@ class Pasts:
 def node_pasts(changes: Iterable[Change], checks: Checks, now: datetime) -> dict[str, NodePast]:
     """What these changes of `past_subjects` say, oldest first, by node."""
     opening, since, counted = incident_subjects(checks), dict[str, dict[str, datetime]](), list[Change]()
+    back: dict[str, datetime] = {}
     for change in changes:
         since.setdefault(change.node, {}).update({change.subject: change.at} if change.old else {})
+        if is_return(change):
+            back[change.node] = change.at
         if change.is_bad and change.subject in opening and change.at >= now - LOOK_BACK:
             counted.append(change)
     incidents = {offender.node: offender.incidents for offender in offenders(counted)}
-    return {node: NodePast(incidents.get(node, 0), times) for node, times in since.items()}
+    return {node: NodePast(incidents.get(node, 0), times, back.get(node)) for node, times in since.items()}

@@ -160,6 +160,12 @@ def test_a_condition_that_is_not_fulfilled_says_why(name: str, change: dict[str,
     assert BY_NAME[name].fails(replace(WELL, **change), "power-cycle")
 
 
+def test_why_another_action_is_recommended_is_said_where_it_is_known() -> None:
+    now = replace(WELL, recommended="person", cut={"power-cycle": "power-cycle 7 failed"})
+    assert BY_NAME["recommended"].fails(now, "power-cycle") == "recommended is person: power-cycle 7 failed"
+    assert BY_NAME["recommended"].fails(now, "resume") == "recommended is person"
+
+
 def test_the_windows_of_the_file_decide_and_nobody_who_asks() -> None:
     role = replace(STUDENT, when=("in-window",))
     press = Press("drain", SAVIO2[0], NOW, replace(WELL, window=""))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botd.acting.ladder import Tried
 from botd.advice.case import Case
 from botd.advice.neighbours import ALONE, Neighbours, Rack
 from botd.checks import Checks, site_checks
@@ -58,6 +59,7 @@ class Morning:
     neighbours: Neighbours = ALONE
     by: str = "root"
     maintenance: str = ""
+    tried: tuple[Tried, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.state} {self.reason[:30]}"
@@ -70,7 +72,7 @@ class Morning:
         if self.maintenance:
             until = AT + timedelta(hours=4)
             slurm = replace(slurm, maintenance=self.maintenance, maintenance_at=AT, maintenance_until=until)
-        return Case(NODE, slurm, readings(self.bad), CHECKS, self.past, self.neighbours)
+        return Case(NODE, slurm, readings(self.bad), CHECKS, self.past, self.neighbours, tried=self.tried)
 
 
 def readings(bad: Mapping[str, tuple[State, Any, str]]) -> NodeReadings:
@@ -108,6 +110,8 @@ RACK = Neighbours({NODE: Rack("rack-03", 12, 40)})
 BEHIND = Neighbours({NODE: Rack("leaf3", 12, 12, is_switch=True)})
 SERVER = Neighbours({}, {"df_scratch": 71}, 320)
 OFTEN = NodePast(3)
+CYCLED = (Tried(NODE, "power-cycle", 7, AT + timedelta(hours=1)),)
+RESTARTED = (Tried(NODE, "restart-slurmd", 5, AT + timedelta(minutes=30)),)
 
 
 def ssh(how: str, words: str) -> dict[str, tuple[State, Any, str]]:
@@ -177,6 +181,7 @@ CASES: tuple[Morning, ...] = (
             "person", "its power is not known", "power-unknown"),
     Morning("silent", "down*", "Not responding", {**SILENT, "jobs": (UNKNOWN, None, "squeue failed")}, "person",
             guard="jobs-unknown"),
+    Morning("silent", "down*", "Not responding", SILENT, "person", guard="failed-before", tried=CYCLED),
     Morning("silent", "idle*", "", SILENT, "person", guard="wrong-state"),
     Morning("silent", "down*", "Not responding", {**SILENT, "ping": (UNKNOWN, None, "fping is not installed")},
             "power-cycle"),
@@ -225,6 +230,9 @@ CASES: tuple[Morning, ...] = (
     Morning("stuck", "mixed", "", {"dstate": (WARN, STUCK, STUCK[0]), **JOB}, None, guard="live-job"),
     Morning("slurmd", "down*", "Not responding",
             {**SLURMD_DEAD, "slurmd_log": (WARN, [LOG], LOG)}, "restart-slurmd", LOG),
+    Morning("slurmd", "down*", "Not responding", SLURMD_DEAD, "power-cycle", guard="failed-before", tried=RESTARTED),
+    Morning("slurmd", "down*", "Not responding", SLURMD_DEAD, "person", guard="failed-before",
+            tried=RESTARTED + CYCLED),
     Morning("slurmd", "mixed", "", {**SLURMD_DEAD, **JOB}, "person", guard="live-job"),
     Morning("slurmd-unheard", "down*", "Not responding", {"slurmd_log": (WARN, [LOG], LOG)}, "restart-slurmd"),
     Morning("config", "drained", "CoreSpec differ"),

@@ -13,8 +13,21 @@ from botd.advice.guards import GUARDS
 from botd.advice.recommend import evidence_of, recommend
 from botd.advice.rules import FAMILIES, RULES
 from botd.documents import RecommendationDocument
+from botd.history.past import NodePast
 from botd.model import SlurmNode, State
-from tests.advice.cases import AT, CASES, CHECKS, JOB, NODE, Morning, readings
+from tests.advice.cases import (
+    AT,
+    CASES,
+    CHECKS,
+    CYCLED,
+    JOB,
+    NODE,
+    RESTARTED,
+    SILENT,
+    SLURMD_DEAD,
+    Morning,
+    readings,
+)
 
 FLAPPING = ("load", "ping")
 
@@ -39,6 +52,32 @@ def test_every_rule_and_every_guard_has_a_case() -> None:
     refused = {refusal["guard"] for morning in CASES for refusal in advised(morning)["refused_by"]}
     assert {rule.name for rule in RULES} == {morning.rule for morning in CASES}
     assert {guard.name for guard in GUARDS} - refused == {"human-reason", "draining"}  # no rule's ladder comes so far
+
+
+def test_what_failed_in_this_incident_is_behind_and_the_next_rung_is_said() -> None:
+    slurmd = Morning("slurmd", "down*", "Not responding", SLURMD_DEAD, tried=RESTARTED)
+    found = advised(slurmd)
+    said = "restart-slurmd 5 failed at 26 Nov 03:40 UTC, in this incident"
+    assert (found["action"], found["next"]) == ("power-cycle", f"power cycle ({said})")
+    assert [way["action"] for way in found["ranked"]] == ["power-cycle", "person"]
+    both = advised(replace(slurmd, tried=RESTARTED + CYCLED))
+    cycled = "power-cycle 7 failed at 26 Nov 04:10 UTC, in this incident"
+    assert both["next"] == f"settle what its log says, then start slurmd (no power cycle now: {cycled})"
+    assert [refusal["words"] for refusal in both["refused_by"]] == [said, cycled]
+
+
+def test_the_last_time_counts_and_after_the_incident_all_rungs_are_open_again() -> None:
+    silent = Morning("silent", "down*", "Not responding", SILENT, tried=CYCLED)
+    said = "power-cycle 7 failed at 26 Nov 04:10 UTC, in this incident"
+    assert advised(silent)["next"] == f"look at its console, then power cycle (no power cycle now: {said})"
+    sent_at = CYCLED[0].at
+    for back_at, action in ((sent_at - timedelta(minutes=1), "person"), (sent_at + timedelta(hours=1), "power-cycle")):
+        assert advised(replace(silent, past=NodePast(1, back_at=back_at)))["action"] == action
+
+
+def test_that_an_action_failed_is_no_other_evidence() -> None:
+    silent = Morning("silent", "down*", "Not responding", SILENT)
+    assert advised(replace(silent, tried=CYCLED))["evidence"] == advised(silent)["evidence"]
 
 
 def test_the_names_of_rules_are_one_each_and_their_families_known() -> None:

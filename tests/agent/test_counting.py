@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -12,14 +13,16 @@ from botd.advice.morning import NIGHT, next_morning, nobodys_past
 from botd.agent.counting import Counting
 from botd.agent.judging import row_of
 from botd.board.scales import BoardScales
+from botd.board.waiting import wait_until
 from botd.documents import RecommendationDocument
+from botd.history.past import Pasts
 from botd.inventory import Inventory, build
 from botd.ledger import Ledger
 from botd.ledger.actions import Said, Stored
 from botd.ledger.outcomes import Row, SpellRow
 from botd.model import BOOT, DIAGNOSIS, SLURM, Change, SlurmNode
 from botd.settings import AdviceSettings
-from tests.advice.cases import CHECKS, readings
+from tests.advice.cases import CHECKS, SILENT, readings
 from tests.conftest import Site
 from tests.ledger.test_actions import ask
 
@@ -177,3 +180,54 @@ def test_a_drain_of_a_hard_action_of_botds_own_is_no_persons_and_any_other_is(de
         scales = desk.counting.scales()
         told.append(next_morning(NIGHT, inventory, found, found, CHECKS, nobodys_past, scales).given[NODE]["diagnosis"])
     assert told == ["ready", "colleague", "colleague"]
+
+
+def cycle_is(desk: Desk) -> list[str]:
+    """What becomes of a silent node, by the agent and by a web process."""
+    slurm = SlurmNode(NODE, "down*", "DOWN", (), ("*",), "Not responding", "slurm", desk.site.now)
+    found, inventory = {NODE: readings(SILENT)}, build([slurm], {}, desk.site.now)
+    board = BoardScales(AdviceSettings(), desk.site.store, lambda: desk.site.now)
+    told = []
+    for scales in (desk.counting.scales(), board.now()):
+        pasts = Pasts(desk.site.store.changes, CHECKS, lambda: desk.site.now)
+        given = next_morning(NIGHT, inventory, found, found, CHECKS, pasts.of, scales).given
+        told.append(str(given[NODE]["action"]))
+    return told
+
+
+def test_what_failed_is_not_recommended_again_in_this_incident_by_neither_process(desk: Desk) -> None:
+    desk.changed((SLURM, "in service", "down*"))
+    desk.cycled(end=State.FAILED)
+    desk.counting.step()
+    assert cycle_is(desk) == ["person", "person"]
+    desk.goes_on(timedelta(minutes=20))
+    desk.changed((SLURM, "down*", "in service"))
+    desk.goes_on(timedelta(minutes=20))
+    desk.changed((SLURM, "in service", "down*"))
+    assert cycle_is(desk) == ["power-cycle", "power-cycle"]
+
+
+@pytest.mark.parametrize("end", [State.SUCCEEDED, State.UNKNOWN, State.REFUSED])
+def test_what_did_not_fail_is_no_rung_behind(desk: Desk, end: State) -> None:
+    desk.cycled(end=end)
+    desk.counting.step()
+    assert cycle_is(desk) == ["power-cycle", "power-cycle"]
+
+
+def test_nonsense_of_what_failed_in_the_shared_database_is_nothing(desk: Desk) -> None:
+    for written in (7, [[1]], [["n", "power-cycle", "x", 1]], [["n", "power-cycle", 1, 1e300]], {"a": 1}):
+        desk.site.store.copies.put("experience", {"tried": written, "edition": repr(written)})
+        assert BoardScales(AdviceSettings(), desk.site.store, lambda: desk.site.now).now().tried == ()
+
+
+def test_counting_looks_as_soon_as_an_action_has_ended(desk: Desk) -> None:
+    stop = threading.Event()
+    desk.counting.start(stop)
+    try:
+        wait_until(lambda: desk.site.store.copies.get("experience", "edition") is not None, 30)
+        desk.cycled(end=State.FAILED)
+        desk.counting.turn()
+        wait_until(lambda: bool(desk.counting.scales().tried), 30)
+        assert desk.counting.scales().tried
+    finally:
+        stop.set()

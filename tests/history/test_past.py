@@ -37,6 +37,17 @@ def test_since_when_a_check_is_as_it_was_when_the_record_began_is_not_known() ->
     assert "df_tmp" not in found.since
 
 
+def test_when_a_node_was_last_back_in_service_is_known() -> None:
+    changes = [
+        change("slurm", "in service", 9, old="down*", bad=False),
+        change("slurm", "in service, not responding", 8, old="in service", bad=False),
+        change("slurm", "down*", 7, old="in service, not responding"),
+        change("slurm", "drained*", 6, old="down*"),
+    ]
+    assert node_pasts(changes, CHECKS, NOW)["n1"].back_at == NOW - timedelta(days=9)
+    assert node_pasts(changes[2:], CHECKS, NOW)["n1"].back_at is None
+
+
 def test_what_is_older_than_30_days_counts_no_more() -> None:
     assert node_pasts([change("ssh", "fail: timeout", 31)], CHECKS, NOW)["n1"].incidents == 0
 

@@ -185,4 +185,5 @@ class Driver:
         finally:
             with self._lock:
                 self._at_work.pop(stored.id, None)
+            self._kit.on_end()
             self.turn()

@@ -62,7 +62,7 @@ class Kit:
 
     `why_no_ledger` says why nothing may act by the ledger, None where that was not looked at yet. `is_synchronised` is
     what the kernel says of the clock, None where it says nothing. `cycles` are those of nodes that were out of service,
-    botd's own too; the same object as long as there is no new one.
+    botd's own too; the same object as long as there is no new one. `on_end` is called when an action has ended.
     """
 
     config: Config
@@ -77,6 +77,7 @@ class Kit:
     hands: Hands
     slurm: SlurmControl
     cycles: Callable[[], tuple[Cycle, ...]] = tuple
+    on_end: Callable[[], None] = lambda: None
     monotonic: Callable[[], float] = time.monotonic
 
     def places(self) -> Places:

@@ -103,6 +103,7 @@ class Known:
             human_reason=human_reason(slurm, login, done),
             reason_is_ours=_is_ours(slurm, done),
             recommended=advice["action"] if advice else None,
+            cut={each["action"]: each["words"] for each in advice["refused_by"]} if advice else {},
             confident=self._is_confident(advice),
             seen_age_s=_age_s(readings, self._clock()),
             users=_users(users["value"]) if users and users["state"] in ("ok", "warn", "fail") else None,

@@ -78,6 +78,7 @@ def make_kit(
     sweeps: Sweeps,
     clock: Clock,
     scales: Callable[[], Scales],
+    on_end: Callable[[], None],
 ) -> Kit:
     """The parts of this agent that actions work with."""
     probes = sweeps.probes
@@ -102,6 +103,7 @@ def make_kit(
         why_no_ledger=lambda: record.why,
         is_synchronised=is_synchronised,
         cycles=lambda: nodes.cycles,
+        on_end=on_end,
         hands=_hands(config, probes, looker, slurm_control, record.ledger, clock),
         slurm=slurm_control,
     )
