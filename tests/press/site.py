@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from botd.config import load_config
 from botd.demo import DemoCluster
 from botd.demo.code import STEP_S, code
 from botd.ledger import Ledger
-from tests.press.truth import ENDS, Caps, Figures, Order, Told, figures, read_ledger
+from tests.press.truth import ENDS, HARD, Caps, Figures, Order, Told, figures, pulses, read_ledger
 from tests.program import DemoProgram, Program, free_port, wait_until
 
 LONG = bool(os.environ.get("BOTD_PRESS"))
@@ -163,6 +163,7 @@ class PressSite(People):
     program: DemoProgram
     free: list[str] = field(default_factory=list)
     ledger: Path = Path()
+    failed_before: frozenset[str] = frozenset()
 
     # ---- the cluster ----
 
@@ -204,8 +205,16 @@ class PressSite(People):
 
     def figures(self, tried: int) -> Figures:
         """What is wrong of all that was done so far, when it has ended."""
-        told = self.settle()
-        return figures(tried, self.orders(), told, CAPS, self.nonces)
+        told, orders = self.settle(), self.orders()
+        return figures(tried, orders, told, CAPS, self.nonces, self.jobs_ended(orders))
+
+    def jobs_ended(self, orders: Sequence[Order]) -> int:
+        """How many jobs Slurm has lost on nodes that botd has switched."""
+        nodes = sorted({each.order.node for each in pulses(orders) if each.action in HARD})
+        if not nodes:
+            return 0
+        told = self.program.tool("sacct", "-n", "-X", "-a", "-s", "NODE_FAIL", "-N", ",".join(nodes), "-o", "JobID")
+        return len(set(told.split()) - self.failed_before)
 
     def ends(self, ids: Iterable[int]) -> list[str]:
         """How these actions ended."""
@@ -243,7 +252,8 @@ def press_site(people: Mapping[str, tuple[str, ...]] = PEOPLE) -> Iterator[Press
         program = DemoProgram(cluster, port)
         try:
             wait_until(program.is_well)
-            site = PressSite(program, cluster.secrets, free=sound_nodes(program), ledger=ledger)
+            failed = frozenset(program.tool("sacct", "-n", "-X", "-a", "-s", "NODE_FAIL", "-o", "JobID").split())
+            site = PressSite(program, cluster.secrets, {}, set(), sound_nodes(program), ledger, failed)
             for login in people:
                 site.log_in(login)
             yield site

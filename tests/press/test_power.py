@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from tests.press.site import PressSite
+from tests.press.truth import Figures, pulses
 from tests.program import wait_until
 
 
@@ -27,8 +28,9 @@ def told(site: PressSite, node: str) -> list[str]:
     return site.program.tool("sinfo", "-h", "-n", node, "-o", "%T|%E").split("|")
 
 
-def test_a_node_is_cycled_boots_is_well_and_goes_back(site: PressSite) -> None:
+def test_a_node_is_cycled_boots_is_well_and_goes_back(site: PressSite, found: dict[str, Figures]) -> None:
     (node,) = idle(site)
+    sent = len(list(pulses(site.orders())))
     before = len([order for order in site.orders() if order.node == node])
     action = press(site, "power-cycle", node)
     assert (action["state"], action["code"]) == ("succeeded", ""), action
@@ -39,12 +41,13 @@ def test_a_node_is_cycled_boots_is_well_and_goes_back(site: PressSite) -> None:
     assert told(site, node)[0] == "idle"
     orders = [order.words for order in site.orders() if order.node == node][before:]
     assert orders == [f"state=drain reason={ours}", "power cycle", "state=resume"]
+    figures = site.figures(2)
+    found["a power cycle, and a resume"] = figures._replace(sent=figures.sent - sent)
+    assert figures.is_clean, figures
 
 
 def idle(site: PressSite) -> list[str]:
     """A node without a job that no other test has."""
-    state = ""
-    while state != "idle":
-        (node,) = site.take(1)
-        state = told(site, node)[0]
+    node = next(node for node in site.free if told(site, node)[0] == "idle")
+    site.free.remove(node)
     return [node]

@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from tests.press.site import LONG, PER_HOUR, Answer, PressSite, together
-from tests.press.truth import Figures, ours
+from tests.press.truth import Figures, pulses
 
 TIMES = 12 if LONG else 1
 AT_ONCE = 20
@@ -21,7 +21,7 @@ def counted(site: PressSite, found: dict[str, Figures], name: str, tried: int, s
 
 
 def sent(site: PressSite) -> int:
-    return len(list(ours(site.orders())))
+    return len(list(pulses(site.orders())))
 
 
 @pytest.mark.parametrize("action", ["drain", "identify"])

@@ -30,6 +30,17 @@ def told(*actions: Action, ways: dict[int, Sequence[str]] | None = None) -> Told
     return Told(actions, moves, spent, rows)
 
 
+HARD_WAY = ("requested", "reserved", "announced", "re-read", "sending", "sent", "verifying", "succeeded")
+
+
+def cycled(*more: Order, at: float = 0.0) -> tuple[Order, ...]:
+    """A node that was drained and cycled, by the action of that id."""
+    first = Order(at, "Slurm", NODE, "state=drain reason=botd: power-cycle 4 by anna", "")
+    return (first, Order(at, "BMC", NODE, "power cycle", ""), *more)
+
+
+CYCLE = Action(4, "d", "anna", "power-cycle", NODE, "succeeded")
+BACK = Action(5, "e", "anna", "resume", NODE, "succeeded")
 ONE = Action(1, "a", "anna", "drain", NODE, "succeeded")
 TWO = Action(2, "b", "anna", "drain", "n0013.savio2", "succeeded")
 LED = Action(3, "c", "anna", "identify", NODE, "succeeded")
@@ -47,7 +58,37 @@ def test_a_record_that_is_true_has_nothing_wrong() -> None:
 
 @pytest.mark.parametrize("extra", [drain(1), drain(1, answer="Invalid node state specified"), identify()])
 def test_an_order_that_came_twice_is_seen(extra: Order) -> None:
-    assert found((*ALL, extra), told(ONE, TWO, LED)) == Figures(1, 4, double_sends=1)
+    assert found((*ALL, extra), told(ONE, TWO, LED)) == Figures(1, 4, double_pulses=1)
+
+
+def test_a_power_cycle_is_one_order_after_a_drain_and_a_resume_is_one() -> None:
+    record = told(CYCLE, BACK, ways={4: HARD_WAY})
+    resumed = Order(1.0, "Slurm", NODE, "state=resume", "")
+    assert found(cycled(resumed), record) == Figures(1, 1)
+    assert found(cycled(), record).false_successes == 1
+    assert found(cycled(resumed)[:1], record).false_successes == 2
+    assert found(cycled(*cycled()[1:], resumed), record).double_pulses == 1
+    assert found(cycled(*cycled()[:1], resumed), record).double_pulses == 1
+
+
+def test_a_drain_for_a_power_cycle_that_was_refused_then_is_none_too_many() -> None:
+    refused = CYCLE._replace(state="refused")
+    assert found(cycled()[:1], told(refused, ways={4: (*HARD_WAY[:3], "refused")})) == Figures(1)
+    assert found(cycled()[:1], told(refused, ways={4: (*HARD_WAY[:2], "refused")})).strays == 1
+
+
+def test_more_cycles_than_may_be_are_seen() -> None:
+    record = told(CYCLE, CYCLE._replace(id=5), ways={4: HARD_WAY, 5: HARD_WAY})
+    again = Order(21599.0, "BMC", NODE, "power cycle", "")
+    assert found(cycled(again), record).caps_broken == 1
+    assert found(cycled(again._replace(at=21600.0)), record).caps_broken == 0
+    assert found(cycled(again._replace(at=1.0)), record, Caps(cycles_per_hour=1, node_cycles_per_6h=2)).caps_broken == 1
+
+
+def test_a_slurmd_that_nobody_has_started_anew_is_a_false_success() -> None:
+    restart = ONE._replace(action="restart-slurmd")
+    assert found((), told(restart)).false_successes == 1
+    assert found((Order(0, "ssh", NODE, "sudo systemctl restart slurmd", ""),), told(restart)) == Figures(1, 1)
 
 
 def test_an_order_of_no_action_and_one_of_an_action_that_sent_nothing_are_seen() -> None:

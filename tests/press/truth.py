@@ -30,8 +30,15 @@ BESIDE = ("action-seen", "action-remark")
 ENDS = (*NOTHING_SENT, "succeeded", "failed", "unknown")
 
 
+BACK = ("state=resume", "state=undrain")
+"""How a node is taken back."""
+
+HARD = ("power-on", "power-off", "power-cycle")
+"""The actions of which a node is drained first."""
+
+
 class Order(NamedTuple):
-    """An order as it arrived at a `BMC` or at `Slurm`; `answer` is empty where it was done."""
+    """An order as it arrived at a `BMC`, at `Slurm`, or at a node by `ssh`; `answer` is empty where it was done."""
 
     at: float
     place: str
@@ -80,11 +87,17 @@ class Told:
 
 @dataclass(frozen=True)
 class Caps:
-    """How much may be sent: in an hour by each login or under each role, on a node in a day, and at once."""
+    """How much may be sent: in an hour by each login or under each role, on a node in a day, and at once.
+
+    Of power cycles: in an hour on all nodes, on a node in six hours, and at once.
+    """
 
     per_hour: Mapping[str, int] = field(default_factory=dict)
     node_per_day: int = 3
     at_once: int = 16
+    cycles_per_hour: int = 6
+    node_cycles_per_6h: int = 1
+    hard_at_once: int = 3
 
 
 class Figures(NamedTuple):
@@ -92,9 +105,10 @@ class Figures(NamedTuple):
 
     tried: int = 0
     sent: int = 0
-    double_sends: int = 0
+    double_pulses: int = 0
     strays: int = 0
     caps_broken: int = 0
+    jobs_ended: int = 0
     lost_lines: int = 0
     false_successes: int = 0
 
@@ -110,9 +124,9 @@ class Figures(NamedTuple):
     def line(self) -> str:
         """The figures for a person."""
         return (
-            f"tried {self.tried}, sent {self.sent}, double sends {self.double_sends}, sent without an action "
-            f"{self.strays}, caps broken {self.caps_broken}, audit lines lost {self.lost_lines}, false successes "
-            f"{self.false_successes}"
+            f"tried {self.tried}, sent {self.sent}, double pulses {self.double_pulses}, sent without an action "
+            f"{self.strays}, caps broken {self.caps_broken}, jobs ended {self.jobs_ended}, audit lines lost "
+            f"{self.lost_lines}, false successes {self.false_successes}"
         )
 
 
@@ -133,34 +147,62 @@ def read_ledger(path: Path) -> Told:
 # ---- the comparison ----
 
 
-def figures(tried: int, orders: Sequence[Order], told: Told, caps: Caps, nonces: Iterable[str] = ()) -> Figures:
-    """What is wrong. `nonces` are those of presses that were answered as taken up."""
+def figures(
+    tried: int, orders: Sequence[Order], told: Told, caps: Caps, nonces: Iterable[str] = (), jobs_ended: int = 0
+) -> Figures:
+    """What is wrong. `nonces` are those of presses that were answered as taken up.
+
+    `jobs_ended` is of Slurm: how many jobs it had on nodes that were switched.
+    """
     return Figures(
         tried,
-        len(list(ours(orders))),
-        double_sends(orders, told),
+        len(list(pulses(orders))),
+        double_pulses(orders, told),
         strays(orders, told),
         caps_broken(orders, told, caps),
+        jobs_ended,
         lost_lines(told, nonces),
         false_successes(orders, told),
     )
 
 
-def ours(orders: Iterable[Order]) -> Iterator[tuple[str, int | None, Order]]:
-    """The orders of botd: what it is, and the id of the action where it stands in the order."""
+class Ours(NamedTuple):
+    """An order of botd: of which action by name, its id where it stands in the order, and whether it drains for it."""
+
+    action: str
+    id: int | None
+    order: Order
+    drains_first: bool = False
+
+
+def ours(orders: Iterable[Order]) -> Iterator[Ours]:
+    """The orders of botd. A node is taken back without a word of whom: that may be anybody, and is not among them."""
     for order in orders:
         found = re.search(r"reason=botd: ([a-z-]+) (\d+) by \S+$", order.words)
         if order.place == "Slurm" and found:
-            yield found[1], int(found[2]), order
-        elif order.place == "BMC":
-            yield order.words.partition(" ")[0], None, order
+            yield Ours(found[1], int(found[2]), order, found[1] in HARD)
+        elif order.place != "Slurm":
+            yield Ours(_named(order), None, order)
 
 
-def double_sends(orders: Sequence[Order], told: Told) -> int:
+def _named(order: Order) -> str:
+    """The action that sends such an order to a BMC, or to a node."""
+    if order.place == "ssh":
+        return "restart-slurmd"
+    first, *_, last = order.words.split()
+    return first if first == "identify" else f"{first}-{last}"  # "power cycle", "power soft off"
+
+
+def pulses(orders: Iterable[Order]) -> Iterator[Ours]:
+    """The orders of botd that are the action itself."""
+    return (each for each in ours(orders) if not each.drains_first)
+
+
+def double_pulses(orders: Sequence[Order], told: Told) -> int:
     """Orders beyond one for each action that was about to be sent."""
-    by_id = Counter(number for _, number, _ in ours(orders) if number is not None)
-    on_node = Counter((name, order.node) for name, number, order in ours(orders) if number is None)
-    sendings = Counter((each.action, each.node) for each in told.actions if each.id in _sending(told))
+    by_id = Counter(each.id for each in ours(orders) if each.id is not None)
+    on_node = Counter((each.action, each.order.node) for each in pulses(orders) if each.id is None)
+    sendings = Counter((each.action, each.node) for each in told.actions if each.id in _at(told, "sending"))
     extra = sum(count - 1 for count in by_id.values())
     return extra + sum(max(0, count - sendings[where]) for where, count in on_node.items())
 
@@ -168,12 +210,14 @@ def double_sends(orders: Sequence[Order], told: Told) -> int:
 def strays(orders: Sequence[Order], told: Told) -> int:
     """Orders of no action that was about to be sent to this node, or of one that says that nothing was sent."""
     known = {each.id: each for each in told.actions}
+    sending, announced = _at(told, "sending"), _at(told, "announced")
     wrong = 0
-    for name, number, order in ours(orders):
-        if number is not None:
-            action = known.get(number)
-            fits = action and (action.action, action.node) == (name, order.node)
-            wrong += not (fits and number in _sending(told) and action.state not in NOTHING_SENT)
+    for each in ours(orders):
+        action = known.get(each.id or 0)
+        if each.id is not None:
+            fits = action and (action.action, action.node) == (each.action, each.order.node)
+            is_sent = each.id in sending and action and action.state not in NOTHING_SENT
+            wrong += not (fits and (each.id in announced if each.drains_first else is_sent))
     return wrong
 
 
@@ -182,7 +226,7 @@ def caps_broken(orders: Sequence[Order], told: Told, caps: Caps) -> int:
     login = {each.id: each.login for each in told.actions}
     times: dict[str, list[float]] = {}
     on_node: dict[str, list[float]] = {}
-    for _, number, order in ours(orders):
+    for _, number, order, _ in pulses(orders):
         if number is not None:
             times.setdefault(login.get(number, ""), []).append(order.at)
             on_node.setdefault(order.node, []).append(order.at)
@@ -192,14 +236,26 @@ def caps_broken(orders: Sequence[Order], told: Told, caps: Caps) -> int:
     for spend in told.spent:
         under.setdefault(spend.role, []).append(spend.at)
     broken += sum(_most(found, HOUR_S) > caps.per_hour.get(role, len(found)) for role, found in under.items())
-    broken += len(_sending(told) - {each.action_id for each in told.spent})
+    broken += len(_at(told, "sending") - {each.action_id for each in told.spent})
     spans = list(_spans(told))
     broken += _most_at_once(spans) > caps.at_once
-    nodes = {each.id: each.node for each in told.actions}
+    nodes, name_of = {each.id: each.node for each in told.actions}, {each.id: each.action for each in told.actions}
     by_node: dict[str, list[tuple[float, float]]] = {}
     for number, begin, end in spans:
         by_node.setdefault(nodes[number], []).append((begin, end))
+    broken += _cycles_broken(orders, caps)
+    broken += _most_at_once([span for span in spans if name_of[span[0]] in HARD]) > caps.hard_at_once
     return broken + sum(_most_at_once([(0, *span) for span in found]) > 1 for found in by_node.values())
+
+
+def _cycles_broken(orders: Sequence[Order], caps: Caps) -> int:
+    """How often more nodes were cycled than may be."""
+    cycles = [each.order for each in pulses(orders) if each.action == "power-cycle"]
+    by_node: dict[str, list[float]] = {}
+    for order in cycles:
+        by_node.setdefault(order.node, []).append(order.at)
+    broken = sum(_most(found, 6 * HOUR_S) > caps.node_cycles_per_6h for found in by_node.values())
+    return broken + (_most([order.at for order in cycles], HOUR_S) > caps.cycles_per_hour)
 
 
 def lost_lines(told: Told, nonces: Iterable[str] = ()) -> int:
@@ -217,16 +273,19 @@ def lost_lines(told: Told, nonces: Iterable[str] = ()) -> int:
 
 def false_successes(orders: Sequence[Order], told: Told) -> int:
     """Actions that are told as succeeded, and of which no order was done."""
-    done = {number for _, number, order in ours(orders) if number is not None and not order.answer}
-    on_node = Counter((name, order.node) for name, number, order in ours(orders) if number is None and not order.answer)
+    done = {each.id for each in pulses(orders) if each.id is not None and not each.order.answer}
+    on_node = Counter((each.action, each.order.node) for each in pulses(orders) if not each.order.answer)
+    back = [each for each in orders if each.words in BACK and not each.answer]
+    on_node.update(("resume", each.node) for each in back)
     said = [each for each in told.actions if each.state == "succeeded"]
-    claimed = Counter((each.action, each.node) for each in said if each.action == "identify")
-    wrong = sum(each.id not in done for each in said if each.action != "identify")
+    claimed = Counter((each.action, each.node) for each in said if each.action != "drain")
+    wrong = sum(each.id not in done for each in said if each.action == "drain")
     return wrong + sum(max(0, count - on_node[where]) for where, count in claimed.items())
 
 
-def _sending(told: Told) -> set[int]:
-    return {each.action_id for each in told.moves if each.target == "sending"}
+def _at(told: Told, state: str) -> set[int]:
+    """The actions that have been there."""
+    return {each.action_id for each in told.moves if each.target == state}
 
 
 def _most(times: Sequence[float], span_s: float) -> int:
