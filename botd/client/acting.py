@@ -10,7 +10,7 @@ from typing import Any
 from botd.access.requests import WITHOUT_NODES, ActionRequest, RequestError, new_request
 from botd.client import person
 from botd.client.asking import Asking, said, told
-from botd.client.forms import Listing, cell, write_listing
+from botd.client.forms import Fields, Listing, cell, write_listing
 from botd.client.proofs import Proving
 from botd.client.server import Server
 from botd.client.shapes import Row, pages, part_of, rows_of, text_of, texts_of
@@ -45,9 +45,10 @@ class Lost(Trouble):
     exit_status = UNKNOWN
 
 
-_ACTION = ("id", "asked_at", "node", "action", "state", "code", "login", "reason", "words")
-_ACTION_MORE = ("nonce", "batch", "weight", "evidence", "proof", "dry", "changed_at", "sent_at", "certain", "seen_by",
-                "moves")  # fmt: skip
+ACTION = Fields(
+    ("id", "asked_at", "node", "action", "state", "code", "login", "reason", "words"),
+    ("nonce", "batch", "weight", "evidence", "proof", "dry", "changed_at", "sent_at", "certain", "seen_by", "moves"),
+)
 
 
 def do(run: Asking) -> int:
@@ -63,7 +64,7 @@ def do(run: Asking) -> int:
         raise Trouble("the answer names no action: is that URL a botd of this version?")
     ends_at = time.monotonic() + FOLLOWED_S
     rows = [_seen(server, number) if args.no_wait else _over(server, number, ends_at) for number in ids]
-    write_listing(Listing(_ACTION, rows, _ACTION_MORE), run.form)
+    write_listing(Listing(ACTION, rows), run.form)
     statuses = {ENDS.get(text_of(row, "state"), SUCCEEDED if args.no_wait else UNKNOWN) for row in rows}
     return next(status for status in WORST if status in statuses)
 
@@ -109,7 +110,7 @@ def actions(run: Asking) -> int:
     """What was asked for, newest first."""
     query = {"node": run.args.nodes, "state": run.args.state, "since": run.args.since}
     rows = list(pages(run.server, "/api/v2/actions", query, "actions", run.args.limit))
-    write_listing(Listing(_ACTION, rows, _ACTION_MORE), run.form)
+    write_listing(Listing(ACTION, rows, "no action was asked for"), run.form)
     return 0
 
 

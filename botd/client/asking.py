@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from botd.client.forms import Form, Listing, form_of
+from botd.client.forms import Fields, Form, Listing, check_fields, form_of
 from botd.client.server import Server
 from botd.client.shapes import Row
 from botd.client.sites import ALL, Site, chosen_sites
@@ -40,7 +40,9 @@ class Asking:
 
 def asking(args: argparse.Namespace) -> Asking:
     """What the words say. Raises Unusable."""
-    return Asking(args, chosen_sites(args.site), form_of(args.json or ""))
+    form, sites = form_of(args.json), chosen_sites(args.site)
+    check_fields(form.json, (*(["site"] if args.fields and len(sites) > 1 else []), *args.fields))
+    return Asking(args, sites, form)
 
 
 def merged(run: Asking, ask: Callable[[Server], Listing]) -> tuple[Listing, bool]:
@@ -64,7 +66,8 @@ def merged(run: Asking, ask: Callable[[Server], Listing]) -> tuple[Listing, bool
         raise Trouble("no site has answered")
     rows: list[Row] = [{"site": site.name, **row} for site, listing in found for row in listing.rows]
     first = found[0][1]
-    return Listing(("site", *first.fields), rows, first.more), len(found) == len(run.sites)
+    fields = Fields(("site", *first.fields.shown), first.fields.more)
+    return Listing(fields, rows, first.none), len(found) == len(run.sites)
 
 
 def _asked(ask: Callable[[Server], Listing], site: Site) -> Listing:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from botd import __version__
 from botd.client import acting, looking, noting, people
 from botd.client.asking import Asking, asking, told
+from botd.client.forms import NO_FIELDS, Fields
 from botd.client.suggest import suggest
 from botd.client.trouble import Trouble
 from botd.errors import BotdError
@@ -188,7 +189,7 @@ def bofhbot_parser() -> Parser:
     parser.add_argument("--exit-code", action="store_true", help="an exit status that says how the nodes are")
     parser.add_argument("--site", help="one of the file of sites, or all")
     parser.add_argument("--json", metavar="FIELDS", help="these fields, separated by commas, as JSON")
-    parser.set_defaults(run=looking.morning, goes_on="")
+    parser.set_defaults(run=looking.morning, goes_on="", fields=looking.ROUND.known)
     commands = parser.add_subparsers(metavar="COMMAND")
     _add_looking(commands)
     _add_report(commands)
@@ -199,30 +200,36 @@ def bofhbot_parser() -> Parser:
 
 
 def _add_looking(commands: argparse._SubParsersAction[Parser]) -> None:
-    check = _add(commands, "check", looking.check, "what nodes say, with every reading", CHECK)
+    check = _add(commands, "check", looking.check, "what nodes say, with every reading", CHECK, looking.CHECK)
     check.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: those of botd")
     check.add_argument("--checks", "-c", help="checks, separated by commas; default: all")
     check.add_argument("--now", action="store_true", help="have the nodes asked now, and wait for it")
     check.add_argument("--exit-code", action="store_true", help="an exit status that says how the nodes are")
     check.set_defaults(goes_on="; botd goes on asking the nodes, and bofhbot check shows what they said")
-    show = _add(commands, "show", looking.show, "one node, every reading in words", SHOW)
+    show = _add(commands, "show", looking.show, "one node, every reading in words", SHOW, looking.READING)
     show.add_argument("node", metavar="NODE")
-    history = _add(commands, "history", looking.history, "what happened to one node, newest first", HISTORY)
+    history = _add(
+        commands, "history", looking.history, "what happened to one node, newest first", HISTORY, looking.CHANGE
+    )
     history.add_argument("node", metavar="NODE")
     _add_span(history, "everything")
     tail = _add(commands, "tail", looking.tail, "a log of one node as it grows, until Ctrl-C", TAIL)
     tail.add_argument("node", metavar="NODE")
     tail.add_argument("log", metavar="LOG", help="one that botd's configuration names, such as slurmd")
-    changes = _add(commands, "changes", looking.changes, "what happened in the cluster, newest first", CHANGES)
+    changes = _add(
+        commands, "changes", looking.changes, "what happened in the cluster, newest first", CHANGES, looking.CHANGE
+    )
     changes.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: all")
     _add_span(changes, "24h")
 
 
 def _add_report(commands: argparse._SubParsersAction[Parser]) -> None:
-    report = _add(commands, "report", looking.report, "how available partitions were, and what kept nodes out", REPORT)
+    words = "how available partitions were, and what kept nodes out"
+    report = _add(commands, "report", looking.report, words, REPORT, looking.REPORT)
     report.add_argument("--groups", "-g", help="groups, nodesets and intersections; default: all")
-    report.add_argument("--month", help="a month such as 2026-11, in UTC")
-    report.add_argument("--since", help="a time or an age; default: 30d")
+    begins = report.add_mutually_exclusive_group()
+    begins.add_argument("--month", help="a month such as 2026-11, in UTC")
+    begins.add_argument("--since", help="a time or an age; default: 30d")
     report.add_argument("--until", help="a time or an age; default: now")
     report.add_argument("--csv", action="store_true", help="for a spreadsheet")
 
@@ -231,14 +238,14 @@ def _add_people(commands: argparse._SubParsersAction[Parser]) -> None:
     login = _add(commands, "login", people.login, "a session begins; asks for password and code", LOGIN)
     login.add_argument("login", metavar="LOGIN", nargs="?", help="default: your name on this machine")
     _add(commands, "logout", people.logout, "the session ends")
-    _add(commands, "whoami", people.whoami, "who you are for botd, and what you may")
-    tokens = _add(commands, "tokens", people.tokens, "your tokens for scripts", TOKENS)
+    _add(commands, "whoami", people.whoami, "who you are for botd, and what you may", fields=people.ME)
+    tokens = _add(commands, "tokens", people.tokens, "your tokens for scripts", TOKENS, people.TOKEN)
     what = tokens.add_mutually_exclusive_group()
     what.add_argument("--new", metavar="NAME", help="a new one, which is shown this once")
     what.add_argument("--end", metavar="ID", type=whole(1), help="ends one")
     tokens.add_argument("--hours", type=whole(1), default=8, help="how long the new one is good; default: 8")
     tokens.add_argument("--scope", choices=("read", "ask"), default="read", help="what the new one may; default: read")
-    log = _add(commands, "log", looking.log, "what people did and were refused, newest first", LOG)
+    log = _add(commands, "log", looking.log, "what people did and were refused, newest first", LOG, looking.AUDIT)
     log.add_argument("--limit", type=whole(1), default=100, help="at most so many; default: 100")
 
 
@@ -254,7 +261,7 @@ def _add_noting(commands: argparse._SubParsersAction[Parser]) -> None:
     snooze.add_argument("nodes", metavar="NODES")
     snooze.add_argument("until", metavar="UNTIL", help="a time such as 2026-11-27T08:00Z, or how far ahead: 12h, 3d")
     snooze.add_argument("text", metavar="TEXT", nargs="?", default="")
-    notes = _add(commands, "notes", noting.notes, "the notes on nodes", NOTES)
+    notes = _add(commands, "notes", noting.notes, "the notes on nodes", NOTES, noting.NOTE)
     notes.add_argument("nodes", metavar="NODES", nargs="?", help="default: all")
     notes.add_argument("--end", metavar="ID", type=whole(1), help="ends one")
     script = _add(commands, "suggest", suggest, "what botd suggests, as a script to edit and to run", SUGGEST)
@@ -262,13 +269,13 @@ def _add_noting(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_acting(commands: argparse._SubParsersAction[Parser]) -> None:
-    do = _add(commands, "do", acting.do, "ask for an action, and follow it to its end", DO)
+    do = _add(commands, "do", acting.do, "ask for an action, and follow it to its end", DO, acting.ACTION)
     do.add_argument("action", metavar="ACTION", help="such as drain, resume or power-cycle")
     do.add_argument("nodes", metavar="NODES")
     do.add_argument("--reason", default="", help="why")
     do.add_argument("--no-wait", action="store_true", help="do not wait for its end")
     do.set_defaults(goes_on="; what was asked for goes on: bofhbot actions shows it, and bofhbot stop ends it")
-    listed = _add(commands, "actions", acting.actions, "what was asked for, newest first", ACTIONS)
+    listed = _add(commands, "actions", acting.actions, "what was asked for, newest first", ACTIONS, acting.ACTION)
     listed.add_argument("nodes", metavar="NODES", nargs="?", help="default: all")
     listed.add_argument("--state", help="states, separated by commas; under-way for all that go on")
     _add_span(listed, "everything")
@@ -300,10 +307,17 @@ def _add_span(command: Parser, default: str) -> None:
     command.add_argument("--limit", type=whole(1), default=100, help="at most so many; default: 100")
 
 
-def _add(commands: argparse._SubParsersAction[Parser], name: str, run: Command, help: str, epilog: str = "") -> Parser:
+def _add(
+    commands: argparse._SubParsersAction[Parser],
+    name: str,
+    run: Command,
+    help: str,
+    epilog: str = "",
+    fields: Fields = NO_FIELDS,
+) -> Parser:
     """The parser of a command; what it shares with `bofhbot` itself may stand before its name, too."""
     command = commands.add_parser(name, help=help, epilog=epilog)
     command.add_argument("--site", default=argparse.SUPPRESS, help="one of the file of sites, or all")
     command.add_argument("--json", metavar="FIELDS", default=argparse.SUPPRESS, help="these fields as JSON")
-    command.set_defaults(run=run, exit_code=False)
+    command.set_defaults(run=run, exit_code=False, fields=fields.known)
     return command

@@ -33,12 +33,29 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Rows, with the fields that are shown of them, and those that `--json` can be asked for beside."""
+class Fields:
+    """Those that are shown of each row, and those that `--json` can be asked for beside."""
 
-    fields: Sequence[str]
-    rows: Sequence[Row]
+    shown: Sequence[str]
     more: Sequence[str] = ()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.shown, *self.more)
+
+
+NO_FIELDS = Fields(())
+"""Those of a command that has no list."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Rows and their fields. `none` is what a person is told where there is no row."""
+
+    fields: Fields
+    rows: Sequence[Row]
+    none: str = "there is nothing"
 
 
 @dataclass(frozen=True)
@@ -61,21 +78,23 @@ class Form:
         return {"format": "table", "width": str(self.width), **({"color": "1"} if self.color else {})}
 
 
-def form_of(fields: str, environ: Mapping[str, str] = os.environ) -> Form:
-    """The form for standard output as it is, with these fields as JSON where some are named."""
+def form_of(fields: str | None, environ: Mapping[str, str] = os.environ) -> Form:
+    """The form for standard output as it is, with these fields as JSON where they are asked for."""
     wide = columns() if is_terminal() else None
-    names = tuple(name.strip() for name in fields.split(",") if name.strip())
+    names = () if fields is None else tuple(name.strip() for name in fields.split(","))
     return Form(wide, is_colored(environ), not shows_unicode(environ), names)
 
 
 def write_listing(listing: Listing, form: Form) -> None:
-    """Writes the rows. Raises Unusable for a field that there is not."""
+    """Writes the rows."""
     if form.json:
-        _write(_json(listing, form.json), form)
+        _write(_json(listing.rows, form.json), form)
     elif form.width is None:
-        _write("".join(f"{_tabbed(row, listing.fields)}\n" for row in listing.rows), form)
+        _write("".join(f"{_tabbed(row, listing.fields.shown)}\n" for row in listing.rows), form)
     elif listing.rows:
         _write("".join(f"{line}\n" for line in _table(listing, form)), form)
+    else:
+        write_text(listing.none, form)
 
 
 def write_text(text: str, form: Form) -> None:
@@ -108,14 +127,19 @@ def _write(text: str, form: Form) -> None:
     write_out(text.encode("ascii" if form.ascii else "utf-8", "replace"))
 
 
-def _json(listing: Listing, fields: Iterable[str]) -> str:
-    """A list of objects of these fields, in ASCII: what is beyond it stands by number."""
-    known = [*listing.fields, *listing.more]
-    for name in fields:
+def check_fields(names: Iterable[str], known: Sequence[str]) -> None:
+    """Whether there are fields of these names, before anything is asked or done. Raises Unusable."""
+    for name in names:
+        if not known:
+            raise Unusable("--json: this command has no list to write")
         if name not in known:
             hint = did_you_mean(name, known)
-            raise Unusable(f'there is no field "{shown(name)}"{hint or "; there is " + ", ".join(known)}')
-    return json.dumps([{name: row.get(name) for name in fields} for row in listing.rows]) + "\n"
+            raise Unusable(f'there is no field "{shown(name)}"{hint or ";"} there is {", ".join(known)}')
+
+
+def _json(rows: Iterable[Row], fields: Iterable[str]) -> str:
+    """A list of objects of these fields, in ASCII: what is beyond it stands by number."""
+    return json.dumps([{name: row.get(name) for name in fields} for row in rows]) + "\n"
 
 
 def _tabbed(row: Row, fields: Sequence[str]) -> str:
@@ -124,32 +148,41 @@ def _tabbed(row: Row, fields: Sequence[str]) -> str:
 
 def _table(listing: Listing, form: Form) -> Iterable[str]:
     """The header and a line for each row, none wider than the terminal; columns without anything are left out."""
-    texts = {name: [_short(cell(row.get(name))) for row in listing.rows] for name in listing.fields}
-    shown_fields = [name for name in listing.fields if any(texts[name])] or list(listing.fields[:1])
+    texts = {name: [_short(cell(row.get(name))) for row in listing.rows] for name in listing.fields.shown}
+    shown_fields = [name for name in listing.fields.shown if any(texts[name])] or list(listing.fields.shown[:1])
     sizes = [max(map(width, (name, *texts[name]))) for name in shown_fields]
-    widths = _widths(sizes, form.width or 0)
+    prose = [any(" " in text for text in texts[name]) for name in shown_fields]
+    widths = _widths(sizes, prose, form.width or 0)
     header = _line([name.upper() for name in shown_fields], widths, form)
     yield f"{_BOLD}{header}{_RESET}" if form.color else header
     for place in range(len(listing.rows)):
         yield _line([texts[name][place] for name in shown_fields], widths, form)
 
 
-def _widths(sizes: Sequence[int], room: int) -> list[int]:
+def _widths(sizes: Sequence[int], prose: Sequence[bool], room: int) -> list[int]:
     """The width of each column: what it needs, those in the middle up to _MAX_CELL, the last one what is left.
 
-    Where that is under a third, the widest in the middle give way.
+    Where that is under a quarter, the widest in the middle give way: of prose first, names when the last one has too.
     """
     first, *middle = sizes[:-1] or sizes
-    least = min(sizes[-1], room // 3) if len(sizes) > 1 else 0
+    last = sizes[-1] if len(sizes) > 1 else 0
     taken = len(_GAP) * (len(sizes) - 1)
     wide = [min(size, _MAX_CELL) for size in middle]
-    while wide and first + sum(wide) + taken + least > room and max(wide) > _LEAST_CELL:
-        wide[wide.index(max(wide))] -= 1
+    for kind, least in ((True, min(last, room // 4)), (False, min(last, _LEAST_CELL))):
+        places = [place for place in range(len(wide)) if prose[place + 1] is kind]
+        _narrow(wide, places, by=first + sum(wide) + taken + least - room)
     widths: list[int] = []
     for size in (first, *wide, *sizes[1:][-1:]):
         widths.append(max(0, min(size, room)))
         room -= widths[-1] + len(_GAP)
     return widths
+
+
+def _narrow(wide: list[int], places: Sequence[int], by: int) -> None:
+    """Takes so many columns of those in these places, always of the widest, and leaves each _LEAST_CELL."""
+    while by > 0 and (able := [place for place in places if wide[place] > _LEAST_CELL]):
+        wide[max(able, key=wide.__getitem__)] -= 1
+        by -= 1
 
 
 def _line(texts: Sequence[str], widths: Sequence[int], form: Form) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from botd.client.asking import Asking, merged, told
-from botd.client.forms import Listing, cell, write_listing, write_text
+from botd.client.forms import Fields, Listing, cell, write_listing, write_text
 from botd.client.server import ANSWER_S, MAX_URL, SWEEP_S, Server
 from botd.client.shapes import Row, pages, part_of, rows_of, text_of, texts_of
 from botd.client.trouble import Unusable
@@ -18,16 +18,21 @@ from botd.text import shown
 WELL, WARNINGS, FAILURES, UNKNOWN = 0, 1, 2, 3
 """The exit statuses of `--exit-code`."""
 
-_ROUND = ("node", "family", "state", "mark", "reason_at", "reason_by", "diagnosis", "action", "reason")
-_ROUND_MORE = ("title", "explanation", "next", "in_service", "aside", "notes")
-_CHECK = ("node", "state", "diagnosis", "action", "wrong", "reason")
-_CHECK_MORE = ("groups", "slurm", "readings", "recommendation", "since")
-_READING = ("check", "state", "value", "unit", "at", "detail")
-_CHANGE = ("at", "node", "subject", "old", "new", "why")
-_CHANGE_MORE = ("id", "bad")
-_AUDIT = ("number", "at", "kind", "by", "about", "words")
-_REPORT = ("about", "name", "nodes", "out_h", "in_service_h", "unknown_h", "available_percent", "incidents")
-_AUDIT_MORE = ("detail", "hash")
+ROUND = Fields(
+    ("node", "family", "state", "mark", "reason_at", "reason_by", "diagnosis", "action", "reason"),
+    ("title", "explanation", "next", "in_service", "aside", "notes"),
+)
+CHECK = Fields(
+    ("node", "state", "diagnosis", "action", "wrong", "reason"),
+    ("groups", "slurm", "readings", "recommendation", "since"),
+)
+READING = Fields(("check", "state", "value", "unit", "at", "detail"), ("took_s",))
+CHANGE = Fields(("at", "node", "subject", "old", "new", "why"), ("id", "bad"))
+AUDIT = Fields(("number", "at", "kind", "by", "about", "words"), ("detail", "hash"))
+REPORT = Fields(("about", "name", "nodes", "out_h", "in_service_h", "unknown_h", "available_percent", "incidents"))
+
+
+_QUIET = "nothing has happened since the record begins, or since then"
 
 
 def morning(run: Asking) -> int:
@@ -42,7 +47,7 @@ def morning(run: Asking) -> int:
         document = server.get("/api/v1/round", query)
         verdicts.append(_round_verdict(document))
         _tell_problems(document, run.form.wants_text)
-        return Listing(_ROUND, list(_round_rows(document)), _ROUND_MORE)
+        return Listing(ROUND, list(_round_rows(document)), "nobody is needed")
 
     return _shown(run, *merged(run, ask), verdicts)
 
@@ -65,7 +70,7 @@ def check(run: Asking) -> int:
         _tell_problems(document, run.form.wants_text)
         rows = [_check_row(node) for node in rows_of(document, "nodes")]
         verdicts.append(_check_verdict(rows, document))
-        return Listing(_CHECK, rows, _CHECK_MORE)
+        return Listing(CHECK, rows, "there is no such node")
 
     return _shown(run, *merged(run, ask), verdicts)
 
@@ -79,7 +84,7 @@ def show(run: Asking) -> int:
     nodes = rows_of(run.server.get(path), "nodes")
     rows = [{"check": name, **part_of(readings, name)} for node in nodes if (readings := part_of(node, "readings"))
             for name in readings]  # fmt: skip
-    write_listing(Listing(_READING, rows, ("took_s",)), run.form)
+    write_listing(Listing(READING, rows), run.form)
     return 0
 
 
@@ -87,7 +92,7 @@ def history(run: Asking) -> int:
     """What happened to one node, newest first."""
     path = f"/api/v1/history/{check_name(run.args.node)}"
     rows = list(pages(run.server, path, {"since": run.args.since}, "changes", run.args.limit))
-    write_listing(Listing(_CHANGE, rows, _CHANGE_MORE), run.form)
+    write_listing(Listing(CHANGE, rows, _QUIET), run.form)
     return 0
 
 
@@ -97,7 +102,7 @@ def changes(run: Asking) -> int:
 
     def ask(server: Server) -> Listing:
         rows = list(pages(server, "/api/v1/changes", query, "changes", run.args.limit))
-        return Listing(_CHANGE, rows, _CHANGE_MORE)
+        return Listing(CHANGE, rows, _QUIET)
 
     listing, is_whole = merged(run, ask)
     write_listing(listing, run.form)
@@ -107,6 +112,8 @@ def changes(run: Asking) -> int:
 def report(run: Asking) -> int:
     """What a time was like: partitions, causes, repeaters."""
     args = run.args
+    if args.month and args.until:
+        raise Unusable("--month has its own end: take --until out, or write --since")
     since, until = months(args.month) if args.month else (args.since, args.until)
     query = {"groups": args.groups, "since": since, "until": until}
     if args.csv:
@@ -117,11 +124,22 @@ def report(run: Asking) -> int:
         document = server.get("/api/v1/report", query)
         if run.form.wants_text and document.get("whole") is False:
             told(f"the record begins only at {cell(document.get('since'))}")
-        return Listing(_REPORT, rows_of(document, "rows"))
+        return Listing(REPORT, rows_of(document, "rows"))
 
     listing, is_whole = merged(run, ask)
-    write_listing(listing, run.form)
+    for place, part in enumerate(_parts(listing) if run.form.wants_text and listing.rows else (listing,)):
+        if place:
+            write_text("", run.form)
+        write_listing(part, run.form)
     return 0 if is_whole else 1
+
+
+def _parts(report: Listing) -> Iterator[Listing]:
+    """A table for each thing that a report is about, which its first column is named by."""
+    for about in dict.fromkeys(text_of(row, "about") for row in report.rows):
+        rows = [{**row, about: row.get("name")} for row in report.rows if row["about"] == about]
+        names = (about if name == "name" else name for name in report.fields.shown if name != "about")
+        yield Listing(Fields(tuple(names)), rows)
 
 
 def months(text: str) -> tuple[str, str]:
@@ -150,7 +168,7 @@ def tail(run: Asking) -> int:
 def log(run: Asking) -> int:
     """What people did and were refused, newest first."""
     rows = list(pages(run.server, "/api/v2/audit", {}, "rows", run.args.limit))
-    write_listing(Listing(_AUDIT, rows, _AUDIT_MORE), run.form)
+    write_listing(Listing(AUDIT, rows), run.form)
     return 0
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from botd.client import person
 from botd.client.asking import Asking, merged, told
-from botd.client.forms import Listing, write_listing
+from botd.client.forms import Fields, Listing, write_listing
 from botd.client.server import Server
 from botd.client.shapes import rows_of
 from botd.client.trouble import Refused, Trouble
 from botd.nodeset import expand
 
-_NOTE = ("id", "node", "kind", "until", "by", "at", "text")
+NOTE = Fields(("id", "node", "kind", "until", "by", "at", "text"))
 
 
 def note(run: Asking) -> int:
@@ -38,7 +38,8 @@ def notes(run: Asking) -> int:
         return 0
 
     def ask(server: Server) -> Listing:
-        return Listing(_NOTE, rows_of(server.get("/api/v1/notes", {"node": run.args.nodes}), "notes"))
+        rows = rows_of(server.get("/api/v1/notes", {"node": run.args.nodes}), "notes")
+        return Listing(NOTE, rows, "there is no note")
 
     listing, is_whole = merged(run, ask)
     write_listing(listing, run.form)

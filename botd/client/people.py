@@ -7,16 +7,15 @@ from contextlib import suppress
 
 from botd.client import person
 from botd.client.asking import Asking, told
-from botd.client.forms import Listing, write_listing
+from botd.client.forms import Fields, Listing, write_listing
 from botd.client.server import Server
 from botd.client.shapes import Row, part_of, rows_of, text_of
 from botd.client.tokens import keep
 from botd.client.trouble import Refused, Trouble, Unusable
 from botd.output import write_out
 
-_ME = ("login", "kind", "name", "scope", "until", "rights", "roles")
-_TOKEN = ("id", "name", "scope", "used_at", "until")
-_TOKEN_MORE = ("made_at", "address", "login", "kind")
+ME = Fields(("login", "kind", "name", "scope", "until", "rights", "roles"), ("id", "address", "made_at", "used_at"))
+TOKEN = Fields(("id", "name", "scope", "used_at", "until"), ("made_at", "address", "login", "kind"))
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{16,512}")
 """A token, as a header and a line of a file can have it."""
@@ -54,7 +53,7 @@ def whoami(run: Asking) -> int:
         told(doubt)
     roles = [text_of(role, "name") for role in rows_of(document, "roles")]
     row: Row = {**part_of(document, "me"), "rights": document.get("rights"), "roles": roles}
-    write_listing(Listing(_ME, [row], ("id", "address", "made_at", "used_at")), run.form)
+    write_listing(Listing(ME, [row]), run.form)
     return 0
 
 
@@ -68,7 +67,7 @@ def tokens(run: Asking) -> int:
     if args.end:
         server.send("DELETE", f"/api/v2/tokens/{args.end}")
         return 0
-    write_listing(Listing(_TOKEN, rows_of(server.get("/api/v2/tokens"), "tokens"), _TOKEN_MORE), run.form)
+    write_listing(Listing(TOKEN, rows_of(server.get("/api/v2/tokens"), "tokens"), "there is no token"), run.form)
     return 0
 
 

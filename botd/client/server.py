@@ -148,7 +148,9 @@ class Server:
         message, code = error.get("message"), error.get("code")
         if not isinstance(message, str) or not isinstance(code, str):
             self._is_no_botd(f"it answers with status {answer.status} and no words of botd's")
-        hint = "; bofhbot login is how" if code == "login-required" else ""
+        hint = ""
+        if code == "login-required":
+            message, hint = message.partition(": POST ")[0], "; bofhbot login is how"  # routes are for programs
         raise Refused(one_line(message, 1000).rstrip(".") + hint, answer.status, code)
 
     def _error(self, answer: _Answer) -> Mapping[str, Any]:

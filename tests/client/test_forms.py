@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -11,11 +12,12 @@ import subprocess
 import termios
 from fcntl import ioctl
 
+import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.client.forms import Form, Listing, harmless, write_listing
+from botd.client.forms import Fields, Form, Listing, harmless, write_listing
 from botd.text import width
 from tests.client.conftest import PROGRAM, Home, answering, http
 from tests.program import DemoProgram, wait_until
@@ -77,6 +79,46 @@ def test_a_list_on_a_terminal_is_a_table_of_its_width(at_home: Home, columns: in
     assert ("WHY" in lines[0]) == (columns > 40)
 
 
+def seen(text: str, columns: int) -> list[str]:
+    """The lines on the screen of a terminal that has been sent the text."""
+    screen = pyte.Screen(columns, 200)
+    pyte.Stream(screen).feed(text.replace("\n", "\r\n"))
+    return [line.rstrip() for line in screen.display]
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_report_on_a_terminal_is_a_table_for_each_thing_that_it_is_about(at_home: Home, columns: int) -> None:
+    status, text = on_terminal(at_home, "report", columns=columns)
+    lines = seen(text, columns)
+    assert status == 0
+    heads = [line.split() for line in lines if line.isupper()]
+    assert ["PARTITION", "NODES", "OUT_H", "IN_SERVICE_H", "UNKNOWN_H", "AVAILABLE_PERCENT"] in heads
+    assert ["CAUSE", "NODES", "OUT_H"] in heads
+    assert "…" not in text
+
+
+def test_a_narrow_terminal_cuts_prose_before_names(at_home: Home, program: DemoProgram) -> None:
+    status, text = on_terminal(at_home, "changes", "--json", "node")
+    assert status == 0
+    nodes = {row["node"] for row in json.loads(text)}
+    lines = [line for line in seen(on_terminal(at_home, "changes", columns=80)[1], 80) if line][1:]
+    assert nodes
+    assert {line[18:].split()[0] for line in lines} == nodes
+
+
+@pytest.mark.parametrize(
+    ("words", "none"), [(("notes", "n9999"), "there is no note"), (("history", "n9999"), "nothing has happened")]
+)
+def test_a_list_without_a_row_is_said_to_a_person_and_nothing_to_a_pipe(
+    words: tuple[str, ...], none: str, home: Home
+) -> None:
+    empty = {"notes": [], "changes": [], "next": None}
+    with answering(http(json.dumps(empty).encode())) as server:
+        home.environ["BOFHBOT_URL"] = server.url
+        assert on_terminal(home, *words)[1].startswith(none)
+        assert home.good(*words) == ""
+
+
 def test_one_node_on_a_terminal_is_told_in_words(at_home: Home) -> None:
     assert "next:" in on_terminal(at_home, "show", node(at_home))[1]
 
@@ -118,7 +160,7 @@ def test_no_table_is_wider_than_the_terminal(rows: list[tuple[str, str, str]], d
     written: list[bytes] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botd.client.forms.write_out", written.append)
-        listing = Listing("abc", [dict(zip("abc", row, strict=True)) for row in rows])
+        listing = Listing(Fields("abc"), [dict(zip("abc", row, strict=True)) for row in rows])
         write_listing(listing, Form(width=wide))
     assert all(width(line) <= wide for line in b"".join(written).decode().splitlines())
 

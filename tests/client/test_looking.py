@@ -7,7 +7,7 @@ import json
 import pytest
 
 from botd.client.looking import months
-from tests.client.conftest import HOSTILE, Home
+from tests.client.conftest import HOSTILE, Home, answering, http
 from tests.program import DemoProgram, free_port
 
 
@@ -37,7 +37,28 @@ def test_json_has_the_fields_that_are_named_and_no_other(at_home: Home) -> None:
 def test_json_says_which_fields_there_are(at_home: Home) -> None:
     done = at_home.run("--json", "nod")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == 'bofhbot: there is no field "nod"; did you mean "node"?\n'
+    assert done.stderr.startswith('bofhbot: there is no field "nod"; did you mean "node"? there is node, family, state')
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("do", "drain", "n1", "--json", "nod"), 'no field "nod"; did you mean "node"? there is id, asked_at'),
+        (("do", "drain", "n1", "--json", ""), 'no field ""; there is id'),
+        (("notes", "--end", "4", "--json", "id,,node"), 'no field ""; there is id'),
+        (("tokens", "--new", "nightly", "--json", "token"), 'no field "token"'),
+        (("login", "--json", "login"), "no list"),
+        (("changes", "--json", "site"), 'no field "site"'),
+    ],
+)
+def test_fields_that_there_are_not_are_refused_before_anything_is_asked(
+    words: tuple[str, ...], said: str, home: Home
+) -> None:
+    with answering(http(b"{}")) as hostile:
+        home.environ["BOFHBOT_URL"] = hostile.url
+        done = home.run(*words)
+    assert (done.returncode, hostile.asked) == (2, [])
+    assert said in done.stderr
 
 
 def test_a_check_has_what_is_wrong_and_its_exit_status(at_home: Home, program: DemoProgram) -> None:
@@ -147,4 +168,7 @@ def test_a_report_of_a_month_is_asked_for_its_first_to_its_last_moment(at_home: 
     assert months("2026-12") == ("2026-12-01T00:00Z", "2027-01-01T00:00Z")
     assert months("2028-02") == ("2028-02-01T00:00Z", "2028-03-01T00:00Z")
     assert at_home.run("report", "--month", "2026-11").returncode == 0
+    assert at_home.good("report", "--month", "2026-11", "--csv").startswith("about,name,nodes,out_h,")
+    assert "take --until out" in at_home.run("report", "--month", "2026-11", "--until", "3d").stderr
+    assert "not allowed with" in at_home.run("report", "--month", "2026-11", "--since", "3d").stderr
     assert "needs a month such as 2026-11" in at_home.run("report", "--month", "November").stderr

@@ -28,7 +28,9 @@ def test_who_is_not_logged_in_is_told_how(at_home: Home) -> None:
     for words in (("whoami",), ("log",), ("tokens",)):
         done = at_home.run(*words)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "bofhbot login is how" in done.stderr
+        assert done.stderr.startswith("bofhbot: ")
+        assert done.stderr.endswith("; bofhbot login is how\n")
+        assert "POST" not in done.stderr
 
 
 def test_a_login_is_asked_at_a_terminal_and_nowhere_else(at_home: Home) -> None:
