@@ -6,8 +6,9 @@ is going on. A boot that Slurm was asked for is none, because nobody cuts a powe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from botd.acting.actions import BY_NAME
@@ -46,6 +47,26 @@ def add_cycles(
     """The cycles that are known and those between two node lists, without old ones; `known` where none is new."""
     new = tuple(cycle for cycle in _between(before, after) if cycle.at > now - COUNTED)
     return (*(cycle for cycle in known if cycle.at > now - COUNTED), *new) if new else known
+
+
+def united(known: Iterable[Cycle], new: Iterable[Cycle], now: datetime) -> tuple[Cycle, ...]:
+    """The cycles of both, each once, without old ones."""
+    found: list[Cycle] = []
+    for cycle in (*known, *new):
+        is_there = any(cycle.node == each.node and abs(cycle.at - each.at) <= EXACTLY for each in found)
+        if cycle.at > now - COUNTED and not is_there:
+            found.append(cycle)
+    return tuple(found)
+
+
+def cycles_text(cycles: Iterable[Cycle]) -> str:
+    """Cycles as the ledger keeps them."""
+    return json.dumps([[cycle.node, cycle.at.timestamp()] for cycle in cycles])
+
+
+def read_cycles(text: str) -> tuple[Cycle, ...]:
+    """What such a text says; none for none. Raises ValueError or TypeError for one that is damaged."""
+    return tuple(Cycle(node, datetime.fromtimestamp(at, UTC)) for node, at in json.loads(text or "[]"))
 
 
 def by_people(cycles: Iterable[Cycle], sent: Iterable[Sending]) -> list[datetime]:

@@ -12,11 +12,11 @@ from botd.ledger.chain import Chain
 from botd.ledger.meta import Meta
 
 STOP, BREAKER, CLOSED = "stop", "breaker", "breaker_closed_at"
-ROLES = "roles_sha256"
+ROLES, CYCLES = "roles_sha256", "cycles"
 
 
 class Switches:
-    """The two, and which roles file counts.
+    """The two, what the breaker counts beside actions, and which roles file counts.
 
     Each is read and turned within a transaction of the caller's; turned as it is already, it stays.
     """
@@ -50,6 +50,14 @@ class Switches:
     def breaker(self, db: sa.Connection) -> str:
         """Why the breaker is open; empty where it is closed."""
         return self._meta.get(db, BREAKER)
+
+    def cycles(self, db: sa.Connection) -> str:
+        """The power cycles of the last hour that were seen, as they were handed on; empty where none ever was."""
+        return self._meta.get(db, CYCLES)
+
+    def see_cycles(self, db: sa.Connection, text: str) -> None:
+        """Takes note of the power cycles that were seen."""
+        self._meta.set(db, CYCLES, text)
 
     def open_breaker(self, db: sa.Connection, why: str, now: datetime) -> None:
         """Opens the breaker."""

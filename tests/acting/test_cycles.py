@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from botd.acting.cycles import Cycle, Sending, add_cycles, by_people
+from botd.acting.cycles import Cycle, Sending, add_cycles, by_people, cycles_text, read_cycles, united
 from botd.model import SlurmNode
 
 NOW = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
@@ -42,6 +42,16 @@ def test_a_node_that_boots_while_it_is_out_of_service_is_a_cycle() -> None:
 )
 def test_what_is_no_cycle(before: Any, after: Any) -> None:
     assert add_cycles((), before, after, NOW) == ()
+
+
+def test_cycles_of_two_agents_are_each_counted_once_and_kept_as_text() -> None:
+    mine, theirs = (
+        (CYCLE, Cycle("n2", NOW - 61 * MINUTE)),
+        (Cycle("n1", AT + MINUTE), Cycle("n1", NOW), Cycle("n3", AT)),
+    )
+    assert united(mine, theirs, NOW) == (CYCLE, Cycle("n1", NOW), Cycle("n3", AT))
+    assert read_cycles(cycles_text(mine)) == mine
+    assert read_cycles("") == ()
 
 
 def test_cycles_are_forgotten_after_an_hour_and_are_the_same_while_none_is_new() -> None:

@@ -130,12 +130,14 @@ class Driver:
             self._kit.ledger.actions.move(db, stored, step, "agent", self._kit.clock(), said)
 
     def _count_cycles(self) -> None:
-        """What people did to nodes by themselves may open the breaker, where anything acts."""
+        """What people did to nodes by themselves is kept, and may open the breaker where anything acts."""
         cycles = self._kit.cycles()
-        if cycles is self._counted or self._kit.config.actions.mode == Mode.OFF:
+        if cycles is self._counted:
             return
         with self._kit.ledger.write() as db:
-            self._judge.open_breaker(db)
+            self._judge.see_cycles(db)
+            if self._kit.config.actions.mode != Mode.OFF:
+                self._judge.open_breaker(db)
         self._counted = cycles
 
     def _end_what_is_stopped(self) -> None:

@@ -11,7 +11,7 @@ from botd.acting.actions import Weight
 from botd.acting.breaker import BAD, LAST, Ending, why_open
 from botd.acting.caps import LONGEST, Cluster, gauges, is_free, why_capped
 from botd.acting.cycles import LONGEST as EXPLAINS
-from botd.acting.cycles import Sending, by_people
+from botd.acting.cycles import Cycle, Sending, by_people, cycles_text, read_cycles, united
 from botd.acting.guards import GUARDS, Look, Refusal, Scene, When, refusals
 from botd.acting.halts import why_no_clock, why_off, why_stopped
 from botd.acting.moves import State
@@ -192,12 +192,19 @@ class Judge:
             switches.open_breaker(db, why, self._kit.clock())
         return switches.breaker(db)
 
+    def see_cycles(self, db: Transaction) -> None:
+        """Keeps the cycles that were seen, also for an agent that comes after this one."""
+        self._kit.ledger.switches.see_cycles(db, cycles_text(self._cycles(db)))
+
+    def _cycles(self, db: Transaction) -> tuple[Cycle, ...]:
+        return united(read_cycles(self._kit.ledger.switches.cycles(db)), self._kit.cycles(), self._kit.clock())
+
     def _why_open(self, db: Transaction) -> str:
         now, actions = self._kit.clock(), self._kit.ledger.actions
         inventory, since = self._kit.known.inventory, self._kit.ledger.switches.closed_at(db)
         sent = actions.sent(db, now - HOUR - EXPLAINS)
         hard = [Sending(each.node, each.sent_at) for each in sent if each.weight == Weight.HARD and each.sent_at]
-        people = by_people(self._kit.cycles(), hard)
+        people = by_people(self._cycles(db), hard)
         ends = [Ending(each.changed_at, each.state in BAD) for each in actions.ended(db, ENDS, LAST)]
         # Where no node list was read yet nothing can be judged, and nothing is sent; that opens no breaker.
         nodes = len(inventory.names()) or 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,23 @@ def test_cycles_that_people_did_open_the_breaker_with_nobody_pressing(at_work: W
     assert refused["code"] == "breaker-open"
     assert "2 hard actions in 60 min, of which there may be 1; of these 2 by people" in refused["words"]
     assert "by people" in at_work.site.store.copies.get("switches", "now")["breaker"]
+
+
+@pytest.mark.parametrize("mode", ["on", "off"])
+def test_cycles_that_an_agent_saw_count_for_the_one_after_it(at_work: Works, mode: str) -> None:
+    at = at_work.clock()
+    at_work.cycles = (Cycle(NODES[1], at),)
+    at_work.again(mode)
+    at_work.driver.step()
+    at_work.cycles = ()
+    at_work.again("on")
+    at_work.driver.step()
+    at_work.cycles = (Cycle(NODES[1], at + timedelta(seconds=20)),)  # the list that was left shows it again
+    at_work.driver.step()
+    assert at_work.press("drain", NODE)["ok"]
+    at_work.cycles = (Cycle(NODES[2], at),)
+    at_work.driver.step()
+    assert at_work.press("drain", NODES[4])["code"] == "breaker-open"
 
 
 def test_a_boot_that_botd_has_sent_is_counted_once(at_work: Works) -> None:

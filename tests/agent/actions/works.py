@@ -158,6 +158,14 @@ class Works:
         self.ticks += 1
         return self.ticks * self.tick_s
 
+    def again(self, mode: str) -> None:
+        """Another agent begins in this mode, which knows what the ledger has and nothing else."""
+        self.kit = replace(
+            self.kit, config=replace(self.kit.config, actions=replace(self.kit.config.actions, mode=mode))
+        )
+        self.acting = Acting(self.kit, self.site.store)
+        self.driver = self.acting.driver
+
     # ---- time ----
 
     def drive(self) -> None:
