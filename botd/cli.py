@@ -1,4 +1,4 @@
-"""The command `botd`: serve, agent, sweep, check-config, demo."""
+"""The command `botd`: serve, agent, web, sweep, check-config, demo."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ from botd.logs import LEVELS, set_up
 from botd.output import CLOSED_PIPE, forget_output, write_out
 from botd.words import Parser, whole
 
-AGENT_STOP_S = 2.0
-"""What the agent has to write down its last readings."""
-
 UNKNOWN = 3
 """The exit status of `botd sweep --exit-code` where nothing could be read."""
 
@@ -45,6 +42,13 @@ example:
   botd agent --config /etc/botd/botd.toml
 
 exit status: 0 after SIGTERM, 1 when it failed, 2 when it cannot be done as asked
+"""
+
+WEB = """\
+example:
+  botd web --config /etc/botd/botd.toml
+
+exit status: 0 after SIGTERM, another one when it failed, 2 when it cannot be done as asked
 """
 
 SWEEP = """\
@@ -156,6 +160,8 @@ def _parser() -> Parser:
     serve = add_command(commands, "serve", _serve, "run web server and agent", SERVE)
     serve.add_argument("--listen", help="address:port instead of [server] listen")
     add_command(commands, "agent", _agent, "run the agent alone", AGENT)
+    web = add_command(commands, "web", _web, "run the web part alone", WEB)
+    web.add_argument("--listen", help="address:port instead of [server] listen")
     _add_sweep(commands)
     check = add_command(
         commands, "check-config", _check_config, "what is wrong with the configuration, and where", CHECK
@@ -197,12 +203,16 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _agent(args: argparse.Namespace) -> int:
-    from botd.agent.loop import Agent
-    from botd.commands.ending import stop_event
+    from botd.commands.agent import run_agent
 
     _make_room()
-    stop = stop_event(within_s=AGENT_STOP_S)  # before it says that it is there
-    Agent(load_config(args.config)).run(stop)
+    return run_agent(args.config)
+
+
+def _web(args: argparse.Namespace) -> int:
+    from botd.commands.web import run_web
+
+    run_web(args.config, args.listen, args.log_level)
     return 0
 
 

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import docutils.core  # type: ignore[import-untyped]
 import docutils.nodes  # type: ignore[import-untyped]
 import pytest
-from gunicorn.config import Config as GunicornConfig  # type: ignore[import-untyped]
 from marshmallow import Schema
 from werkzeug.test import TestResponse
 
@@ -718,9 +717,8 @@ def test_the_units_start_commands_that_exist() -> None:
     assert Path(program).name == "botd"
     assert cli._parser().parse_args(words).run is cli._agent
     program, *words = shlex.split(unit("botd-web.service")["ExecStart"])
-    assert Path(program).name == "gunicorn"
-    assert GunicornConfig().parser().parse_args(words).args == ["wsgi:app"]
-    assert (ROOT / "wsgi.py").is_file()
+    assert Path(program).name == "botd"
+    assert cli._parser().parse_args(words).run is cli._web
 
 
 def test_the_units_run_as_two_users_of_one_group_on_one_configuration() -> None:
@@ -756,8 +754,7 @@ def test_the_web_unit_is_kept_from_the_secrets_of_the_sample_configuration() -> 
 
 def test_proxy_unit_and_configuration_agree_on_the_address() -> None:
     listen = load_config(str(DEPLOY / "botd.toml")).server.listen
-    words = shlex.split(unit("botd-web.service")["ExecStart"])
-    assert words[words.index("--bind") + 1] == listen
+    assert "--listen" not in unit("botd-web.service")["ExecStart"]
     assert f"proxy_pass http://{listen};" in (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
 
 

@@ -36,6 +36,7 @@ from botd.checks import Checks, replaced, select, site_checks
 from botd.errors import BotdError, ConfigError, StoreDamaged, StoreEmpty, StoreUnavailable
 from botd.ledger import Ledger
 from botd.logs import Faults
+from botd.manager import Manager
 from botd.model import Clock, utc_now
 from botd.settings import Config
 from botd.store import Store
@@ -53,10 +54,11 @@ STORE_FAULT = "store fault, readings are kept in memory until it can be written"
 class Agent:
     """The loop and the sweeps."""
 
-    def __init__(self, config: Config, *, clock: Clock = utc_now) -> None:
+    def __init__(self, config: Config, *, clock: Clock = utc_now, manager: Manager | None = None) -> None:
         """Reads the secrets. Raises ConfigError or StoreUnavailable when the agent cannot work."""
         self._config = config
         self._clock = clock
+        self._manager = manager or Manager({})
         self._checks: Checks = site_checks(config)
         select(self._checks, config.sweep.checks)  # a wrong name must show at the start
         for note in replaced(config):
@@ -124,7 +126,9 @@ class Agent:
         self._counting.start(stop)
         due = Due(self._config.sweep.interval)
         beat = Due(BEAT_S)
+        self._manager.ready("asks Slurm, the nodes and the BMCs")
         while not stop.is_set():
+            self._manager.alive()
             self._wake.wait(TICK_S)
             self._wake.clear()
             try:
@@ -251,6 +255,7 @@ class Agent:
             log.error("sweeps cut that are on record as running and are not sweeps=%d", cut)
 
     def _close(self) -> None:
+        self._manager.stopping()
         self._tails.close()
         self._sweeps.close()
         self._notices.close()

@@ -31,6 +31,11 @@ def stop_event(*, within_s: float = 0) -> threading.Event:
     return stop
 
 
+def hang_up_waits(waits: bool) -> None:
+    """Keeps SIGHUP back, also over an exec(3), or lets it through, with the one that has come meanwhile."""
+    signal.pthread_sigmask(signal.SIG_BLOCK if waits else signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 def end_with(parent: int) -> None:
     """Has the kernel send SIGTERM to this process when the parent ends, however it ends."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
