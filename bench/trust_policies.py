@@ -55,7 +55,7 @@ class Patient(_Unlearned):
     """The self-heal ladder: wait, then rung by rung, then a person; with the guards of the program."""
 
     def decide(self, seen: Seen) -> Choice:
-        if seen.rule.name not in ("ready", "colleague") and seen.age_h < PATIENCE_H:
+        if seen.rule.family not in ("ready", "colleague") and seen.age_h < PATIENCE_H:
             return Choice(WAIT, PATIENCE_H - seen.age_h)
         return Choice(seen.left[0] if seen.left else _cut(seen))
 

@@ -140,6 +140,8 @@ class Check:
     stands in the history behind the state: a login that was refused is not one that timed out. With `opens_incident`
     a change for the worse may begin an incident. What is `always_drawn` has its band in the picture of a node even
     when nothing changed in it.
+
+    What `is_own` is a check that the site added.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Check:
     says_how: bool = False
     opens_incident: bool = False
     always_drawn: bool = False
+    is_own: bool = False
 
     @property
     def kind(self) -> Kind:

@@ -178,7 +178,9 @@ class AdviceSettings:
     time: float = _setting(0.3, "What it costs that a node is busy with an action.", unit="h")
     harm: float = _setting(24.0, "What a job costs that an action has ended.", unit="h")
     person: float = _setting(12.0, "What it costs that somebody has to find out, and go there.", unit="h")
-    least_p: float = _setting(0.5, "An action that mends less often than this is not recommended.")
+    least_p: float = _setting(
+        0.5, "An action that mends less often than this, even if the few outcomes were bad luck, is not recommended."
+    )
     confident: float = _setting(0.6, "The bound from which on the condition `confident` of a role is fulfilled.")
     hardware: tuple[str, ...] = _setting(
         (), "Groups of which each is one kind of hardware; empty takes the partitions that a node is in."

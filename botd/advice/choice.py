@@ -23,7 +23,7 @@ class Costs:
     harm: float = 24.0  # a job that was lost
     person: float = 12.0  # somebody has to find out, and go there
     least_chance: float = 0.5
-    """An action that mends less often than this is not proposed."""
+    """An action that even at best mends less often than this is not proposed."""
 
     @classmethod
     def of(cls, settings: AdviceSettings) -> Costs:
@@ -32,9 +32,10 @@ class Costs:
 
 
 class Prospect(NamedTuple):
-    """An action that no guard cuts: the chance that it mends, and the chance that it costs a job."""
+    """An action that no guard cuts: the chance that it mends, how high that may well be, and that it costs a job."""
 
     chance: float
+    hope: float
     harm: float = 0.0
 
 
@@ -51,7 +52,7 @@ def rank(prospects: Mapping[str, Prospect], waiting: Wait | None, costs: Costs) 
     ways = [
         Way(name, _cost(each, costs), each.chance)
         for name, each in prospects.items()
-        if each.chance >= costs.least_chance
+        if each.hope >= costs.least_chance
     ]
     ways.append(Way(PERSON, costs.person, None))
     if waiting:

@@ -27,6 +27,10 @@ MOST_BORROWED = 8.0
 LEAST_SHOWN = 3
 """With fewer outcomes nothing is said in numbers."""
 
+HOPE = 0.8
+"""An action is given up only where even this quantile of what its chance may be lies too low: a few bad outcomes at
+first may be bad luck, and what is given up is never counted again."""
+
 BOUND = 0.05
 """The share of cases in which the truth lies below the bound that is shown."""
 
@@ -128,10 +132,21 @@ def tally(rows: Iterable[Counts], diagnosis: str, action: str, hardware: str, to
 
 def chance(found: Tally, guess: float) -> float:
     """The chance that the action mends it, 0 to 1. `guess` is the rule's, for as long as little was counted."""
+    good, bad = _posterior(found, guess)
+    return good / (good + bad)
+
+
+def hope(found: Tally, guess: float) -> float:
+    """How high that chance may well be: its HOPE quantile, 0 to 1."""
+    return beta_quantile(HOPE, *_posterior(found, guess))
+
+
+def _posterior(found: Tally, guess: float) -> tuple[float, float]:
+    """The Beta distribution of the chance: good and bad outcomes, own and borrowed ones, by their age."""
     borrowed = GUESS_WEIGHT + found.rest_aged.of
     mean = (GUESS_WEIGHT * guess + found.rest_aged.good) / borrowed
     weight = min(MOST_BORROWED, borrowed)
-    return (weight * mean + found.own_aged.good) / (weight + found.own_aged.of)
+    return weight * mean + found.own_aged.good, weight * (1 - mean) + found.own_aged.bad
 
 
 def bound(found: Tally) -> Bound | None:

@@ -14,7 +14,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from botd.advice.confidence import GUESS_WEIGHT, Bound, Counts, Tally, bound, chance, tally
+from botd.advice.confidence import GUESS_WEIGHT, Bound, Counts, Tally, bound, chance, hope, tally
 from botd.advice.guesses import guess
 from botd.advice.waiting import Spell, Step, life_table
 from botd.documents import encode
@@ -23,11 +23,12 @@ from botd.documents import encode
 class Weighed(NamedTuple):
     """An action for a diagnosis on a kind of hardware.
 
-    `chance` is that it mends and `harm` that it costs a job, `shown` what may be said of it, None for too few to say;
-    `tally` is what it was reckoned from.
+    `chance` is that it mends, `hope` how high that may well be, and `harm` that it costs a job; `shown` is what may be
+    said of it, None for too few to say, and `tally` what it was reckoned from.
     """
 
     chance: float
+    hope: float
     harm: float
     shown: Bound | None
     tally: Tally
@@ -53,7 +54,8 @@ class Experience:
         rows = self._by_action.get((diagnosis, action), ())
         found = tally(rows, diagnosis, action, hardware, self.as_of)
         harm = found.harms / (GUESS_WEIGHT + found.all.of)  # without any it is none: guards see to that
-        return Weighed(chance(found, guess(diagnosis, action)), harm, bound(found), found)
+        guessed = guess(diagnosis, action)
+        return Weighed(chance(found, guessed), hope(found, guessed), harm, bound(found), found)
 
     @cached_property
     def _by_action(self) -> Mapping[tuple[str, str], Sequence[Counts]]:

@@ -16,6 +16,8 @@ BY_ACTION = MappingProxyType({RESUME: 0.85, RESTART_SLURMD: 0.7, POWER_ON: 0.8, 
 
 BY_DIAGNOSIS = MappingProxyType(
     {
+        ("ready-prolog", RESUME): 0.7,
+        ("ready-rebooted", RESUME): 0.8,
         ("silent", POWER_CYCLE): 0.75,
         ("ssh-hung", POWER_CYCLE): 0.8,
         ("ssh-timeout", POWER_CYCLE): 0.55,

@@ -11,15 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 from botd.advice.outcomes import WINDOW, Verdict, is_a_persons
 from botd.advice.reasons import Author, Tells, read_reason
 from botd.inventory.events import NodeEvent
 
-READY, SILENT = "ready", "silent"
-"""The diagnoses that are told by Slurm's record alone: whoever resumed a node held it for ready; what Slurm called `Not
-responding` counts as silent."""
+SILENT = "silent"
+"""What Slurm called `Not responding` counts as this diagnosis."""
+
+READY, READY_AFTER = (
+    "ready",
+    MappingProxyType({Tells.PROLOG: "ready-prolog", Tells.REBOOTED: "ready-rebooted", Tells.KILL: "ready-killed"}),
+)
+"""Whoever resumed a node held it for ready: by what the reason tells, the diagnosis."""
 
 ALONE = timedelta(minutes=30)
 """Who is back so soon came back alone: nobody has seen it, gone there, and waited for its boot."""
@@ -32,6 +38,7 @@ class Resumed(NamedTuple):
     """A node that somebody put back, and what came of it: GOOD, BAD or NOT_COUNTED, and why in words."""
 
     node: str
+    diagnosis: str
     at: datetime
     verdict: Verdict
     words: str
@@ -84,7 +91,7 @@ def resumed(found: Sequence[Outage], until: datetime) -> Iterator[Resumed]:
         if at is None or at + WINDOW > until or not _takes_a_resume(outage):
             continue
         after = found[place + 1] if place + 1 < len(found) and found[place + 1].node == outage.node else None
-        yield Resumed(outage.node, at, *_came_of(at, after))
+        yield Resumed(outage.node, _ready(outage), at, *_came_of(at, after))
 
 
 def silences(found: Iterable[Outage]) -> Iterator[Silence]:
@@ -112,6 +119,12 @@ def _takes_a_resume(outage: Outage) -> bool:
     parts = read_reason(last.reason)
     is_slurms = bool(parts) and all(part.author is Author.SLURM for part in parts)
     return last.state.startswith("DRAIN") and is_slurms and not any(p.tells is Tells.REBOOTING for p in parts)
+
+
+def _ready(outage: Outage) -> str:
+    """The diagnosis of who is put back: the first that fits, as in the rules."""
+    told = {part.tells for part in read_reason(outage.events[-1].reason)}
+    return next((name for tells, name in READY_AFTER.items() if tells in told), READY)
 
 
 def _came_of(at: datetime, after: Outage | None) -> tuple[Verdict, str]:

@@ -31,7 +31,8 @@ class Tells(StrEnum):
     REBOOTING = "rebooting"  # somebody asked Slurm to reboot it
     NOT_BACK = "not back"  # it was asked to boot and did not come back in time
     KILL = "kill"  # processes of a job did not end
-    JOB = "job"  # prolog, epilog, or the start of a job failed
+    PROLOG = "prolog"  # what is run before each job failed: it fails for the next one too, unless it was the job's own
+    JOB = "job"  # epilog, or the start of a job failed
     SPOOL = "spool"  # the file system of SlurmdSpoolDir is full
     MEMORY = "memory"  # less memory than configured
     HARDWARE = "hardware"  # less or other hardware than configured
@@ -64,7 +65,7 @@ SLURM_REASONS: tuple[Written, ...] = (
     Written("Job step not running", Tells.KILL),
     Written("Job step not running (JobId=…)", Tells.KILL),
     Written("batch job complete failure", Tells.JOB),
-    Written("Prolog error", Tells.JOB),
+    Written("Prolog error", Tells.PROLOG),
     Written("Epilog error", Tells.JOB),
     Written("Prolog/Epilog failure", Tells.JOB),
     Written("Job env setup error", Tells.JOB),

@@ -95,10 +95,11 @@ def _next(case: Case, rule: Rule, left: list[str], refused: list[RefusalDocument
 
 
 def _filled(text: str, case: Case, rule: Rule) -> str:
-    mount = rule.mount(case) if rule.mount else ""
-    if not mount:
+    check = rule.about(case) if rule.about else ""
+    if not check:
         return text
-    return text.replace("{mount}", title(case, mount)).replace("{path}", mount_path(case, mount))
+    named = title(case, check)
+    return text.replace("{mount}", named).replace("{check}", named).replace("{path}", mount_path(case, check))
 
 
 def _evidence(case: Case, rule: Rule) -> str:

@@ -63,9 +63,10 @@ REPEATS = 3
 class Rule:
     """A cause. `when` is its condition, `explain` the sentence with the numbers, `next` what a person does about it.
 
-    `ladder` are the actions that may follow, softest first; empty is a person's own hands. In `title` and `next`,
-    `{mount}` is the short name of the file system that `mount` finds, and `{path}` where it is. `reads` are the checks
-    that it judges by: `df` for every mount, `all` for all. A node in service of which a rule is `calm` needs nobody.
+    `ladder` are the actions that may follow, softest first; empty is a person's own hands. `about` finds the check that
+    it is about: in `title` and `next`, `{mount}` is the short name of that file system and `{path}` where it is, and
+    `{check}` the title of a check that is none. `reads` are the checks that it judges by: `df` for every mount, `all`
+    for all. A node in service of which a rule is `calm` needs nobody.
     """
 
     name: str
@@ -76,7 +77,7 @@ class Rule:
     next: str
     reads: tuple[str, ...]
     ladder: tuple[str, ...] = ()
-    mount: Callable[[Case], str] | None = None
+    about: Callable[[Case], str] | None = None
     calm: bool = False
 
 
@@ -156,6 +157,16 @@ def _is_untold(case: Case) -> bool:
     """Whether something cannot be told, and all else that is bad tells of what was."""
     untold = {name for name in case.bad if case.state(name) == "unknown"}
     return bool(untold) and set(case.bad) <= untold | set(LOOKS_BACK)
+
+
+def _own(case: Case) -> str:
+    """A check of the site's own that is not well; empty for none."""
+    return next((name for name in case.bad if case.checks[name].is_own and case.state(name) in ("fail", "warn")), "")
+
+
+def _is_ready(*after: Tells) -> Callable[[Case], bool]:
+    """That a node is well which is out of service for one of these, for anything where none is named."""
+    return lambda case: case.is_out and case.is_sound and (not after or case.tells(*after))
 
 
 def _only(*checks: str) -> Callable[[Case], bool]:
@@ -337,7 +348,7 @@ RULES: tuple[Rule, ...] = (
         "see to the server of {path}: the nodes come back with it",
         ("df",),
         (WAIT,),
-        mount=lambda case: case.shared_mount,
+        about=lambda case: case.shared_mount,
     ),
     Rule(
         "disk-error", "{mount} read-only after a disk error", "hardware",
@@ -345,7 +356,7 @@ RULES: tuple[Rule, ...] = (
         lambda case: words.of_mount(case, _broken(case)),
         "look for the error in the kernel's log, have the disk replaced",
         ("df",),
-        mount=_broken,
+        about=_broken,
     ),
     Rule(
         "mount-hung", "{mount} hung", "file-system",
@@ -354,7 +365,7 @@ RULES: tuple[Rule, ...] = (
         "see whether its server answers others, then power cycle",
         ("df", "users"),
         (POWER_CYCLE,),
-        mount=_hung,
+        about=_hung,
     ),
     Rule(
         "mount-missing", "{mount} not mounted", "file-system",
@@ -363,7 +374,7 @@ RULES: tuple[Rule, ...] = (
         "mount it, and see why it was not; a power cycle mounts it too",
         ("df",),
         (POWER_CYCLE,),
-        mount=_missing,
+        about=_missing,
     ),
     Rule(
         "mount-read-only", "{mount} read-only", "file-system",
@@ -371,7 +382,7 @@ RULES: tuple[Rule, ...] = (
         lambda case: words.of_mount(case, _read_only(case)),
         "see in the kernel's log why: a disk that fails looks like this",
         ("df",),
-        mount=_read_only,
+        about=_read_only,
     ),
     Rule(
         "var-full", "/var full", "file-system",
@@ -379,7 +390,7 @@ RULES: tuple[Rule, ...] = (
         lambda case: words.of_mount(case, "df_var"),
         "make room on {path} (logs, slurmd's spool), then start slurmd",
         ("df",),
-        mount=lambda _: "df_var",
+        about=lambda _: "df_var",
     ),
     Rule(
         "mount-full", "{mount} full", "file-system",
@@ -387,7 +398,7 @@ RULES: tuple[Rule, ...] = (
         lambda case: words.of_mount(case, _full(case)),
         "make room on {path}, then resume",
         ("df",),
-        mount=_full,
+        about=_full,
     ),
     Rule(
         "mount-fails", "{mount} does not answer", "file-system",
@@ -396,7 +407,7 @@ RULES: tuple[Rule, ...] = (
         "see why the node cannot use {path}, then power cycle",
         ("df",),
         (POWER_CYCLE,),
-        mount=_unanswered,
+        about=_unanswered,
     ),
     Rule(
         "spool-full", "slurmd's spool directory full", "file-system",
@@ -467,6 +478,14 @@ RULES: tuple[Rule, ...] = (
         (POWER_CYCLE,),
     ),
     Rule(
+        "own-check", "{check} not well", "unknown",
+        lambda case: bool(_own(case)),
+        lambda case: words.of_own(case, _own(case)),
+        "see what the check says: what is done about it, the site knows",
+        ("all",),
+        about=_own,
+    ),
+    Rule(
         "nhc", "NHC refuses it", "unknown",
         _is_unverifiable,
         words.of_reason,
@@ -481,8 +500,32 @@ RULES: tuple[Rule, ...] = (
         ("all",),
     ),
     Rule(
+        "ready-prolog", "well, its prolog failed", "ready",
+        _is_ready(Tells.PROLOG),
+        words.of_well_again,
+        "see why the prolog failed (the next job has the same), then resume",
+        ("all",),
+        (RESUME,),
+    ),
+    Rule(
+        "ready-rebooted", "well, rebooted by itself", "ready",
+        _is_ready(Tells.REBOOTED),
+        words.of_well_again,
+        "resume",
+        ("all",),
+        (RESUME,),
+    ),
+    Rule(
+        "ready-killed", "well, the processes have ended", "ready",
+        _is_ready(Tells.KILL),
+        words.of_well_again,
+        "resume",
+        ("all",),
+        (RESUME,),
+    ),
+    Rule(
         "ready", "ready to go back", "ready",
-        lambda case: case.is_out and case.is_sound,
+        _is_ready(),
         words.of_well_again,
         "resume",
         ("all",),

@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from botd.advice.rules import RULES
 
-_PATTERNS = tuple((re.compile(re.escape(rule.title).replace(r"\{mount\}", ".+")), rule.name) for rule in RULES)
+_NAMED = re.compile(r"\\\{(mount|check)\\\}")
+
+_PATTERNS = tuple((re.compile(_NAMED.sub(".+", re.escape(rule.title))), rule.name) for rule in RULES)
 
 
 @lru_cache(maxsize=1024)

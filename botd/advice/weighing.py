@@ -93,7 +93,7 @@ def weigh(case: Case, rule: Rule, title: str, actions: Sequence[str], scales: Sc
     waiting = _waiting(case, rule, scales)
     if not known and not waiting:
         return Ways([_plain(PERSON, "nothing that botd can do is known to mend it, or may be done now")], "")
-    prospects = {action: Prospect(each.chance, each.harm) for action, each in known.items()}
+    prospects = {action: Prospect(each.chance, each.hope, each.harm) for action, each in known.items()}
     ways = rank(prospects, waiting, scales.costs)
     ranked = [_ranked(way, place, ways[0], known, waiting) for place, way in enumerate(ways)]
     ranked += [_seldom(name, known[name], scales.costs) for name in known if name not in {way.name for way in ways}]
@@ -140,7 +140,8 @@ def _ranked(way: Way, place: int, best: Way, known: dict[str, Weighed], waiting:
 
 
 def _seldom(name: str, weighed: Weighed, costs: Costs) -> RankedDocument:
-    why = f"mends {percent(weighed.chance)} of them: below {percent(costs.least_chance)} it is not recommended"
+    least, chance, hope = (f"{percent(each)}" for each in (costs.least_chance, weighed.chance, weighed.hope))
+    why = f"mends {chance} of them, {hope} at best: below {least} it is not recommended"
     return {"action": name, "confidence": confidence_of(weighed), "cost_h": None, "words": why}
 
 

@@ -218,6 +218,12 @@ def of_well_again(case: Case) -> str:
     return joined([_healed(case), well, logged(case), lost_job(case), times(case)])
 
 
+def of_own(case: Case, check: str) -> str:
+    """What a check of the site's own says."""
+    told = f"{title(case, check)}: {one_line(case.detail(check), LONGEST) or case.state(check)}"
+    return joined([f"{told} {since(case, check)}".strip(), reason_in_short(case), seen(case, check), times(case)])
+
+
 def of_log(case: Case) -> str:
     """The newest error of the log."""
     return quoted(case.logged())

@@ -56,6 +56,7 @@ def check_command(spec: CustomCheck) -> Check:
         timeout_s=spec.timeout,
         plotted="value" if spec.value == "number" else "",
         parse=partial(parse_command, spec),
+        is_own=True,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botd.advice.confidence import Counts
 from botd.advice.hardware import hardware_of
-from botd.advice.imported import READY, SILENT, Outage, outages, resumed, silences
+from botd.advice.imported import SILENT, Outage, outages, resumed, silences
 from botd.advice.observed import READ
 from botd.advice.replay import CANNOT_KNOW, Site, replay, told
 from botd.advice.rules import RESUME
@@ -79,7 +79,7 @@ def _rows(found: Sequence[Outage], inventory: Inventory, config: Config, now: da
         Row(
             IMPORTED,
             each.node,
-            READY,
+            each.diagnosis,
             RESUME,
             hardware_of(inventory, each.node, config.advice.hardware),
             each.at,

@@ -12,7 +12,10 @@ from botd.pages.base import render
 from botd.web.here import board, store
 from botd.web.params import JsonQuery, query
 
-TITLES = {rule.name: rule.title.replace("{mount}", "a file system") for rule in RULES}
+TITLES = {
+    rule.name: rule.title.replace("{mount}", "a file system").replace("{check}", "a check of the site")
+    for rule in RULES
+}
 
 
 def trust_page() -> Response:

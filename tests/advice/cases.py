@@ -22,7 +22,8 @@ from botd.model import Reading, SlurmNode, State
 
 NODE = "n0007.savio2"
 AT = datetime(2026, 11, 26, 3, 10, tzinfo=UTC)
-CHECKS: Checks = site_checks(parse_config({"mounts": {"scratch": "/global/scratch", "tmp": "/tmp"}}))
+OWN = {"name": "gpus", "title": "GPUs", "command": "/usr/local/sbin/count-gpus"}
+CHECKS: Checks = site_checks(parse_config({"mounts": {"scratch": "/global/scratch", "tmp": "/tmp"}, "check": [OWN]}))
 GIB = 2**30
 FINE_DISK = {
     "size": 100 * GIB, "free": 40 * GIB, "used_percent": 60.0, "mounted": True, "read_only": False, "hung": False,
@@ -39,6 +40,7 @@ VALUES: Mapping[str, Any] = {
     "memory": {"size": 62 * GIB, "free": 60 * GIB, "expected": 62 * GIB},
     "slurmd": {"running": True, "version": "22.05.8"}, "slurmd_log": [], "jobs": [], "last_job": None,
     "ipmi_reachable": True, "ipmi_state": "on",
+    "gpus": 0,
     "sel": {"part": None, "what": None, "at": None, "lines": []},
 }  # fmt: skip
 """What the checks read on a sound node."""
@@ -161,8 +163,8 @@ CASES: tuple[Morning, ...] = (
             says="its BMC logged memory: uncorrectable error"),
     Morning("fault-logged", "idle", "", ECC),
     Morning("mount-hung", "drained", "Kill task failed", {"df_scratch": (FAIL, HUNG, "hung"), **ECC}, "power-cycle"),
-    Morning("ready", "down", "Node unexpectedly rebooted", logged(WARN, "watchdog", "reset the node"), "resume",
-            "its BMC logged watchdog: reset the node"),
+    Morning("ready-rebooted", "down", "Node unexpectedly rebooted", logged(WARN, "watchdog", "reset the node"),
+            "resume", "its BMC logged watchdog: reset the node"),
     Morning("passed", "idle", "", logged(WARN, "memory", "correctable error"), None, "memory: correctable error"),
     Morning("lost-job", "idle", "", LOST_JOB | logged(WARN, "operating system", "stopped (panic)"), None, "44162"),
     Morning("powered-off", "down*", "Not responding", OFF | LOST_JOB, "power-on",
@@ -239,15 +241,22 @@ CASES: tuple[Morning, ...] = (
     Morning("leftovers", "drained", "Kill task failed", {"users": (WARN, ["daria"], "processes but no job: daria")},
             "power-cycle", "processes of daria and no job of theirs"),
     Morning("leftovers", "idle", "", {"users": (WARN, ["greta"], "")}, "person", guard="wrong-state"),
+    Morning("own-check", "drained", "Epilog error", {"gpus": (FAIL, 1, "3 of 4 GPUs")},
+            says='GPUs: 3 of 4 GPUs; "Epilog error"'),
+    Morning("own-check", "idle", "", {"gpus": (FAIL, 1, "3 of 4 GPUs")}),
+    Morning("leftovers", "drained", "Kill task failed",
+            {"gpus": (FAIL, 1, "3 of 4 GPUs"), "users": (WARN, ["daria"], "")}, "power-cycle"),
     Morning("nhc", "drained", "NHC: check_ps_daemon: process crond not running"),
     Morning("nhc", "drained", "NHC: check_fs_mount:  /opt/elsewhere not mounted"),
     Morning("reboots-again", "down", "Node unexpectedly rebooted", says="3rd time in 30 days", past=OFTEN),
-    Morning("ready", "down", "Node unexpectedly rebooted", LOST_JOB, "resume", "it is back; 16 checks well"),
+    Morning("ready-rebooted", "down", "Node unexpectedly rebooted", LOST_JOB, "resume", "it is back; 17 checks well"),
     Morning("ready", "drained", "NHC: check_fs_mount:  /global/scratch not mounted", {}, "resume",
             "scratch mounted again since 26 Nov 03:10 UTC", past=NodePast(1, {"df_scratch": AT})),
-    Morning("ready", "drained", "Kill task failed",
-            {}, "resume", "no process is left; all 17 checks well"),
-    Morning("ready", "drained", "Kill task failed", {}, "person", guard="repeat", past=NodePast(4)),
+    Morning("ready-killed", "drained", "Kill task failed",
+            {}, "resume", "no process is left; all 18 checks well"),
+    Morning("ready-killed", "drained", "Kill task failed", {}, "person", guard="repeat", past=NodePast(4)),
+    Morning("ready-prolog", "drained", "Prolog error", {}, "resume", '"Prolog error" is over'),
+    Morning("ready", "drained", "Epilog error", {}, "resume", '"Epilog error" is over'),
     Morning("ping-dropped", "idle", "", NO_PING, None),
     Morning("packets-lost", "idle", "", {"ping": (WARN, 0.3, "1 of 3 packets lost")}, says="Ping: 1 of 3 packets lost"),
     Morning("bmc-only", "mixed", "", NO_BMC | JOB),

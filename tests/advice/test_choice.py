@@ -64,35 +64,39 @@ def test_a_chance_is_a_chance(found: list[tuple[float, bool]]) -> None:
 
 
 def test_an_action_costs_the_press_its_time_its_harm_and_what_a_failure_leaves_to_a_person() -> None:
-    (first, *_) = rank({POWER_CYCLE: Prospect(0.75, 0.01)}, None, COSTS)
+    (first, *_) = rank({POWER_CYCLE: Prospect(0.75, 0.8, 0.01)}, None, COSTS)
     assert first == (POWER_CYCLE, pytest.approx(0.15 + 0.3 + 0.24 + 3.0), 0.75)
 
 
 def test_the_action_that_mends_more_often_is_proposed() -> None:
-    found = rank({RESTART_SLURMD: Prospect(0.6), POWER_CYCLE: Prospect(0.9)}, None, COSTS)
+    found = rank({RESTART_SLURMD: Prospect(0.6, 0.7), POWER_CYCLE: Prospect(0.9, 0.95)}, None, COSTS)
     assert [way.name for way in found] == [POWER_CYCLE, RESTART_SLURMD, PERSON]
 
 
 def test_what_costs_jobs_is_left_to_a_person() -> None:
-    assert rank({POWER_CYCLE: Prospect(0.9, 0.5)}, None, COSTS)[0].name == PERSON
+    assert rank({POWER_CYCLE: Prospect(0.9, 0.9, 0.5)}, None, COSTS)[0].name == PERSON
 
 
 def test_what_mends_too_seldom_is_not_proposed() -> None:
-    assert [way.name for way in rank({POWER_CYCLE: Prospect(0.49)}, None, COSTS)] == [PERSON]
+    assert [way.name for way in rank({POWER_CYCLE: Prospect(0.4, 0.49)}, None, COSTS)] == [PERSON]
+
+
+def test_what_may_well_mend_often_enough_is_proposed_though_it_was_seldom_seen_to() -> None:
+    assert [way.name for way in rank({POWER_CYCLE: Prospect(0.4, 0.51)}, None, COSTS)] == [POWER_CYCLE, PERSON]
 
 
 def test_waiting_wins_where_most_heal_soon_and_loses_where_few_do() -> None:
     often, seldom = Wait(0.5, 0.9, STEP), Wait(16.0, 0.1, STEP)
-    assert rank({POWER_CYCLE: Prospect(0.8)}, often, COSTS)[0].name == WAIT
-    assert rank({POWER_CYCLE: Prospect(0.8)}, seldom, COSTS)[0].name == POWER_CYCLE
+    assert rank({POWER_CYCLE: Prospect(0.8, 0.9)}, often, COSTS)[0].name == WAIT
+    assert rank({POWER_CYCLE: Prospect(0.8, 0.9)}, seldom, COSTS)[0].name == POWER_CYCLE
 
 
 def test_of_two_that_cost_the_same_the_softer_is_first() -> None:
-    found = rank({RESTART_SLURMD: Prospect(0.8), POWER_CYCLE: Prospect(0.8)}, None, COSTS)
+    found = rank({RESTART_SLURMD: Prospect(0.8, 0.9), POWER_CYCLE: Prospect(0.8, 0.9)}, None, COSTS)
     assert found[0].name == RESTART_SLURMD
 
 
-@given(st.dictionaries(st.sampled_from([RESTART_SLURMD, POWER_CYCLE]), st.builds(Prospect, chances, chances)))
+@given(st.dictionaries(st.sampled_from([RESTART_SLURMD, POWER_CYCLE]), st.builds(Prospect, chances, chances, chances)))
 def test_nothing_is_proposed_that_was_not_given_and_a_person_always_is(given_: dict[str, Prospect]) -> None:
     names = [way.name for way in rank(given_, None, COSTS)]
     assert PERSON in names

@@ -20,6 +20,7 @@ from botd.advice.confidence import (
     bound,
     chance,
     counted,
+    hope,
     tally,
 )
 
@@ -41,6 +42,15 @@ def test_the_bound_is_that_of_the_counts_rounded_down(good: int, of: int, percen
     assert bound(seen(outcomes(good, of - good))) == (percent / 100, good, of, "savio2")
 
 
+@given(counts, counts, st.floats(0.1, 0.9))
+def test_what_is_hoped_for_is_the_quantile_of_the_distribution_whose_mean_is_the_chance(
+    good: int, bad: int, guess: float
+) -> None:
+    found, a, b = seen(outcomes(good, bad)), 4 * guess + good, 4 * (1 - guess) + bad
+    assert chance(found, guess) == pytest.approx(a / (a + b))
+    assert hope(found, guess) == pytest.approx(float(beta.ppf(0.8, a, b)), abs=1e-6)
+
+
 @given(st.floats(0.5, 3000), st.floats(0.5, 3000), st.floats(0.001, 0.999))
 def test_the_quantile_is_scipys(a: float, b: float, p: float) -> None:
     assert beta_quantile(p, a, b) == pytest.approx(float(beta.ppf(p, a, b)), rel=1e-6, abs=1e-9)
@@ -55,6 +65,7 @@ def test_the_distribution_is_scipys(x: float, a: float, b: float) -> None:
 def test_more_good_outcomes_lower_neither_bound_nor_chance(good: int, bad: int, more: int) -> None:
     before, after = seen(outcomes(good, bad)), seen(outcomes(good + more, bad))
     assert chance(after, 0.6) >= chance(before, 0.6)
+    assert hope(after, 0.6) >= hope(before, 0.6) - 1e-9
     low, high = bound(before), bound(after)
     if low and high:
         assert high.at_least >= low.at_least

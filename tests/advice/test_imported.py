@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from botd.advice.imported import outages, resumed, silences
+from botd.advice.reasons import SLURM_REASONS
+from botd.advice.recommend import recommend
 from botd.inventory.events import NodeEvent
+from tests.advice.cases import Morning
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = AT + timedelta(days=30)
@@ -51,6 +54,17 @@ def test_events_that_go_on_with_each_other_are_one_incident() -> None:
 )
 def test_a_drained_node_that_is_back_was_resumed(after: list[NodeEvent], verdict: str) -> None:
     assert verdicts(event("DRAIN", SLURMS, 0, 2), *after)[0] == verdict
+
+
+@pytest.mark.parametrize("reason", [each.text for each in SLURM_REASONS if "…" not in each.text])
+def test_what_was_resumed_counts_for_the_diagnosis_that_a_well_node_with_that_reason_has(reason: str) -> None:
+    found = recommend(Morning("", "drained", reason).case())
+    assert found is not None
+    if found["family"] == "ready":
+        assert [each.diagnosis for each in resumed(outages([event("DRAIN", reason, 0, 2)]), NOW)] in (
+            [found["diagnosis"]],
+            [],  # a reboot that somebody asked for ends by itself
+        )
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,18 @@ def test_what_mends_too_seldom_is_not_recommended_and_says_so() -> None:
     assert "below 50 % it is not recommended" in found["ranked"][1]["words"]
 
 
+def test_a_few_bad_outcomes_at_first_do_not_end_it_for_good() -> None:
+    assert [advised(tried(0, bad))["action"] for bad in (3, 5)] == ["power-cycle", "person"]
+    assert advised(tried(3, 6))["action"] == "power-cycle"
+
+
+@given(counts, counts)
+def test_what_mends_often_enough_by_its_chance_is_never_given_up(good: int, bad: int) -> None:
+    found = advised(tried(good, bad))
+    given_up = [way for way in found["ranked"] if way["action"] == "power-cycle" and way["cost_h"] is None]
+    assert all(way["confidence"] and way["confidence"]["p"] < Costs().least_chance for way in given_up)
+
+
 def test_waiting_is_recommended_where_most_come_back_alone_and_until_when() -> None:
     found = advised(tried(10, 5), healed(9, 10), after=timedelta(hours=1))
     assert (found["action"], found["next"]) == ("wait", "wait until 26 Nov 05:10 UTC, then look again")

@@ -54,7 +54,7 @@ def test_each_change_is_recorded_once_with_its_explanation(site: Site, diagnoses
 def test_a_node_that_is_ready_is_no_worse_than_well(site: Site, diagnoses: Diagnoses) -> None:
     rebooted = SlurmNode(NODE, "down", "DOWN", (), (), "Node unexpectedly rebooted", "root")
     record(diagnoses, listed(rebooted), readings({}))
-    assert recorded(site) == [("", "ready to go back", False)]
+    assert recorded(site) == [("", "well, rebooted by itself", False)]
 
 
 def test_a_node_that_was_not_read_yet_has_no_news(site: Site, diagnoses: Diagnoses) -> None:

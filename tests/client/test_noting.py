@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botd import nodeset
 from botd.client.suggest import _family
 from tests.client.conftest import Home, answering, http
 from tests.program import DemoProgram
@@ -68,7 +69,9 @@ def test_the_script_has_a_line_for_what_can_be_done_now(at_home: Home, program: 
     assert subprocess.run(["sh", "-n"], input=script, text=True).returncode == 0
     lines = [shlex.split(line) for line in script.splitlines() if line and not line.startswith("#")]
     ready = next(f for f in program.json("/api/v1/round")["families"] if f["family"] == "ready")
-    assert ["bofhbot", "do", "resume", ready["nodeset"], "--reason", "ready to go back"] in lines
+    resumed = {line[5]: line[3] for line in lines if line[:3] == ["bofhbot", "do", "resume"]}
+    assert {"ready to go back", "well, the processes have ended"} <= resumed.keys()
+    assert set(nodeset.expand(",".join(resumed.values()))) == set(nodeset.expand(ready["nodeset"]))
     assert all(line[:2] == ["bofhbot", "do"] for line in lines)
 
 

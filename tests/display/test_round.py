@@ -272,5 +272,5 @@ def test_what_people_note_keeps_to_the_width_and_commands_no_terminal() -> None:
 def test_how_sure_it_is_stands_behind_the_next_step_where_it_was_counted() -> None:
     sure = {"p": 0.9, "at_least": 0.86, "good": 190, "of": 210, "scope": "savio2"}
     guess = {**sure, "at_least": None, "good": 0, "of": 0}
-    told = [next_words(made(node(confidence=each))["families"][0]["nodes"][0]) for each in (sure, guess, None)]
+    told = [next_words(made([node(confidence=each)])["families"][0]["nodes"][0]) for each in (sure, guess, None)]
     assert told == ["resume, at least 86 %, 190 of 210", "resume", "resume"]

@@ -383,7 +383,7 @@ def test_the_history_of_a_node_counts_in_its_recommendation(site: Site) -> None:
         happened(site, "n0000.savio2", ago_s=days * 86400)
     site.reading("n0000.savio2", ssh=Reading(State.OK, "up"), jobs=Reading(State.OK, []))
     advice = site.get("/api/v1/status")["nodes"][0]["recommendation"]
-    assert (advice["diagnosis"], advice["action"]) == ("ready", "person")
+    assert (advice["diagnosis"], advice["action"]) == ("ready-killed", "person")
     assert [refusal["guard"] for refusal in advice["refused_by"]] == ["repeat"]
     assert "3rd time in 30 days" in advice["explanation"]
 
