@@ -27,6 +27,7 @@ from botd.inventory.document import to_document
 from botd.model import Change, Group, Reading, SlurmNode, State, utc_now
 from botd.settings import Config
 from botd.store import Store
+from tests.press.truth import Figures
 
 settings.register_profile(
     "botd",
@@ -55,6 +56,24 @@ def need_program(name: str) -> str:
     if path is None:
         leave_out(f"{name} is not installed; `make test` as root installs it")
     return path
+
+
+FIGURES = pytest.StashKey[dict[str, Figures]]()
+
+
+@pytest.fixture(scope="session")
+def found(request: pytest.FixtureRequest) -> dict[str, Figures]:
+    """Where each test that acts writes what it found, under the name of its scene."""
+    return request.config.stash.setdefault(FIGURES, {})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints the figures of the press, where there are any."""
+    if found := config.stash.get(FIGURES, None):
+        terminalreporter.section("press")
+        for name, figures in found.items():
+            terminalreporter.write_line(f"{name}: {figures.line()}")
+        terminalreporter.write_line(f"all: {sum(found.values(), Figures()).line()}")
 
 
 class Site:

@@ -25,7 +25,6 @@ from tests.agent.actions.works import DRAINED, NODES, Works
 from tests.agent.people.parts import Hall
 from tests.conftest import Site
 from tests.libexec.helper import IDLE, Helper, make_helper
-from tests.press.truth import Order
 from tests.program import wait_until
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -149,12 +148,3 @@ def answered(desk: Desk, store: Store, nonce: str) -> dict[str, Any]:
     desk.answer()
     answer: dict[str, Any] = wait_until(lambda: store.asks.answer_to(nonce))
     return answer
-
-
-def orders_of(works: Works) -> list[Order]:
-    """What scontrol and the BMCs were told. None of them can be asked when."""
-    nodes = {address: node for node, address in works._addresses().items()}
-    told = works.helper.heard()
-    slurm = [Order(0.0, "Slurm", words[1].removeprefix("nodename="), " ".join(words[2:]), "") for words in told]
-    packets = [line.split() for line in works.bmc.packets()]
-    return [*slurm, *(Order(0.0, "BMC", nodes[address], f"identify {data}", "") for address, data in packets)]

@@ -26,7 +26,7 @@ from botd.access.letters import Letter, write_letter
 from tests.agent.actions.works import DRAINED, NODES
 from tests.agent.people.parts import HOME, PASSWORD
 from tests.libexec.helper import IDLE
-from tests.press.living import Agent, make_world, open_works, orders_of
+from tests.press.living import Agent, make_world, open_works
 from tests.press.site import LONG
 from tests.press.truth import ENDS, Caps, Figures, figures, read_ledger
 from tests.program import wait_until
@@ -222,7 +222,7 @@ class Protocol(RuleBasedStateMachine):
         try:
             if self.works.held:
                 self._settle()
-                told, orders = read_ledger(self.works.hall.ledger.path), orders_of(self.works)
+                told, orders = read_ledger(self.works.hall.ledger.path), self.works.orders()
                 nonces = [press.nonce for press in self.presses if press.ids]
                 found = figures(self.tried, orders, told, CAPS, nonces)
                 Protocol.total += found

@@ -28,7 +28,7 @@ from botd.store import Store
 from tests.agent.actions.works import DRAINED, NODES, Works, works
 from tests.agent.people.parts import HOME
 from tests.conftest import Site
-from tests.press.living import answered, orders_of
+from tests.press.living import answered
 from tests.press.site import LONG
 from tests.press.truth import Caps, Figures, Order, figures, read_ledger
 
@@ -105,7 +105,7 @@ class Thief:
 
     def orders(self) -> list[Order]:
         """What scontrol and the BMCs were told."""
-        return orders_of(self.works)
+        return self.works.orders()
 
     def figures(self, caps: Caps | None = None) -> Figures:
         self.works.drive()

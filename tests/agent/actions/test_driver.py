@@ -33,6 +33,7 @@ def moves(at_work: Works, number: int = 1) -> list[str]:
         return [made.target for made in at_work.hall.ledger.actions.moves(db, number)]
 
 
+@pytest.mark.scene("an action to its end")
 def test_a_drain_is_sent_once_and_read_back(at_work: Works) -> None:
     at_work.press("drain", NODE)
     at_work.drive()
@@ -43,6 +44,7 @@ def test_a_drain_is_sent_once_and_read_back(at_work: Works) -> None:
         assert at_work.hall.ledger.actions.locked(db) == []
 
 
+@pytest.mark.scene("an action to its end")
 def test_an_identify_is_one_packet_and_done_by_its_completion_code(at_work: Works) -> None:
     at_work.press("identify", NODE)
     at_work.drive()
@@ -80,6 +82,7 @@ def test_a_node_that_another_has_changed_before_the_look_at_its_turn_is_left_alo
     assert at_work.actions()[0].code in ("wrong-state", "evidence-changed")
 
 
+@pytest.mark.scene("Slurm does not answer")
 def test_what_slurm_does_not_answer_is_read_back_and_not_sent_again(at_work: Works) -> None:
     at_work.helper.says("scontrol", "slurm_update error: Socket timed out on send/recv operation")
     at_work.press("drain", NODE)

@@ -13,6 +13,8 @@ from tests.agent.actions.killed import run_until_killed
 from tests.agent.actions.works import NODES, Works, works_again
 from tests.program import wait_until
 
+pytestmark = pytest.mark.scene("kill -9 at every step")
+
 AGAIN = ("before any", "after any")
 DONE, LEFT, UNKNOWN = "succeeded", "failed", "unknown"
 

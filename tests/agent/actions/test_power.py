@@ -75,6 +75,7 @@ def much_later(at_work: Works) -> None:
 # ---- to a good end ----
 
 
+@pytest.mark.scene("an action to its end")
 def test_a_cycle_drains_sends_one_packet_and_is_done_when_the_node_is_well_again(at_work: Works) -> None:
     boots(at_work)
     assert cycle(at_work)["ok"]
@@ -86,6 +87,7 @@ def test_a_cycle_drains_sends_one_packet_and_is_done_when_the_node_is_well_again
     assert verify(read_chain(at_work.hall.ledger.path)).broken_at is None
 
 
+@pytest.mark.scene("an action to its end")
 def test_a_node_that_is_off_is_switched_on(at_work: Works) -> None:
     boots(at_work)
     at_work.powers[NODE] = "off"
@@ -100,6 +102,7 @@ def test_a_node_that_is_off_is_switched_on(at_work: Works) -> None:
     ]  # so that it gets no jobs before somebody has looked
 
 
+@pytest.mark.scene("an action to its end")
 def test_a_node_is_off_when_it_reads_off_twice(at_work: Works) -> None:
     boots(at_work)
     at_work.press("power-off", NODE, login="kmf")
@@ -143,6 +146,7 @@ def test_later_it_is_a_soft_one_again(at_work: Works) -> None:
 # ---- to a bad one ----
 
 
+@pytest.mark.scene("the node never comes back")
 def test_a_node_that_never_comes_back_has_failed(at_work: Works) -> None:
     cycle(at_work)
     overdue(at_work)
@@ -151,6 +155,7 @@ def test_a_node_that_never_comes_back_has_failed(at_work: Works) -> None:
     assert (at_work.helper.heard(), state_of(at_work)) == ([DRAIN], "drained")
 
 
+@pytest.mark.scene("the node comes back sick")
 def test_a_node_that_comes_back_sick_has_failed_and_is_said_to_have_booted(at_work: Works) -> None:
     boots(at_work)
     at_work.bad[NODE] = State.FAIL
@@ -162,6 +167,7 @@ def test_a_node_that_comes_back_sick_has_failed_and_is_said_to_have_booted(at_wo
     assert stored.words == "it booted at 2026-11-26T20:01:25.000Z, and is not well: ping"
 
 
+@pytest.mark.scene("the answer of the BMC is lost")
 def test_what_was_not_answered_and_shows_itself_has_succeeded(at_work: Works) -> None:
     boots(at_work)
     at_work.bmc.answers = NoAnswer("no answer to the command")
@@ -170,6 +176,7 @@ def test_what_was_not_answered_and_shows_itself_has_succeeded(at_work: Works) ->
     assert (at_work.states(), len(at_work.bmc.packets())) == (["succeeded"], 1)
 
 
+@pytest.mark.scene("the answer of the BMC is lost")
 def test_what_was_not_answered_and_does_not_show_is_unknown_and_blocks_the_node(at_work: Works) -> None:
     at_work.bmc.answers = NoAnswer("no answer to the command")
     cycle(at_work)
@@ -187,6 +194,7 @@ def test_a_node_whose_readings_are_not_new_has_not_come_back(at_work: Works) -> 
     assert at_work.states() == ["unknown"]
 
 
+@pytest.mark.scene("the clock is set back an hour")
 def test_by_a_clock_that_was_set_back_nothing_has_failed(at_work: Works) -> None:
     cycle(at_work)
     at_work.reach("verifying")
@@ -230,6 +238,7 @@ def test_a_stop_of_everything_takes_the_drain_back_too(at_work: Works) -> None:
     assert (at_work.states(), at_work.helper.heard()[-1], at_work.bmc.packets()) == (["refused"], UNDRAIN, [])
 
 
+@pytest.mark.scene("a job starts between look and packet")
 def test_a_job_that_starts_between_look_and_press_ends_it(at_work: Works) -> None:
     in_the_grace(at_work, lambda: at_work.jobs.update({NODE: ("4711",)}))
     assert (at_work.actions()[0].code, at_work.helper.heard()[-1]) == ("live-job", UNDRAIN)
@@ -242,6 +251,7 @@ def test_jobs_that_are_not_known_any_more_end_it(at_work: Works) -> None:
     assert at_work.bmc.packets() == []
 
 
+@pytest.mark.scene("a person drains in that moment")
 def test_a_persons_reason_of_that_moment_stays(at_work: Works) -> None:
     theirs = "drained|2026-11-26T20:00:07|jd|RMA open"
     in_the_grace(at_work, lambda: at_work.helper.put(NODE, theirs))
@@ -254,6 +264,7 @@ def test_a_node_that_is_off_by_then_is_left(at_work: Works) -> None:
     assert (at_work.actions()[0].code, at_work.bmc.packets()) == ("evidence-changed", [])
 
 
+@pytest.mark.scene("the reason changes")
 def test_a_drain_of_another_moment_is_not_taken_back(at_work: Works) -> None:
     again = f"drained|2026-11-26T20:07:00|slurm|{OURS}"
     at_work.token("eve")
@@ -274,6 +285,7 @@ def test_a_node_that_cannot_be_drained_is_not_switched(at_work: Works) -> None:
     assert (at_work.states(), at_work.bmc.packets()) == (["failed"], [])
 
 
+@pytest.mark.scene("Slurm does not answer")
 def test_an_answer_of_slurm_that_is_lost_drains_nothing_and_switches_nothing(at_work: Works) -> None:
     at_work.helper.says("scontrol", "slurm_update error: Socket timed out on send/recv operation")
     cycle(at_work)
@@ -349,6 +361,7 @@ def fell_ill(at_work: Works, before: str) -> None:
     at_work.site.store.changes.record(Change(node, "ssh", before, "fail", at, is_bad=True) for node in NODES)
 
 
+@pytest.mark.scene("a storm of a whole rack")
 def test_nodes_that_fall_ill_together_are_a_storm_and_none_is_switched(at_work: Works) -> None:
     fell_ill(at_work, "ok")
     assert cycle(at_work)["code"] == "storm"

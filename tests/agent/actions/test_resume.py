@@ -24,6 +24,7 @@ def put(at_work: Works, row: str) -> Works:
     return at_work
 
 
+@pytest.mark.scene("an action to its end")
 def test_a_drained_node_goes_back_once(out: Works) -> None:
     out.press("resume", NODE, login="kmf")
     out.drive()
@@ -32,6 +33,7 @@ def test_a_drained_node_goes_back_once(out: Works) -> None:
     assert out.swept == [NODE, NODE]  # at the press, and right before it was sent
 
 
+@pytest.mark.scene("an action to its end")
 def test_a_node_that_is_down_is_resumed(at_work: Works) -> None:
     put(at_work, DOWN).press("resume", NODE, login="kmf")
     at_work.drive()
@@ -62,6 +64,7 @@ def test_a_node_that_falls_ill_between_press_and_turn_stays_out(out: Works) -> N
     assert (out.states(), out.actions()[0].code, out.helper.heard()) == (["refused"], "wrong-state", [])
 
 
+@pytest.mark.scene("a person drains in that moment")
 def test_a_persons_node_is_left_to_that_person(at_work: Works) -> None:
     put(at_work, "drained|2026-11-26T19:59:00|jd|bad GPU 3, RMA open")
     assert at_work.press("resume", NODE, login="kmf")["code"] == "human-reason"
@@ -78,6 +81,7 @@ def test_what_a_person_pressed_is_that_persons(at_work: Works) -> None:
     assert at_work.press("resume", NODE, login="kmf")["code"] == "human-reason"
 
 
+@pytest.mark.scene("the reason changes")
 def test_a_reason_that_changes_at_the_last_moment_stays(out: Works) -> None:
     out.press("resume", NODE, login="kmf")
     out.helper.put(NODE, "drained|2026-11-26T20:00:30|jd|RMA open")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,12 +33,13 @@ from botd.inventory import Inventory, build, states
 from botd.inventory.times import parse_time
 from botd.ledger.actions import Stored
 from botd.model import Reading, SlurmNode, State
-from botd.transport.bmc.control import Command
+from botd.transport.bmc.control import Command, identify
 from botd.transport.bmc.outcome import Answered, NotSent, Outcome
 from botd.transport.slurm_control import SlurmControl
 from tests.agent.people.parts import HOME, START, Hall, hall
 from tests.conftest import Site
 from tests.libexec.helper import IDLE, Helper, make_helper
+from tests.press.truth import Order
 from tests.program import wait_until
 
 ROLES = """
@@ -71,6 +73,9 @@ may = ["re-arm", "approve", "harm"]
 [protected]
 nodes = "n0009.savio2"
 """
+WORDS = {"00": "power off", "01": "power on", "02": "power cycle", "05": "power soft off"}
+"""Chassis Control by its data (IPMI v2.0 rev. 1.1, 28.3), as the journal of the simulated cluster has it."""
+
 NODES = tuple(f"n{number:04d}.savio2" for number in range(10, 30))
 DRAINED = "n0013.savio2"
 
@@ -82,6 +87,7 @@ class FileBmc:
         self.path = path
         self.answers: Outcome = Answered(0, None)
         self.guid: str | None = None  # of whichever BMC answers
+        self.arrived: Callable[[str, Command], None] = lambda *_: None
         self.after: Callable[[], None] = lambda: None  # when a packet has arrived
 
     def send(self, address: str, command: Command, *, guid: str | None, go: Go) -> Outcome:
@@ -91,6 +97,7 @@ class FileBmc:
             return NotSent("withdrawn", "it was withdrawn before it was sent")
         with self.path.open("a") as file:
             file.write(f"{address} {command.data.hex()}\n")
+        self.arrived(address, command)
         self.after()
         return replace(self.answers, guid=self.guid)
 
@@ -118,10 +125,12 @@ class Works:
     tick_s: float = 5.0  # how long each look at the clock that nobody sets takes
     ticks: int = 0
     held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
+    pressed: int = 0  # how often somebody has pressed
 
     def __post_init__(self) -> None:
         self._read_at: datetime | None = None
         self.bmc = FileBmc(self.helper.directory / "packets")
+        self.bmc.arrived = self._arrived
         self.inventory = self._read_list()
         senses = Senses(self._slurm, self._jobs, self._powers, self._addresses, self._sweep, self._readings)
         looker = Looker(senses, self.clock)
@@ -272,6 +281,7 @@ class Works:
         return self._ask(kind, new_token(), says)
 
     def _ask(self, kind: str, token: str, says: Mapping[str, Any]) -> dict[str, Any]:
+        self.pressed += kind == "act"
         letter = Letter(kind, secrets.token_urlsafe(9), self.clock().timestamp(), token, HOME, dict(says))
         try:
             return {"ok": True, **self.acting.answer(letter, self.hall.logins.find(token))}
@@ -284,6 +294,38 @@ class Works:
         proof = more.pop("proof", None) or {"otp": self.code(login)}
         text = more.pop("text", None) or self.text(action, nodes, nonce=nonce)
         return self.letter("act", login, {"text": text, "proof": proof})
+
+    # ---- the truth, which no part of botd reads ----
+
+    def _arrived(self, address: str, command: Command) -> None:
+        """A packet that has come to a BMC, and the jobs that its node had then."""
+        node = next(node for node, known in self._addresses().items() if known == address)
+        data = command.data.hex()
+        words = f"identify {data}" if command.number == identify(0).number else WORDS[data]
+        row = {"at": self.clock().timestamp(), "node": node, "words": words, "jobs": self.jobs.get(node, ())}
+        with (self.helper.directory / "arrived").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _packets(self) -> list[dict[str, Any]]:
+        path = self.helper.directory / "arrived"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def orders(self) -> list[Order]:
+        """What scontrol, which cannot be asked when, and the BMCs were told."""
+        told = self.helper.heard()
+        slurm = [Order(0.0, "Slurm", words[1].removeprefix("nodename="), " ".join(words[2:]), "") for words in told]
+        return [*slurm, *(self._done(row["at"], row["node"], row["words"]) for row in self._packets())]
+
+    def _done(self, at: float, node: str, words: str) -> Order:
+        """An order to a BMC, with whether the node did what it was told."""
+        is_off = self.powers.get(node) == "off"
+        has_booted = self._booted_at(node).timestamp() > at and not self.bad.get(node)
+        is_done = {"power on": has_booted, "power cycle": has_booted, "power off": is_off, "power soft off": is_off}
+        return Order(at, "BMC", node, words, "" if is_done.get(words, True) else "it did nothing")
+
+    def jobs_ended(self) -> int:
+        """How many jobs there were on nodes that were switched."""
+        return sum(len(row["jobs"]) for row in self._packets() if row["words"].startswith("power"))
 
     # ---- what is there ----
 
