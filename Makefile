@@ -16,7 +16,7 @@ help:
 	@echo "make lint   the linters alone"
 	@echo "make lab    as root: a real cluster in network namespaces, until Ctrl-C (LAB=\"--nodes 20\")"
 	@echo "make faults as root: every fault on that cluster, hostile parts, damage, and the figures"
-	@echo "make press  actions asked for at once, twice, by thieves, and through kills: what was sent, and the figures"
+	@echo "make press  as root: actions asked for at once, twice, by thieves, and through kills: what was sent, and the figures"
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
 	@echo "make trust  a simulated year: how often botd's word is right (TRUST=\"--years 3\")"
 	@echo "make dist   the sdist, the wheel, and that of bofhbot alone, in dist/"
@@ -45,7 +45,7 @@ faults: packages $(VENV)/dev.stamp
 		tests/store/test_flips.py tests/web/test_two_webs.py
 
 press: packages $(VENV)/dev.stamp
-	@BOTD_PRESS=1 $(RUN) -m pytest tests/press
+	@BOTD_PRESS=1 $(RUN) -m pytest tests/press tests/agent/actions tests/lab/test_acting.py
 
 bench: $(VENV)/dev.stamp
 	@sh tests/install-packages.sh clustershell freeipmi-tools pdsh

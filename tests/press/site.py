@@ -87,6 +87,7 @@ class People:
     secrets: Path
     tokens: dict[str, str] = field(default_factory=dict)
     nonces: set[str] = field(default_factory=set)
+    pressed: int = 0
 
     def call(self, method: str, path: str, login: str = "", data: object = None) -> Answer:
         """A request of somebody who is logged in, or of nobody."""
@@ -137,6 +138,7 @@ class People:
         proof: Mapping[str, Any] | None = None,
     ) -> Answer:
         """A press on one node or on several, proved by the code of the login where no other proof is given."""
+        self.pressed += 1
         nonce = nonce or secrets.token_urlsafe(18)
         ((node, seen), *others) = evidence.items()
         what = {"nodes": dict(evidence)} if others else {"node": node, "evidence": seen}
@@ -253,7 +255,7 @@ def press_site(people: Mapping[str, tuple[str, ...]] = PEOPLE) -> Iterator[Press
         try:
             wait_until(program.is_well)
             failed = frozenset(program.tool("sacct", "-n", "-X", "-a", "-s", "NODE_FAIL", "-o", "JobID").split())
-            site = PressSite(program, cluster.secrets, {}, set(), sound_nodes(program), ledger, failed)
+            site = PressSite(program, cluster.secrets, {}, set(), 0, sound_nodes(program), ledger, failed)
             for login in people:
                 site.log_in(login)
             yield site
