@@ -53,9 +53,12 @@ exec 3<&0; follow
 
 
 def command_of(where: str, node: str) -> str:
-    """What shows the end of a log and then all that comes to it: of a path, or of `journal:` and a unit."""
+    """What shows the end of a log and then all that comes to it: of a path, or of `journal:` and a unit.
+
+    Not `journalctl -q`: who may read no more than a journal of their own would be told nothing (systemd 252).
+    """
     if where.startswith(JOURNAL):
-        return f"journalctl -q --no-pager -o short-iso -n {FIRST_LINES} -f -u {quote(where.removeprefix(JOURNAL))}"
+        return f"journalctl --no-pager -o short-iso -n {FIRST_LINES} -f -u {quote(where.removeprefix(JOURNAL))}"
     return f"tail -n {FIRST_LINES} -F -- {quote(nodeset.fill_in(where, node))}"
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -12,6 +17,7 @@ import pytest
 
 from botd.transport.ssh.follow import command_of
 from botd.transport.ssh.nodes import SshTransport
+from tests.conftest import leave_out, need_program
 from tests.transport.ssh.conftest import Make, run
 from tests.transport.sshd import Sshd, wait_until
 
@@ -145,7 +151,116 @@ def test_a_login_shell_that_hangs_is_left_alone(own: Callable[..., Sshd], tmp_pa
 
 def test_a_unit_of_the_journal_is_a_command_of_its_own() -> None:
     command = command_of("journal:slurmd@x.service", "n1")
-    assert command == "journalctl -q --no-pager -o short-iso -n 20 -f -u slurmd@x.service"
+    assert command == "journalctl --no-pager -o short-iso -n 20 -f -u slurmd@x.service"
     dry = subprocess.run(["sh", "-nc", command_of("journal:a;b", "n1")], capture_output=True)
     assert dry.returncode == 0
     assert "'a;b'" in command_of("journal:a;b", "n1")
+
+
+# ---- a real journal ----
+
+JOURNALD = """
+mount -t tmpfs none /run && mount -t tmpfs none /var/log && mount -t tmpfs none /etc/systemd || exit
+printf '[Journal]\\nStorage=volatile\\nAudit=\\nReadKMsg=no\\n' >/etc/systemd/journald.conf
+mkdir -p /run/systemd/journal
+mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
+exec "$0"
+"""
+
+
+class Journal:
+    """A systemd-journald of its own, which nothing else on this machine writes to or sees."""
+
+    def __init__(self, daemon: subprocess.Popen[bytes]) -> None:
+        inside = Path(f"/proc/{daemon.pid}")
+        wait_until(lambda: (inside / "exe").readlink().name == "systemd-journald")  # after its mounts, no earlier
+        self.enter = f"{need_program('nsenter')} --mount={inside}/ns/mnt "
+        self._place = str(inside / "root/run/systemd/journal/socket")
+        wait_until(self._hears)
+
+    def write(self, unit: str, text: str) -> None:
+        """As systemd-journald(8) takes it of root; the unit is then one of those by which `journalctl -u` finds it."""
+        fields = {"MESSAGE": text, "SYSLOG_IDENTIFIER": unit, "OBJECT_SYSTEMD_UNIT": f"{unit}.service"}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.connect(self._place)
+            to.send("".join(f"{name}={value}\n" for name, value in fields.items()).encode())
+
+    def _hears(self) -> bool:
+        with suppress(OSError):
+            self.write("test", "begun")
+            return True
+        return False
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    if os.geteuid() != 0:
+        leave_out("a mount namespace needs root: run `make test` as root")
+    program = shutil.which("systemd-journald", path="/lib/systemd:/usr/lib/systemd")
+    if program is None:
+        leave_out("systemd-journald is not installed; `make test` as root installs it")
+    words = [need_program("unshare"), "-m", "--propagation", "private", "sh", "-c", JOURNALD, program]
+    daemon = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield Journal(daemon)
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+
+
+def test_a_unit_of_a_real_journal_comes_with_its_last_lines_and_grows(
+    journal: Journal, follow: Callable[[str], Reader]
+) -> None:
+    for number in range(25):
+        journal.write("slurmd", f"entry {number}.")
+        journal.write("sshd", f"other {number}.")
+    reader = follow(journal.enter + command_of("journal:slurmd", "n1"))
+    wait_until(lambda: b"entry 24." in reader.text)
+    assert re.findall(rb"entry (\d+)", reader.text) == [b"%d" % number for number in range(5, 25)]
+    assert all(re.match(rb"\d{4}-\d\d-\d\dT[\d:+-]+ \S+ slurmd\[\d+\]: ", line) for line in reader.text.splitlines())
+    journal.write("sshd", "other 25.")
+    journal.write("slurmd", "entry 25.")
+    wait_until(lambda: b"entry 25." in reader.text)
+    assert b"other" not in reader.text
+    assert len(followers()) == 1
+    reader.leave()
+    wait_until(lambda: not followers())
+
+
+def followers() -> list[int]:
+    words = {p.pid: p.info["cmdline"] or [] for p in psutil.process_iter(["cmdline"])}
+    return [pid for pid, line in words.items() if line[:1] == ["journalctl"] and line[-1] == "slurmd"]
+
+
+def test_who_may_not_read_the_journal_is_told_so(journal: Journal, follow: Callable[[str], Reader]) -> None:
+    journal.write("slurmd", "entry 0.")
+    as_nobody = f"{need_program('setpriv')} --reuid 65534 --regid 65534 --clear-groups "
+    reader = follow(journal.enter + as_nobody + command_of("journal:slurmd", "n1"))
+    wait_until(lambda: reader.why is not None)
+    assert b"insufficient permissions" in reader.text
+    assert b"'systemd-journal' group" in reader.text
+    assert reader.why == "the command ended on the node with 1"
+
+
+# ---- behind a jump node ----
+
+
+def test_a_log_of_a_node_behind_a_jump_node_is_followed_through_it(
+    own: Callable[..., Sshd], transport: Make, tmp_path: Path
+) -> None:
+    log = tmp_path / "slurmd.log"
+    log.write_text("line 30\n")
+    jump, inner = (own(f"sshd{place}", f"127.0.5.{place}") for place in (1, 2))
+    config = tmp_path / "ssh_config"
+    config.write_text(f"Host n*\n ProxyJump {jump.address}:{jump.port}\n")
+    made = transport(inner, known=jump.known_hosts_lines() + inner.known_hosts_lines(), config=str(config))
+    reader = Reader(made, inner.address, command_of(str(log), "n1"))
+    try:
+        wait_until(lambda: b"line 30\n" in reader.text)
+        with log.open("a") as file:
+            file.write("line 31\n")
+        wait_until(lambda: b"line 31\n" in reader.text)
+        assert (jump.logins(), inner.logins()) == (1, 1)
+    finally:
+        reader.leave()
+    wait_until(lambda: not tails(log))
