@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from typing import cast
 
 import pytest
 
-from botd.answers import Delivery, LoginAnswer, PowerAnswer, PowerState, SshState
+from botd.answers import Delivery, EventsAnswer, LoginAnswer, PowerAnswer, PowerState, SshState
 from botd.settings import BmcSettings
-from botd.transport.bmc.power import SESSION_LIMIT, _Active, _Sessions
+from botd.transport.bmc.power import SESSION_LIMIT, _Active, _Request, _Sessions
 from botd.transport.bmc.power import TICK_S as BMC_TICK_S
 from botd.transport.bmc.session import PowerQuery
 from botd.transport.bmc.turns import Turns
@@ -106,6 +107,8 @@ class Silent:
     """A session whose BMC has not answered yet."""
 
     answer: PowerAnswer | None = None
+    power: PowerAnswer | None = None
+    events = EventsAnswer()
     hash = 0
 
     def tick(self) -> None:
@@ -116,15 +119,16 @@ class Silent:
 
     def fail(self, detail: str) -> None:
         """Ends as the transport says."""
-        self.answer = PowerAnswer(PowerState.UNKNOWN, detail)
+        self.power = self.answer = PowerAnswer(PowerState.UNKNOWN, detail)
 
 
 def test_a_bmc_is_not_blamed_for_the_time_in_which_botd_could_not_run() -> None:
     sessions = _Sessions(BmcSettings(timeout=3.0), "", Turns())
     limit_s, began_s = SESSION_LIMIT * 3.0, time.monotonic()
     told: list[PowerAnswer] = []
-    active = _Active(cast(PowerQuery, Silent()), began_s, told=[lambda answer, took_s: told.append(answer)])
-    sessions._active["127.0.0.1", 623] = active
+    active, peer = _Active(cast(PowerQuery, Silent()), began_s), ("127.0.0.1", 623)
+    active.add(_Request(socket.AF_INET, peer, lambda answer, took_s: told.append(answer)))
+    sessions._active[peer] = active
     try:
         for at_s in (0.0, 60.0, *(60 + n * BMC_TICK_S for n in range(int((limit_s - 0.5) / BMC_TICK_S)))):
             sessions._tick(began_s + at_s)

@@ -369,16 +369,22 @@ class _Sessions:
         self._tell(peer, active)
 
     def _tell(self, peer: SocketAddress, active: _Active) -> None:
-        """Tells the power as soon as it is known, whatever becomes of the event log."""
-        if (power := active.exchange.power) and not active.reads:
+        """Tells the power as soon as it is known, whatever becomes of the event log.
+
+        A session that is over gives its turn back first: who is told may want the BMC next.
+        """
+        answer, was_told = active.exchange.answer, active.reads
+        if answer:
+            self._finish(peer, active, answer)
+        if (power := active.exchange.power) and not was_told:
             active.tell_power(power, time.monotonic())
-            self._reading += 1
-        if active.exchange.answer:
-            self._finish(peer, active, active.exchange.answer)
+            self._reading += not answer
+        if answer:
+            active.tell_events(time.monotonic())
 
     def _finish(self, peer: SocketAddress, active: _Active, answer: PowerAnswer) -> None:
         del self._active[peer]
-        self._reading -= 1
+        self._reading -= active.reads
         if answer.power is not PowerState.UNKNOWN:
             self._hashes[peer] = active.exchange.hash
         try:
@@ -386,7 +392,6 @@ class _Sessions:
         except Exception:
             LOG.exception("pyghmi failed to log out of the BMC %s", peer[0])
         self._turns.give(peer)
-        active.tell_events(time.monotonic())
 
     def _stop(self) -> None:
         """Answers everything that is left, then closes what the thread owned."""
