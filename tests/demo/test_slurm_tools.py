@@ -17,10 +17,12 @@ from botd.demo.state import ClusterState
 from botd.demo.tools.base import Printed, node_list
 from botd.demo.tools.sacct import read_time
 from botd.demo.tools.table import run_tool
+from botd.inventory.reservations import parse_reservations, parse_topology
 from tests.demo.rebuilt import rebuilt
 from tests.recorded import FOLDER, all_recordings, printed, recording
 
 RECORDED = FOLDER / "slurm-22.05.8" / "twelve-nodes"
+SURROUNDINGS = Path(__file__).parents[1] / "inventory" / "surroundings"
 PARTITIONS = (Partition("savio2", usual=True), Partition("savio3"), Partition("vector0"))
 NOW = datetime(2026, 11, 23, 20, 17, 30).timestamp()
 
@@ -262,3 +264,27 @@ def test_a_job_over_two_groups_is_listed_as_slurm_folds_them(twelve: ClusterStat
     state = ClusterState(twelve.nodes.values(), [job], lambda: NOW, partitions=PARTITIONS)
     assert run(state, "squeue -h -o '%N %D'").out == b"n0001.savio[2-3] 2\n"
     assert run(state, "sacct -nPX -o nodelist").out == b"n0001.savio[2-3]\n"
+
+
+def fields(line: str) -> list[tuple[str, bool]]:
+    """The names of a line's fields, each with whether it has a value."""
+    return [(name, value not in ("", "(null)")) for name, value in re.findall(r"(\w+)=(\S*)", line)]
+
+
+def test_reservations_and_switches_are_printed_as_slurm_printed_them() -> None:
+    state = ClusterState(build_site(64, 1, NOW).nodes, [], lambda: NOW)
+    reserved = run(state, "scontrol show reservation -o").out.decode()
+    assert fields(reserved) == fields((SURROUNDINGS / "reservations.txt").read_text().splitlines()[0])
+    switches = run(state, "scontrol show topology").out.decode().splitlines()
+    printed = (SURROUNDINGS / "topology.txt").read_text().splitlines()
+    assert fields(switches[0]) == fields(printed[0])
+    assert fields(switches[-1]) == fields(printed[-1])
+
+
+def test_what_is_reserved_and_switched_are_nodes_that_there_are() -> None:
+    state = ClusterState(build_site(64, 1, NOW).nodes, [], lambda: NOW)
+    (found,) = parse_reservations(run(state, "scontrol show reservation -o").out.decode())
+    switches = parse_topology(run(state, "scontrol show topology").out.decode())
+    names = set(state.nodes)
+    assert set(found.nodes) < names
+    assert {node for switch in switches for node in switch.nodes} == names
