@@ -88,12 +88,21 @@ def veto(run: Asking) -> int:
 
 
 def stop(run: Asking) -> int:
-    """Stops one action that was not sent yet, or all of them and all to come."""
+    """Stops one action that was not sent yet, or with it its batch, or all of them and all to come."""
+    if run.args.id is None and run.args.batch:
+        raise Unusable("--batch takes the ID of one of them")
     if run.args.id is None:
         run.server.send("POST", "/api/v2/stop", {"reason": run.args.reason})
         told("nothing is sent any more; bofhbot go-on ends that")
     else:
-        run.server.send("POST", f"/api/v2/actions/{run.args.id}/stop")
+        run.server.send("POST", f"/api/v2/actions/{run.args.id}/stop", {"batch": True} if run.args.batch else None)
+    return 0
+
+
+def harm(run: Asking) -> int:
+    """Says that an action did harm, or that what came after it was not its doing."""
+    body = {"harm": not run.args.not_it, "reason": run.args.reason}
+    run.server.send("POST", f"/api/v2/actions/{run.args.id}/harm", body)
     return 0
 
 

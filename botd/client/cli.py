@@ -129,7 +129,14 @@ examples:
 STOP = """\
 examples:
   bofhbot stop 17
+  bofhbot stop 17 --batch
   bofhbot stop --reason 'smoke in the room'
+"""
+
+HARM = """\
+examples:
+  bofhbot harm 17 --reason 'job 44162 was lost'
+  bofhbot harm 17 --not-it --reason 'the switch was rebooted'
 """
 
 SUGGEST = """\
@@ -286,6 +293,11 @@ def _add_acting(commands: argparse._SubParsersAction[Parser]) -> None:
     stop = _add(commands, "stop", acting.stop, "stop one action that was not sent, or everything", STOP)
     stop.add_argument("id", metavar="ID", type=whole(1), nargs="?", help="default: everything, and all to come")
     stop.add_argument("--reason", default="", help="why everything is stopped")
+    stop.add_argument("--batch", action="store_true", help="also what was asked for together with it")
+    harm = _add(commands, "harm", acting.harm, "say that an action did harm, or that it was not it", HARM)
+    harm.add_argument("id", metavar="ID", type=whole(1))
+    harm.add_argument("--not-it", action="store_true", help="what came after it was not its doing: it is not counted")
+    harm.add_argument("--reason", default="", help="what came of it")
     on = _add(commands, "go-on", acting.go_on, "end a stop of everything")
     on.add_argument("--reason", default="", help="why")
     for command in (do, approve, on):

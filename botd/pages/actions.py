@@ -10,6 +10,7 @@ from flask import Response
 from botd.acting.moves import MOVES, By, State
 from botd.acting.told import ActionDocument
 from botd.acting.words import DONE, STATES
+from botd.advice.outcomes import JUDGED
 from botd.board.actions import is_over, is_unseen
 from botd.errors import BadRequest
 from botd.nodeset import natural_key
@@ -31,7 +32,8 @@ REFRESH_S = 3
 """How often a page without a script is loaded again, as long as there is more to come."""
 
 EVERYTHING = ("stop", "go-on", "close-breaker")
-ONE = ("halt", "approve", "veto", "seen")
+BATCH = "halt-batch"
+ONE = ("halt", BATCH, "approve", "veto", "seen", "harm", "not-it")
 """What the forms say: to everything, and to one action."""
 
 
@@ -74,6 +76,8 @@ def _batch_page(actions: Sequence[ActionDocument]) -> Response:
         states=STATES,
         last_words=last_words,
         goes_on=goes_on,
+        can_stop=asker() is not None and any(each["state"] in NOT_SENT for each in actions),
+        form=form_field(),
         asker=asker(),
         refresh_s=REFRESH_S,
         now=board().now(),
@@ -133,10 +137,20 @@ def action_sent(action: int) -> Response:
         raise BadRequest("the form does not say what is wanted: load its page again")
     if said == "approve":
         approve(action, code_of(given.get("code", "")))
+    elif said == BATCH:
+        say("halt", {"id": action, "batch": True})
+        return redirected("actions_page", batch=one_action(action)["batch"])
     else:
-        reason = {"reason": given.get("reason", "")} if said == "seen" else {}
-        say(said, {"id": action, **reason})
+        _say(said, action, given.get("reason", ""))
     return redirected("action_page", action=action)
+
+
+def _say(said: str, action: int, reason: str) -> None:
+    """What takes no proof, of which some takes a reason."""
+    if said in ("harm", "not-it"):
+        say("harm", {"id": action, "harm": said == "harm", "reason": reason})
+    else:
+        say(said, {"id": action, **({"reason": reason} if said == "seen" else {})})
 
 
 def code_of(code: str) -> dict[str, str]:
@@ -155,8 +169,15 @@ def _offered(action: ActionDocument, found: Who | None) -> list[str]:
         ("veto", waits),
         ("halt", action["state"] in NOT_SENT and not waits),
         ("seen", is_unseen(action) and _has_right(found, "re-arm")),
+        ("harm", _is_judged(action) and _has_right(found, "harm")),
     )
     return [name for name, is_offered in rows if is_offered]
+
+
+def _is_judged(action: ActionDocument) -> bool:
+    """Whether there may be something to say of what came of it: it was sent to mend a node."""
+    was_sent = action["sent_at"] is not None and not action["dry"]
+    return action["action"] in JUDGED and was_sent and is_over(action)
 
 
 def _has_right(found: Who | None, right: str) -> bool:

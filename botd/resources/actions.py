@@ -29,6 +29,7 @@ from botd.web.params import (
     ActionBody,
     ActionsQuery,
     EventsQuery,
+    HaltBody,
     HarmBody,
     JsonQuery,
     NoBody,
@@ -162,10 +163,11 @@ class VetoResource(_SayResource):
 class HaltResource(_SayResource):
     """POST /api/v2/actions/<id>/stop: it is not to be sent."""
 
+    BODY = HaltBody
     KIND = "halt"
 
     def post(self, action: int) -> Response:
-        """Ends an action that was not sent yet; for everybody who may log in."""
+        """Ends an action that was not sent yet, or with `batch` all of its batch; for everybody who may log in."""
         return self._say(action)
 
 

@@ -305,6 +305,12 @@ class NoBody(Schema):
     """A body that says nothing."""
 
 
+class HaltBody(Schema):
+    """What is stopped."""
+
+    batch = _yes("True for all that were asked for together with it and were not sent yet.")
+
+
 class ReasonBody(Schema):
     """Why."""
 

@@ -45,6 +45,11 @@ def test_a_family_is_pressed_together_and_the_page_follows_each_of_its_nodes(
     tab.page.get_by_role("button", name="Resume all that are ticked").click()
     state = tab.find("#action-state")
     expect(state).to_contain_text("2 requested")
+    stop = tab.page.get_by_role("button", name="Stop these")
+    expect(stop).to_be_visible()
+    stop.click()
+    expect(state).to_contain_text("2 requested")
+    assert [letter.kind for letter in actor.hand.letters][-1] == "halt"
     first, second = actor.hand.actions
     tell(actor.site.store, moved(first, "succeeded", words="it is in service"), moved(second, "verifying"))
     expect(state).to_contain_text("1 succeeded, 1 verifying")

@@ -277,6 +277,9 @@ def test_who_agrees_signs_the_same_request(tmp_path: Path, monkeypatch: pytest.M
     ("words", "asked", "body"),
     [
         (["stop", "7"], "POST /api/v2/actions/7/stop", None),
+        (["stop", "7", "--batch"], "POST /api/v2/actions/7/stop", {"batch": True}),
+        (["harm", "7", "--reason", "job 7"], "POST /api/v2/actions/7/harm", {"harm": True, "reason": "job 7"}),
+        (["harm", "7", "--not-it"], "POST /api/v2/actions/7/harm", {"harm": False, "reason": ""}),
         (["stop", "--reason", "smoke"], "POST /api/v2/stop", {"reason": "smoke"}),
         (["veto", "7"], "POST /api/v2/actions/7/veto", None),
         (["go-on", "--reason", "a toaster"], "DELETE /api/v2/stop", {"reason": "a toaster", "proof": {}}),
@@ -289,6 +292,16 @@ def test_what_takes_no_more_than_a_word(
         monkeypatch.setenv("BOFHBOT_URL", server.url)
         assert main(words) == 0
     assert server.sent == [(asked, body)]
+
+
+def test_a_batch_is_stopped_by_one_of_it_and_not_everything_by_mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scripted({}) as server:
+        monkeypatch.setenv("BOFHBOT_URL", server.url)
+        assert main(["stop", "--batch"]) != 0
+    assert server.sent == []
+    assert "takes the ID" in capsys.readouterr().err
 
 
 def test_a_node_is_drained_and_slurms_own_tool_says_so(kmf: Home, program: DemoProgram) -> None:

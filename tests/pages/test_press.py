@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from botd.access.requests import parse_request
+from botd.documents import iso
 from botd.errors import NodeBusy, ProofRefused
 from botd.model import Reading, State
 from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
@@ -60,7 +61,8 @@ class Person:
         forms = re.findall(r'<form method="post".*?</form>', page, re.DOTALL)
         (form,) = [each for each in forms if of in each]
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
-        return self.client.post(path, data={**hidden, **typed}, headers=HTML)
+        elsewhere = re.match('<form method="post" action="([^"]*)"', form)
+        return self.client.post(elsewhere[1] if elsewhere else path, data={**hidden, **typed}, headers=HTML)
 
 
 @pytest.fixture
@@ -339,6 +341,39 @@ def test_an_action_offers_what_may_be_said_to_it(
         for who, offered in ((ANNA, to_anna), (KMF, to_kmf), (None, to_nobody)):
             page = Person(actor.site, who).look("/actions/1")
             assert set(re.findall(r'name="do" value="(\w+)"', page)) == offered
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "is_sent", "is_offered"),
+    [
+        ("power-cycle", "failed", True, True),
+        ("resume", "succeeded", True, True),
+        ("power-cycle", "verifying", True, False),
+        ("power-cycle", "refused", False, False),
+        ("drain", "succeeded", True, False),
+    ],
+)
+def test_who_has_the_right_says_of_what_was_done_that_it_did_harm_or_was_not_it(
+    make_site: Callable[..., Site],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    state: str,
+    is_sent: bool,
+    is_offered: bool,
+) -> None:
+    roles = '[[role]]\nname = "admin"\nusers = ["kmf"]\nmay = ["harm"]\n[protected]\nnodes = ""\n'
+    actor = make_actor(site_in(make_site), monkeypatch, roles)
+    with actor.office.open():
+        sent_at = iso(actor.site.now) if is_sent else None
+        tell(actor.site.store, {**moved(action(1, WELL, actor.site.now, action=name), state), "sent_at": sent_at})
+        assert "It did harm" not in Person(actor.site, ANNA).look("/actions/1")
+        kmf = Person(actor.site, KMF)
+        assert ("It did harm" in kmf.look("/actions/1")) == is_offered
+        if is_offered:
+            kmf.fill_in("/actions/1", of="It did harm", do="harm", reason="job 7 was lost")
+            kmf.fill_in("/actions/1", of="It did harm", do="not-it", reason="the switch")
+            said = [(letter.says["harm"], letter.says["reason"]) for letter in actor.hand.letters]
+            assert said == [(True, "job 7 was lost"), (False, "the switch")]
 
 
 def test_what_is_said_to_an_action_goes_to_the_agent(actor: Actor, anna: Person) -> None:

@@ -244,6 +244,19 @@ def test_several_are_reported_node_by_node_and_followed_while_there_is_more_to_c
     assert "Refresh" not in anna.client.get(path, headers=elinks).headers
 
 
+def test_one_button_stops_all_of_them_that_can_still_be_stopped(actor: Actor, anna: Person) -> None:
+    first, second = batch(actor)
+    tell(actor.site.store, first, second)
+    path = f"/actions?batch={'b' * 16}"
+    assert "Stop these" not in Person(actor.site, None).look(path)
+    response = anna.fill_in(path, of="Stop these")
+    assert (response.status_code, response.headers["Location"]) == (303, path)
+    (letter,) = actor.hand.letters
+    assert (letter.kind, letter.says) == ("halt", {"id": 2, "batch": True})
+    tell(actor.site.store, moved(second, "sending"))
+    assert "Stop these" not in anna.look(path)
+
+
 def test_who_is_not_logged_in_reads_what_came_of_it_and_not_who_asked(actor: Actor) -> None:
     tell(actor.site.store, *batch(actor))
     page = Person(actor.site, None).look(f"/actions?batch={'b' * 16}")

@@ -435,6 +435,7 @@ def test_a_forged_copy_is_damage_and_no_fault_of_the_program(actor: Actor, chang
         ("actions/1/veto", {}, "veto", {"id": 1}),
         ("actions/1/stop", {}, "halt", {"id": 1}),
         ("actions/1/stop", None, "halt", {"id": 1}),
+        ("actions/1/stop", {"batch": True}, "halt", {"id": 1, "batch": True}),
         ("actions/1/seen", {"reason": "it runs"}, "seen", {"id": 1, "reason": "it runs"}),
         ("actions/1/harm", {"reason": "job 7"}, "harm", {"id": 1, "reason": "job 7"}),
         ("actions/1/harm", {"harm": False}, "harm", {"id": 1, "harm": False}),

@@ -103,12 +103,17 @@ class Counter:
     # ---- stopping, and looking at what may have happened ----
 
     def _halt(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
-        login, stored = _login(holder), self._stored(letter)
+        """Stops one action, or with `batch` all that were asked for together with it and were not sent yet."""
+        login, stored, is_batch = _login(holder), self._stored(letter), _yes(letter, "batch", usual=False)
         with self._kit.ledger.write() as db:
-            stored = self._kit.ledger.actions.get(db, stored.id)
-            if stored.state not in NOT_SENT:
-                raise WrongState(f"action {stored.id} is {stored.state}: only what was not sent yet can be stopped")
-            self._end(db, stored, login, f"{login} stopped it")
+            actions = self._kit.ledger.actions
+            there = actions.batch(db, stored.batch) if is_batch and stored.batch else [actions.get(db, stored.id)]
+            waiting = [each for each in there if each.state in NOT_SENT]
+            if not waiting:
+                are = ", ".join(f"{each.id} is {each.state}" for each in there[:4])
+                raise WrongState(f"action {are}: only what was not sent yet can be stopped")
+            for each in waiting:
+                self._end(db, each, login, f"{login} stopped it")
         return {}
 
     def _stop(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
@@ -134,14 +139,14 @@ class Counter:
         return {}
 
     def _harm(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
-        """Marks what came of an action: it did harm, or it was not it."""
+        """Marks what came of an action, and tells it with the action: it did harm, or it was not it."""
         login, stored, reason = _login(holder), self._stored(letter), said(letter, "reason", LONGEST_REASON)
-        is_harm = letter.says.get("harm", True)
-        if not isinstance(is_harm, bool):
-            raise ValueError("harm must be true or false")
+        is_harm, now = _yes(letter, "harm", usual=True), self._kit.clock()
         self._check_right(login, HARM)
+        words = f"{login} says that {'it did harm' if is_harm else 'what came after it was not its doing'}"
         with self._kit.ledger.write() as db:
-            self._kit.ledger.outcomes.mark(db, stored.id, login, self._kit.clock(), is_harm=is_harm, reason=reason)
+            self._kit.ledger.outcomes.mark(db, stored.id, login, now, is_harm=is_harm, reason=reason)
+            self._kit.ledger.actions.remark(db, stored, f"{words}: {reason}" if reason else words, now)
         return {}
 
     def _go_on(self, letter: Letter, holder: Holder | None) -> dict[str, Any]:
@@ -206,6 +211,14 @@ def _login(holder: Holder | None) -> str:
         raise LoginRequired("that session or token is over; log in again")
     check_asks(holder)
     return holder.login
+
+
+def _yes(letter: Letter, name: str, *, usual: bool) -> bool:
+    """Whether a letter says yes to this; what is usual where it says nothing. Raises ValueError."""
+    found = letter.says.get(name, usual)
+    if not isinstance(found, bool):
+        raise ValueError(f"{name} must be true or false")
+    return found
 
 
 def _asked_by(stored: Stored, site: str) -> ActionRequest:

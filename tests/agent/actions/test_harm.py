@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from botd.ledger.chain import read_chain
 from botd.ledger.outcomes import Row
 from tests.agent.actions.works import NODES, Works
 
@@ -32,6 +35,12 @@ def test_who_has_the_right_marks_it_and_who_has_not_does_not(judged: Works) -> N
     assert outcome(judged) == ("good", False, "")
     assert judged.letter("harm", "kmf", {"id": 1, "reason": "job 7"})["ok"]
     assert outcome(judged) == ("good", True, "kmf")
+    with judged.hall.ledger.read() as db:
+        last = judged.hall.ledger.actions.moves(db, 1)[-1]
+    assert (last.source, last.target) == ("succeeded", "succeeded")
+    assert last.words == "kmf says that it did harm: job 7"
+    kinds = [json.loads(row.document)["kind"] for row in read_chain(judged.hall.ledger.path)][-2:]
+    assert kinds == ["action-harm", "action-remark"]
 
 
 def test_that_it_was_not_it_takes_it_out_of_what_is_counted(judged: Works) -> None:

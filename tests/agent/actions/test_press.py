@@ -116,6 +116,27 @@ def test_members_of_a_batch_wait_for_their_turn_and_one_that_is_in_the_way_is_to
     assert answer["batch"] == at_work.actions()[0].batch != ""
 
 
+def test_a_batch_is_stopped_at_once_as_far_as_it_was_not_sent(at_work: Works) -> None:
+    first, second, _ = (each["id"] for each in at_work.press("drain", *NODES[:2], DRAINED)["actions"])
+    other = at_work.press("drain", NODES[4])["actions"][0]["id"]
+    with at_work.hall.ledger.write() as db:
+        db.exec_driver_sql("UPDATE actions SET state = 'verifying' WHERE id = ?", (first,))
+    assert at_work.letter("halt", "eve", {"id": first, "batch": True})["ok"]
+    told = {each.id: (each.state, each.words) for each in at_work.actions()}
+    assert told[first][0] == "verifying"
+    assert told[second] == ("refused", "eve stopped it")
+    assert told[other][0] == "requested"
+    refused = at_work.letter("halt", "eve", {"id": first, "batch": True})
+    assert refused["code"] == "wrong-state"
+    assert f"{second} is refused" in refused["words"]
+
+
+def test_with_one_that_was_asked_for_alone_nothing_else_is_stopped(at_work: Works) -> None:
+    numbers = [at_work.press("drain", node)["actions"][0]["id"] for node in NODES[:2]]
+    assert at_work.letter("halt", "eve", {"id": numbers[0], "batch": True})["ok"]
+    assert at_work.states() == ["refused", "requested"]
+
+
 def test_a_second_person_agrees_over_the_same_request(at_work: Works) -> None:
     number = at_work.press("drain", NODE, login="carl")["actions"][0]["id"]
     assert at_work.states() == ["awaiting"]
