@@ -8,7 +8,7 @@ INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
-.PHONY: demo test lint lab faults press bench trust dist requirements licences manual packages clean help
+.PHONY: demo test lint lab faults press bench trust dist deb requirements licences manual packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
 	@echo "make trust  a simulated year: how often botd's word is right (TRUST=\"--years 3\")"
 	@echo "make dist   the sdist, the wheel, and that of bofhbot alone, in dist/"
+	@echo "make deb    the Debian packages botd and botd-slurm-helper, in dist/, for the Debian of this machine"
 	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
 	@echo "make licences      writes docs/licences.rst"
 	@echo "make manual        writes the manual pages and completions in share/"
@@ -60,6 +61,9 @@ dist: $(VENV)/dev.stamp
 	$(RUN) -m build --no-isolation
 	$(RUN) -m build --no-isolation --wheel --outdir dist bofhbot
 	$(VENV)/bin/twine check --strict dist/*
+
+deb: $(VENV)/dev.stamp
+	@sh packaging/build.sh dist
 
 requirements: $(VENV)/dev.stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
