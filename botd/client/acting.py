@@ -14,7 +14,7 @@ from botd.client.forms import Fields, Listing, cell, write_listing
 from botd.client.proofs import Proving
 from botd.client.server import Server
 from botd.client.shapes import Row, pages, part_of, rows_of, text_of, texts_of
-from botd.client.trouble import Refused, Trouble, Unusable
+from botd.client.trouble import Refused, Strange, Trouble, Unusable
 
 SUCCEEDED, FAILED, REFUSED, UNKNOWN, AWAITING = 0, 1, 2, 3, 4
 """The exit statuses of `bofhbot do`."""
@@ -31,9 +31,18 @@ ENDS = {
 }
 """The states in which nothing is waited for any more."""
 
+GOES_ON = frozenset(
+    ("requested", "queued", "approved", "reserved", "announced", "re-read", "sending", "sent", "verifying")
+)
+"""And those that are waited in. botd may be newer and have more: who does not know how long to wait, does not."""
+
 WORST = (UNKNOWN, FAILED, REFUSED, AWAITING, SUCCEEDED)
 
 POLL_S = 1.0
+CALM_S = 5.0
+"""An action is looked at every POLL_S at first, and after some minutes every CALM_S. To hear each move as it comes, one
+would hold one of botd's few streams."""
+
 FOLLOWED_S = 3600.0
 PATIENCE = 5
 """How often in a row botd may fail to answer while an action is followed, or the same request is sent."""
@@ -61,9 +70,9 @@ def do(run: Asking) -> int:
         told(f"dry run: {would_have}")
     ids = [row["id"] for row in rows_of(document, "actions") if isinstance(row.get("id"), int)]
     if not ids:
-        raise Trouble("the answer names no action: is that URL a botd of this version?")
-    ends_at = time.monotonic() + FOLLOWED_S
-    rows = [_seen(server, number) if args.no_wait else _over(server, number, ends_at) for number in ids]
+        raise Strange("the answer names no action")
+    begun_at = time.monotonic()
+    rows = [_seen(server, number) if args.no_wait else _over(server, number, begun_at) for number in ids]
     write_listing(Listing(ACTION, rows), run.form)
     statuses = {ENDS.get(text_of(row, "state"), SUCCEEDED if args.no_wait else UNKNOWN) for row in rows}
     return next(status for status in WORST if status in statuses)
@@ -199,20 +208,23 @@ def _patiently(ask: Callable[[], Any], passing: Collection[str], lost: str) -> A
     raise Lost(f"{last}; {lost}") from last
 
 
-def _over(server: Server, number: int, ends_at: float) -> Row:
-    """An action as it ended, or awaits somebody. Raises Lost when that is not to be learnt."""
+def _over(server: Server, number: int, begun_at: float) -> Row:
+    """An action as it ended, or awaits somebody, or came to what is not known here. Raises Lost after an hour."""
     shown = ""
     while True:
         action = _seen(server, number)
-        state = text_of(action, "state")
+        node, state = text_of(action, "node"), text_of(action, "state")
         if state != shown:
-            said(f"{text_of(action, 'node')}: {state}")
-        if state in ENDS:
+            said(f"{node}: {state}")
+        if state not in GOES_ON:
+            if state not in ENDS:
+                told(f'{node}: this bofhbot does not know what "{state}" is; see bofhbot actions {node}')
             return action
-        if time.monotonic() > ends_at:
+        waited_s = time.monotonic() - begun_at
+        if waited_s > FOLLOWED_S:
             raise Lost("it takes longer than an hour, and goes on: see bofhbot actions")
         shown = state
-        time.sleep(POLL_S)
+        time.sleep(min(max(POLL_S, waited_s / 60), CALM_S))
 
 
 def _say_action(action: Row) -> None:

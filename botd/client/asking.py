@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from botd.client.forms import Fields, Form, Listing, check_fields, form_of
@@ -45,6 +46,14 @@ def asking(args: argparse.Namespace) -> Asking:
     return Asking(args, sites, form)
 
 
+def explained(error: Trouble, sites: Sequence[Site]) -> str:
+    """The sentence of an error, with what is to be done where botd there is of another version."""
+    if error.is_strange and len(sites) == 1:
+        with suppress(Trouble):
+            return f"{error}{Server(sites[0], token_of(sites[0])).told_apart()}"
+    return str(error)
+
+
 def merged(run: Asking, ask: Callable[[Server], Listing]) -> tuple[Listing, bool]:
     """The rows of all sites in one listing, with the name of each site before them; and whether each site answered.
 
@@ -59,7 +68,7 @@ def merged(run: Asking, ask: Callable[[Server], Listing]) -> tuple[Listing, bool
             try:
                 found.append((site, future.result()))
             except Trouble as error:
-                told(f"{site.name}: {error}")
+                told(f"{site.name}: {explained(error, [site])}")
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted waits for no site
     if not found:

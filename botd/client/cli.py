@@ -11,8 +11,9 @@ from typing import NoReturn
 
 from botd import __version__
 from botd.client import acting, looking, noting, people
-from botd.client.asking import Asking, asking, told
+from botd.client.asking import Asking, asking, explained, told
 from botd.client.forms import NO_FIELDS, Fields
+from botd.client.sites import Site
 from botd.client.suggest import suggest
 from botd.client.trouble import Trouble
 from botd.errors import BotdError
@@ -171,10 +172,13 @@ def run() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its exit status. Raises SystemExit for words that are wrong, and after `--help`."""
     args = bofhbot_parser().read(argv)
+    sites: Sequence[Site] = ()
     try:
-        return int(args.run(asking(args)))
+        run = asking(args)
+        sites = run.sites
+        return int(args.run(run))
     except Trouble as error:
-        told(str(error))
+        told(explained(error, sites))
         return UNKNOWN if args.exit_code else error.exit_status
     except BotdError as error:  # a name that is none, output that cannot be written
         told(str(error))

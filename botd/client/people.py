@@ -11,7 +11,7 @@ from botd.client.forms import Fields, Listing, write_listing
 from botd.client.server import Server
 from botd.client.shapes import Row, part_of, rows_of, text_of
 from botd.client.tokens import keep
-from botd.client.trouble import Refused, Trouble, Unusable
+from botd.client.trouble import Refused, Strange, Unusable
 from botd.output import write_out
 
 ME = Fields(("login", "kind", "name", "scope", "until", "rights", "roles"), ("id", "address", "made_at", "used_at"))
@@ -75,5 +75,5 @@ def _token(document: Row) -> str:
     """The token of an answer. Raises Trouble where there is none that can be one."""
     token = text_of(document, "token")
     if not _SHAPE.fullmatch(token):
-        raise Trouble("the answer has no token that can be one: is that URL a botd of this version?")
+        raise Strange("the answer has no token that can be one")
     return token

@@ -21,7 +21,7 @@ from urllib3.exceptions import TimeoutError as TookTooLong
 
 from botd import __version__
 from botd.client.sites import Site
-from botd.client.trouble import Refused, Trouble, Unusable
+from botd.client.trouble import Refused, Strange, Trouble, Unusable
 from botd.text import one_line, shown
 
 CONNECT_S = 10.0
@@ -174,8 +174,18 @@ class Server:
             self._is_no_botd("its answer is JSON of another shape")
         return document
 
+    def told_apart(self) -> str:
+        """What may be behind a question that is not understood: that botd is of another version. Else empty."""
+        try:
+            version = self.get("/api/v1", within_s=CONNECT_S).get("version")
+        except Trouble:
+            return ""
+        if not isinstance(version, str) or version == __version__:
+            return ""
+        return f"; botd there is {shown(version)} and this bofhbot {__version__}: take the bofhbot of that version"
+
     def _is_no_botd(self, why: str) -> NoReturn:
-        raise Trouble(f"{self.site.url} does not answer as a botd does: {why}")
+        raise Strange(f"{self.site.url} does not answer as a botd does: {why}")
 
 
 def in_time(work: Callable[[], _Answer], within_s: float, late: str) -> _Answer:
@@ -210,7 +220,7 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         *whole, rest = (rest + piece).split(b"\n")
         yield from whole
         if len(rest) > MAX_LINE:
-            raise Trouble("the answer has a line without end: is that URL a botd of this version?")
+            raise Strange("the answer has a line without end")
 
 
 def _read(response: urllib3.BaseHTTPResponse, ends_at: float) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botd.client.server import Server
-from botd.client.trouble import Trouble
+from botd.client.trouble import Strange
 
 Row = Mapping[str, Any]
 
@@ -15,7 +15,7 @@ def rows_of(document: Mapping[str, Any], name: str) -> list[Row]:
     """The objects of a list. Raises Trouble where there is no such list."""
     found = document.get(name)
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise Trouble(f'the answer has no list "{name}": is that URL a botd of this version?')
+        raise Strange(f'the answer has no list "{name}"')
     return found
 
 
@@ -25,7 +25,7 @@ def part_of(row: Row, name: str) -> Row:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise Trouble(f'the answer has no object "{name}": is that URL a botd of this version?')
+        raise Strange(f'the answer has no object "{name}"')
     return found
 
 
@@ -33,7 +33,7 @@ def text_of(row: Row, name: str) -> str:
     """A text within an object, empty for null. Raises Trouble where it is something else."""
     found = row.get(name)
     if not isinstance(found, str | None):
-        raise Trouble(f'the answer has no text "{name}": is that URL a botd of this version?')
+        raise Strange(f'the answer has no text "{name}"')
     return found or ""
 
 
@@ -41,7 +41,7 @@ def texts_of(row: Row, name: str) -> list[str]:
     """The texts of a list within an object, none for null. Raises Trouble where it is something else."""
     found = [] if row.get(name) is None else row[name]
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
-        raise Trouble(f'the answer has no list of texts "{name}": is that URL a botd of this version?')
+        raise Strange(f'the answer has no list of texts "{name}"')
     return found
 
 
@@ -57,5 +57,5 @@ def pages(server: Server, path: str, query: Mapping[str, Any], name: str, most: 
         if following is None or not rows:
             return
         if not isinstance(following, int) or (before is not None and following >= before):
-            raise Trouble("the answer has no next page where it says so: is that URL a botd of this version?")
+            raise Strange("the answer has no next page where it says so")
         before = following

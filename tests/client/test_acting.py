@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pexpect
 import pytest
 
 from botd.access.requests import parse_request
-from botd.acting.moves import TERMINAL
+from botd.acting.moves import TERMINAL, State
 from botd.agent.people.proofs import Proofs
 from botd.client import acting
 from botd.client.acting import ENDS, do
@@ -77,6 +79,36 @@ def test_the_exit_status_says_how_it_ended(ends: str, status: int, monkeypatch: 
     with scripted(answers) as server:
         assert asks(server, monkeypatch=monkeypatch) == status
     assert [asked for asked, _ in server.sent].count(SEE) == 4
+
+
+def test_a_state_of_a_newer_botd_is_said_and_waited_in_for_nobody_knows_how_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scripted({**LOOK, ASK: [TAKEN], SEE: [at("requested"), at("quarantined")]}) as server:
+        assert asks(server, "--json", "state", monkeypatch=monkeypatch) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out) == [{"state": "quarantined"}]
+    assert 'this bofhbot does not know what "quarantined" is; see bofhbot actions n0012.savio2' in err
+
+
+def test_who_interrupts_the_following_is_told_that_the_action_goes_on(home: Home) -> None:
+    with scripted({**LOOK, ASK: [TAKEN], SEE: [at("sending")]}) as server:
+        home.environ["BOFHBOT_URL"] = server.url
+        child = subprocess.Popen([*PROGRAM, "do", "power-on", "n0012.savio2"], env=home.environ, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)  # fmt: skip
+        wait_until(lambda: SEE in [asked for asked, _ in server.sent])
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, "")
+    assert (
+        err == "bofhbot: interrupted; what was asked for goes on: bofhbot actions shows it, and bofhbot stop ends it\n"
+    )
+    assert [asked for asked, _ in server.sent if asked.startswith(("POST", "DELETE"))] == [ASK]
+
+
+def test_every_state_that_there_is_is_known() -> None:
+    assert set(acting.GOES_ON) | set(ENDS) == set(State)
+    assert not acting.GOES_ON & set(ENDS)
 
 
 def test_every_end_that_there_is_is_known() -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from botd import __version__
 from botd.client.server import Server
 from botd.client.sites import Site
 from botd.client.trouble import Refused, Trouble, Unusable
 from tests.certificate import make_certificate
 from tests.client.conftest import Home, answering, http
+from tests.client.scripted import Answers, refusal, scripted
 
 ALLOWED = {"botd", "botd.access", "botd.access.requests", "botd.errors", "botd.nodeset", "botd.output", "botd.text"}
 ALLOWED |= {"botd.words"}
@@ -202,3 +204,41 @@ def test_pages_that_never_end_are_given_up(home: Home) -> None:
         done = home.run("changes", "--limit", "1000000")
     assert done.returncode == 1
     assert "no next page where it says so" in done.stderr
+
+
+OF_LONG_AGO = {"GET /api/v1": [(200, {"version": "0.0.1", "routes": []})]}
+
+
+@pytest.mark.parametrize(
+    ("words", "answers", "first"),
+    [
+        (["report"], {}, "there is no such route"),
+        (["--since", "3d"], {"GET /api/v1/round": [(400, refusal(400, "bad-request", 'unknown parameter "since"'))]},
+         'unknown parameter "since"'),
+        (["changes"], {"GET /api/v1/changes": [(200, {"rows": []})]}, 'the answer has no list "changes"'),
+    ],
+)  # fmt: skip
+def test_a_botd_of_another_version_is_told_apart(words: list[str], answers: Answers, first: str, home: Home) -> None:
+    with scripted({**OF_LONG_AGO, **answers}) as server:
+        home.environ["BOFHBOT_URL"] = server.url
+        done = home.run(*words)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith(f"bofhbot: {first}")
+    assert done.stderr.endswith(
+        f"; botd there is 0.0.1 and this bofhbot {__version__}: take the bofhbot of that version\n"
+    )
+
+
+def test_a_botd_of_the_same_version_is_not_blamed_for_a_wrong_word(home: Home) -> None:
+    answers = {"GET /api/v1": [(200, {"version": __version__})],
+               "GET /api/v1/changes": [(400, refusal(400, "bad-request", "since: no time"))]}  # fmt: skip
+    with scripted(answers) as server:
+        home.environ["BOFHBOT_URL"] = server.url
+        assert home.run("changes", "--since", "x").stderr == "bofhbot: since: no time\n"
+
+
+def test_a_newer_botd_has_fields_and_words_that_are_let_be(home: Home) -> None:
+    row = {"id": 1, "node": "n1", "at": "2027-01-01T00:00:00Z", "subject": "mood", "new": {"x": [1]}, "aura": "blue"}
+    with scripted({"GET /api/v1/changes": [(200, {"changes": [row], "next": None, "moon": 1})]}) as server:
+        home.environ["BOFHBOT_URL"] = server.url
+        assert home.good("changes") == '2027-01-01T00:00:00Z\tn1\tmood\t\t{"x": [1]}\t\n'
