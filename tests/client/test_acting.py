@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,27 @@ def test_a_signature_is_what_the_agent_takes(tmp_path: Path) -> None:
     assert (request.nonce, request.site) == (body["nonce"], "brc")
     with pytest.raises(ProofRefused):
         proofs.ssh("anna", body["text"].replace("power-on", "resume"), body["proof"]["ssh"]["signature"])
+
+
+@pytest.fixture
+def ssh_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    place = tmp_path / "agent"
+    with subprocess.Popen([need_program("ssh-agent"), "-D", "-a", place], stdout=subprocess.DEVNULL) as daemon:
+        wait_until(place.is_socket)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(place))
+        yield
+        daemon.terminate()
+
+
+@pytest.mark.usefixtures("ssh_agent")
+def test_a_key_that_ssh_agent_alone_holds_signs(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "anna")
+    subprocess.run([need_program("ssh-add"), "-q", key], check=True)
+    key.unlink()
+    with scripted({**LOOK, ASK: [TAKEN], SEE: [at("succeeded")]}) as server:
+        assert do(run_of(server, "--ssh", "--login", "anna", ssh_key=f"{key}.pub")) == 0
+    (body,) = server.bodies(ASK)
+    assert body["proof"]["ssh"]["signature"].startswith("-----BEGIN SSH SIGNATURE-----")
 
 
 def test_a_credential_of_munge_is_for_the_agent_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

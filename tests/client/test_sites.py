@@ -108,6 +108,18 @@ def test_sessions_that_others_can_read_are_refused(environ: dict[str, str], mode
         token_of(one, environ)
 
 
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_file_with_a_token_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("the-token\n")
+    site = Site("one", "https://one.example", token_file=str(path))
+    path.chmod(0o600)
+    assert token_of(site, {}) == "the-token"
+    path.chmod(mode)
+    with pytest.raises(Unusable, match="others could read"):
+        token_of(site, {})
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"https://one.example": 5}', '{"a": "\\u00e4"}', "[" * 100_000])
 def test_sessions_that_are_damaged_are_said_so(environ: dict[str, str], text: str) -> None:
     (one, _) = chosen_sites("all", environ)
