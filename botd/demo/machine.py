@@ -55,7 +55,7 @@ class Health:
     left_over: tuple[str, ...] = ()
     stuck: tuple[str, ...] = ()
     mounts: Mapping[str, Mount] = field(default_factory=lambda: FINE, hash=False)
-    kernel: str = "4.18.0-553.el8_10.x86_64"
+    kernel: str = "6.1.0-28-amd64"
 
     def after_boot(self) -> Health:
         """The same node freshly booted: what lives in memory is gone, what is broken stays broken."""
