@@ -52,11 +52,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Prober:
-    """Something that asks all nodes and delivers the raw answers of some sources; `run` ends when it has."""
+    """Something that asks nodes and delivers the raw answers of some sources; `run` ends when it has.
+
+    `nodes` are those that it asks, None for all of the plan. No two probers of a sweep have one name.
+    """
 
     name: str
     sources: frozenset[Source]
     run: Callable[[Deliver], None]
+    nodes: frozenset[str] | None = None
 
 
 Emit = Callable[[str, Mapping[str, Reading]], None]
@@ -83,9 +87,7 @@ def run_sweep(plan: Plan, probers: Sequence[Prober], emit: Emit, *, deadline_s: 
     is passed on, after every node that any reading is there of has come out as it stands.
     """
     rounds = {node: _NodeRound(node, plan) for node in plan.nodes}
-    inbox: queue.SimpleQueue[Delivery | _Ended] = queue.SimpleQueue()
-    for prober in probers:
-        _start(prober, inbox)
+    inbox = start_probers(probers)
     try:
         errors = _settle_nodes(rounds, {prober.name for prober in probers}, inbox, emit, deadline_s, clock)
     except KeyboardInterrupt:
@@ -99,7 +101,7 @@ def run_sweep(plan: Plan, probers: Sequence[Prober], emit: Emit, *, deadline_s: 
 def _settle_nodes(
     rounds: dict[str, _NodeRound],
     running: set[str],
-    inbox: queue.SimpleQueue[Delivery | _Ended],
+    inbox: Inbox,
     emit: Emit,
     deadline_s: float,
     clock: Clock,
@@ -108,11 +110,11 @@ def _settle_nodes(
     errors: list[str] = []
     until = time.monotonic() + deadline_s
     while rounds and running:
-        message = _next(inbox, until)
+        message = next_message(inbox, until)
         if message is None:
             errors.append(f"the sweep was cut at its deadline of {deadline_s:g} s with {len(rounds)} nodes unfinished")
             break
-        if isinstance(message, _Ended):
+        if isinstance(message, Ended):
             running.discard(message.prober.name)
             errors += [message.error] if message.error else []
             _close_sources(rounds, message, clock, emit)
@@ -167,13 +169,30 @@ def _cut(check: Check, output: Output) -> str:
     return begins if output.truncated else "ended without a status"
 
 
+# ---- probers at work ----
+
+
 @dataclass(frozen=True)
-class _Ended:
+class Ended:
+    """The end of a prober, and in a sentence why, where it failed as a whole."""
+
     prober: Prober
     error: str = ""
 
 
-def _next(inbox: queue.SimpleQueue[Delivery | _Ended], until: float) -> Delivery | _Ended | None:
+Inbox = queue.SimpleQueue[Delivery | Ended]
+"""What probers at work deliver, and their ends."""
+
+
+def start_probers(probers: Iterable[Prober]) -> Inbox:
+    """What these probers deliver from now on, each from a thread of its own; the end of each is the last of it."""
+    inbox: Inbox = queue.SimpleQueue()
+    for prober in probers:
+        _start(prober, inbox)
+    return inbox
+
+
+def next_message(inbox: Inbox, until: float) -> Delivery | Ended | None:
     """The next message, None when the time is up, also while messages never stop coming."""
     left_s = until - time.monotonic()
     try:
@@ -182,19 +201,19 @@ def _next(inbox: queue.SimpleQueue[Delivery | _Ended], until: float) -> Delivery
         return None
 
 
-def _start(prober: Prober, inbox: queue.SimpleQueue[Delivery | _Ended]) -> None:
+def _start(prober: Prober, inbox: Inbox) -> None:
     """Runs the prober in a daemon thread, whose end, good or bad, is a message too."""
 
     def run() -> None:
         try:
             prober.run(inbox.put)
         except BotdError as error:
-            inbox.put(_Ended(prober, str(error)))
+            inbox.put(Ended(prober, str(error)))
         except Exception as error:  # a fault of ours must cost these cells only, and be seen
             log.exception("prober failed prober=%s", prober.name)
-            inbox.put(_Ended(prober, f"{prober.name} failed: {type(error).__name__}"))
+            inbox.put(Ended(prober, f"{prober.name} failed: {type(error).__name__}"))
         else:
-            inbox.put(_Ended(prober))
+            inbox.put(Ended(prober))
 
     threading.Thread(target=run, name=f"probe-{prober.name}", daemon=True).start()
 
@@ -206,9 +225,10 @@ def _cut_short(rounds: Mapping[str, _NodeRound], why: str, emit: Emit, clock: Cl
         emit(node, unfinished.readings)
 
 
-def _close_sources(rounds: dict[str, _NodeRound], ended: _Ended, clock: Clock, emit: Emit) -> None:
+def _close_sources(rounds: dict[str, _NodeRound], ended: Ended, clock: Clock, emit: Emit) -> None:
     """After a prober's end nothing more comes from its sources: what is still open there is unknown."""
-    for node in list(rounds):
+    asked = ended.prober.nodes
+    for node in list(rounds) if asked is None else rounds.keys() & asked:
         rounds[node].give_up(ended.error or "no answer", ended.prober.sources, clock)
         if rounds[node].finished:
             emit(node, rounds.pop(node).readings)

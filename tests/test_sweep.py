@@ -213,6 +213,15 @@ def test_a_prober_that_fails_costs_its_own_cells_only() -> None:
     assert errors == ["fping is broken"]
 
 
+def test_a_prober_of_some_nodes_costs_those_alone_when_it_fails() -> None:
+    """Each of two networks has its own prober of one source: the end of one says nothing of the other's nodes."""
+    here, there = (dataclasses.replace(prober(ping(node)), name=node, nodes=frozenset({node})) for node in ("n1", "n2"))
+    lost = dataclasses.replace(fails(SlurmFailed("no way to n3")), name="n3", nodes=frozenset({"n3"}))
+    found, errors = sweep(plan("ping", nodes=("n1", "n2", "n3")), lost, here, there)
+    assert [found[node]["ping"].state for node in ("n1", "n2", "n3")] == [State.OK, State.OK, State.UNKNOWN]
+    assert found["n3"]["ping"].detail == errors[0] == "no way to n3"
+
+
 def test_what_a_prober_delivered_before_it_failed_counts() -> None:
     found, _ = sweep(plan("ping", nodes=["n1", "n2"]), fails(SlurmFailed("broken"), ping("n2")))
     assert (found["n1"]["ping"].state, found["n2"]["ping"].state) == (State.UNKNOWN, State.OK)
