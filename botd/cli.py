@@ -1,4 +1,4 @@
-"""The command `botd`: serve, agent, web, sweep, check-config, demo."""
+"""The command `botd`: serve, agent, web, worker, sweep, check-config, demo."""
 
 from __future__ import annotations
 
@@ -49,6 +49,14 @@ example:
   botd web --config /etc/botd/botd.toml
 
 exit status: 0 after SIGTERM, another one when it failed, 2 when it cannot be done as asked
+"""
+
+WORKER = """\
+examples:
+  botd worker --network mgmt --config /etc/botd/botd.toml
+  botd worker --show-key                         the public key of this machine's agent or worker
+
+exit status: 0 after SIGTERM, 1 when it failed, 2 when it cannot be done as asked
 """
 
 SWEEP = """\
@@ -162,6 +170,9 @@ def _parser() -> Parser:
     add_command(commands, "agent", _agent, "run the agent alone", AGENT)
     web = add_command(commands, "web", _web, "run the web part alone", WEB)
     web.add_argument("--listen", help="address:port instead of [server] listen")
+    worker = add_command(commands, "worker", _worker, "ask the nodes of a network for an agent elsewhere", WORKER)
+    worker.add_argument("--network", default="", help="the [[network]] whose nodes it asks")
+    worker.add_argument("--show-key", action="store_true", help="print the public key; where there is none, make one")
     _add_sweep(commands)
     check = add_command(
         commands, "check-config", _check_config, "what is wrong with the configuration, and where", CHECK
@@ -213,6 +224,20 @@ def _web(args: argparse.Namespace) -> int:
     from botd.commands.web import run_web
 
     run_web(args.config, args.listen, args.log_level)
+    return 0
+
+
+def _worker(args: argparse.Namespace) -> int:
+    from botd.commands.network_worker import public_key, work
+
+    config = load_config(args.config)
+    if args.show_key:
+        write_out(f"{public_key(config)}\n".encode())
+        return 0
+    if not args.network:
+        raise ConfigError("name the network that this worker is on, with --network")
+    _make_room()
+    work(config, args.network)
     return 0
 
 

@@ -20,7 +20,7 @@ from botd.errors import ConfigError, did_you_mean
 from botd.file_modes import check_private, check_unwritable
 from botd.hours import time_of_day, zone
 from botd.patterns import bounded
-from botd.settings import SECTIONS, Config, CustomCheck, NotifySettings, default_of
+from botd.settings import SECTIONS, Config, CustomCheck, NetworkSettings, NotifySettings, default_of
 from botd.text import is_number
 
 
@@ -45,14 +45,11 @@ def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
 
     Raises ConfigError for an unknown section or key, a wrong type, or a value outside its range.
     """
-    known = (*SECTIONS, "mounts", "tail", "checks", "check")
+    known = (*SECTIONS, "mounts", "tail", "checks", "check", "network")
     for name in document:
         if name not in known:
             raise ConfigError(f'unknown section "{name}" in the configuration{did_you_mean(name, known)}', f"[{name}]")
     sections = {name: read_section(cls, f"[{name}]", document.get(name, {})) for name, cls in SECTIONS.items()}
-    custom = document.get("check", [])
-    if not isinstance(custom, list):
-        raise ConfigError("write [[check]] with two brackets: it is a list of checks", "[check]")
     config = Config(
         **sections,
         mounts=_mounts(_table("[mounts]", document.get("mounts", {}))),
@@ -60,7 +57,8 @@ def parse_config(document: Mapping[str, Any], *, path: str = "") -> Config:
         checks={
             name: _table(f"[checks.{name}]", t) for name, t in _table("[checks]", document.get("checks", {})).items()
         },
-        check=tuple(read_section(CustomCheck, "[[check]]", table) for table in custom),
+        check=_list(CustomCheck, "check", document),
+        network=_list(NetworkSettings, "network", document),
         path=path,
     )
     _check_ranges(config)
@@ -155,6 +153,14 @@ def _table(where: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{where} must be a table, not {value!r}", where)
     return value
+
+
+def _list(cls: type, name: str, document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The settings of each `[[name]]`."""
+    tables = document.get(name, [])
+    if not isinstance(tables, list):
+        raise ConfigError(f"write [[{name}]] with two brackets: it is a list of {name}s", f"[{name}]")
+    return tuple(read_section(cls, f"[[{name}]]", table) for table in tables)
 
 
 def read_section(cls: type, where: str, table: Any) -> Any:

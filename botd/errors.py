@@ -34,6 +34,7 @@
     ├── StormOn               409  storm              so many nodes fell ill at once that they share a fault
     ├── Stopped               409  stopped            somebody has stopped everything, or this
     ├── NotRecommended        409  not-recommended    an action that is not the recommended one
+    ├── Elsewhere             409  elsewhere          a node that only a worker reaches
     ├── OtherBmc              409  other-bmc          a BMC that may not be that of the node
     ├── WrongState            409  wrong-state        power, drain or base state are not what it needs
     ├── Capped                429  cap                as much was done as may be
@@ -125,6 +126,10 @@ class AgentSilent(BotdError):
 
     status = 503
     code = "agent-silent"
+
+
+class WorkerAbsent(BotdError):
+    """Raised when nobody can ask the nodes of a network: none of its workers is there, or the broker is gone."""
 
 
 class ProofRefused(BotdError):
@@ -326,6 +331,13 @@ class NotRecommended(BotdError):
 
     status = 409
     code = "not-recommended"
+
+
+class Elsewhere(BotdError):
+    """Raised for an action on a node that the agent reaches only through a worker."""
+
+    status = 409
+    code = "elsewhere"
 
 
 class OtherBmc(BotdError):

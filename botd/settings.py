@@ -253,6 +253,32 @@ class TicketSettings:
 
 
 @dataclass(frozen=True)
+class WorkersSettings:
+    """[workers]: what agent and workers share, where networks have workers of their own."""
+
+    broker_file: str = _setting("", "File with the URL of the broker and nothing else; or BOTD_BROKER.")
+    broker_ca: str = _setting("", "Certificates that the broker's must be signed by, for `rediss://` and `amqps://`.")
+    key_file: str = _setting(
+        "worker.key", "The key that this process signs by; the first start, or `botd worker --show-key`, makes it."
+    )
+    agent_key: str = _setting("", "On a worker: the agent's public key. It does what is signed by this key alone.")
+    slice: int = _setting(250, "Nodes of a network that one task asks at most.")
+    silent: float = _setting(30.0, "After this long without a sign of life a worker counts as gone.", unit="s")
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """[[network]]: nodes or BMCs that a worker asks, because this machine cannot or should not."""
+
+    name: str = _setting("", "Name: lower-case letters, digits and `-`.")
+    nodes: tuple[str, ...] = _setting((), "Nodesets; `all` is every node. Of two networks that fit the first asks.")
+    probes: tuple[str, ...] = _setting(("ping", "ssh", "bmc"), "What its workers ask: some of `ping`, `ssh`, `bmc`.")
+    keys: tuple[str, ...] = _setting((), "Public keys of its workers, as `botd worker --show-key` prints them.")
+    node_address: str = _setting("", "Its own `[nodes] address`; empty is that.")
+    bmc_address: str = _setting("", "Its own `[bmc] address`; empty is that.")
+
+
+@dataclass(frozen=True)
 class CustomCheck:
     """[[check]]: a remote check of the site's own."""
 
@@ -291,10 +317,12 @@ class Config:
     notify: NotifySettings = NotifySettings()
     notes: NoteSettings = NoteSettings()
     tickets: TicketSettings = TicketSettings()
+    workers: WorkersSettings = WorkersSettings()
     mounts: Mapping[str, str] = field(default_factory=dict)
     tail: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: tuple[CustomCheck, ...] = ()
+    network: tuple[NetworkSettings, ...] = ()
     path: str = ""
 
 
@@ -317,6 +345,7 @@ SECTIONS: dict[str, type] = {
     "notify": NotifySettings,
     "notes": NoteSettings,
     "tickets": TicketSettings,
+    "workers": WorkersSettings,
 }
 
 
@@ -348,4 +377,5 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("mounts", "<name>", "str", "", "", "Path of a mount; it becomes the check `df_<name>`."),
     Setting("tail", "<name>", "str", "", "", "A path on the nodes, or `journal:` and a unit, that may be followed."),
     *_rows("[check]", CustomCheck),
+    *_rows("[network]", NetworkSettings),
 )

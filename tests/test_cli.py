@@ -31,8 +31,8 @@ MISTAKES = [
     (
         "",
         (
-            "botd: which command? serve, agent, web, sweep, check-config, notify-test, audit, rearm, keys, ledger, "
-            "history, replay, user or demo"
+            "botd: which command? serve, agent, web, worker, sweep, check-config, notify-test, audit, rearm, keys, "
+            "ledger, history, replay, user or demo"
         ),
     ),
     ("audit", "botd audit: which command? verify"),

@@ -97,7 +97,7 @@ def test_lists_become_tuples_and_whole_numbers_fractions() -> None:
 
 def test_every_setting_has_a_sentence_of_help() -> None:
     assert [setting.name for setting in SETTINGS if not setting.help.endswith(".")] == []
-    assert {setting.section for setting in SETTINGS} == {*SECTIONS, "mounts", "tail", "[check]"}
+    assert {setting.section for setting in SETTINGS} == {*SECTIONS, "mounts", "tail", "[check]", "[network]"}
 
 
 # ---- refusing ----

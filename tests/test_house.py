@@ -59,6 +59,8 @@ def test_a_module_that_no_layer_names_is_refused(house: Path) -> None:
         ("view.py", "import flask_restful", "Who may know Flask"),
         ("display/formats.py", "import werkzeug.http", "Who may know Flask"),
         ("inventory/slurm.py", "import subprocess", "Who may start a program"),
+        ("workers/office.py", "import celery", "Who may speak to a broker"),
+        ("agent/loop.py", "import kombu", "Who may speak to a broker"),
         ("board/board.py", "import sqlalchemy", "Who may speak SQL"),
         ("agent/loop.py", "import sqlalchemy", "Who may speak SQL"),
         ("resources/health.py", "import pamela", "Who may look at passwords and codes"),

@@ -69,6 +69,7 @@ class Scene:
     breaker: str | None = None
     storm: str | None = None
     spent: str | None = None  # the cap that is used up
+    elsewhere: str | None = None  # that only a worker reaches what the action is sent to or rests on
     other_bmc: str | None = None  # that another BMC than last time has answered, and no person has looked at it
     human_reason: str | None = None  # that of a person other than who presses
     evidence: str | None = None  # what the person looked at
@@ -258,6 +259,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("breaker", "breaker-open", "the breaker", lambda s, _: _told(s.breaker), "who may re-arm has to", _BREAKS),
     Guard("storm", "storm", "nodes newly ill", lambda s, _: _told(s.storm), "find what they share, or wait", _HARD),
     # ---- of the node ----
+    Guard("reach", "elsewhere", "who reaches it", lambda s, _: _told(s.elsewhere), "only the agent acts", _EVERY),
     Guard("lock", "busy", "who acts on it", lambda s, _: _told(s.locked), "wait for the end of that", _EVERY),
     Guard("unseen", "busy", "what may have happened", lambda s, _: _told(s.unseen), "look, and press seen", _HARD),
     Guard("evidence", "evidence-changed", "the evidence", _evidence, "look again", _EVERY, When.PRESS),

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from botd import nodeset
+from botd.agent.asking import Asking
 from botd.agent.latest import LatestReadings
 from botd.agent.node_list import NodeList
 from botd.agent.numbers import NumberCollector
@@ -69,6 +70,7 @@ class Sweeps:
         self._clock = clock
         self._wake = wake
         self.probes = Probes(config)
+        self._asking = Asking(config, self.probes, clock)
         self._faults = Faults(log)
         self._running: dict[int, _Running] = {}
         self._ended: list[Ended] = []
@@ -158,6 +160,7 @@ class Sweeps:
     def close(self) -> None:
         """Starts no more, and closes what is kept open."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._asking.close()
         self.probes.close()
 
     def _run(self, running: _Running) -> None:
@@ -197,7 +200,8 @@ class Sweeps:
                 self._lock.notify_all()
 
         deadline_s = self._settings.deadline
-        errors = run_sweep(plan, self.probes.probers(plan), emit, deadline_s=deadline_s, clock=self._clock)
+        probers = self._asking.probers(plan, deadline_s)
+        errors = run_sweep(plan, probers, emit, deadline_s=deadline_s, clock=self._clock)
         self._faults.tell(f"sweep checks={','.join(sweep.checks)}", errors)
         return errors
 

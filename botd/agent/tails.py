@@ -18,11 +18,12 @@ from botd.agent.actions.kit import Kit
 from botd.agent.node_list import NodeList
 from botd.agent.people.holders import Holder
 from botd.audit import Event
-from botd.errors import LoginRequired, NotAllowed, StoreUnavailable, TooMany, UnknownLog, UnknownNode
+from botd.errors import Elsewhere, LoginRequired, NotAllowed, StoreUnavailable, TooMany, UnknownLog, UnknownNode
 from botd.model import Clock, SlurmNode
 from botd.store import Store
 from botd.text import log_line
 from botd.transport.ssh.follow import LONGEST_S, Take, command_of
+from botd.workers.networks import network_of, networks_of
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Tails:
 
     def __init__(self, kit: Kit, store: Store, nodes: NodeList, follow: Follow) -> None:
         self._kit = kit
+        self._networks = networks_of(kit.config)
         self._store = store
         self._nodes = nodes
         self._follow = follow
@@ -91,9 +93,11 @@ class Tails:
             raise NotAllowed(f"that takes the right `{TAIL}`, which no role of yours has")
 
     def _command(self, node: str, name: str) -> str:
-        """What shows this log. Raises UnknownNode, UnknownLog."""
+        """What shows this log. Raises UnknownNode, Elsewhere, UnknownLog."""
         if not self._nodes.inventory.is_known(node):
             raise UnknownNode(f'there is no node "{node[:60]}"; give its whole name')
+        if network := network_of(self._networks, node, "ssh"):
+            raise Elsewhere(f"{node} is reached by a worker of {network.name} alone, and workers follow no logs")
         where = self._kit.config.tail.get(name)
         if where is None:
             raise UnknownLog(f'the [tail] of the agent names no log "{name}"')

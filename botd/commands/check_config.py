@@ -18,6 +18,7 @@ from botd.model import Reading, State, utc_now
 from botd.probes import Probes
 from botd.settings import Config
 from botd.sweep import make_plan, run_sweep
+from botd.workers.networks import Network, networks_of, probers_of, unasked
 
 Report = Iterator[Told]
 
@@ -42,12 +43,13 @@ def check_config(path: str | None, node: str = "", *, offline: bool = False) -> 
     """
     try:
         config = load_config(path)
-        checks = site_checks(config)
+        checks, networks = site_checks(config), networks_of(config)
     except ConfigError as error:
         yield Told(Level.FAIL, "config", str(error), error.at)
         return
     yield _read(config, checks)
     yield from (Told(Level.WARN, "check", sentence) for sentence in replaced(config))
+    yield from map(_of_network, networks)
     yield from check_files(config)
     if offline:
         yield Told(Level.SKIP, "slurm", "neither Slurm nor a node is asked (--offline)")
@@ -62,6 +64,15 @@ def _read(config: Config, checks: Checks) -> Told:
     if not config.path:
         return Told(Level.WARN, "config", "no file, all defaults: name one with --config or BOTD_CONFIG")
     return Told(Level.OK, "config", f"{config.path}: {len(checks)} checks")
+
+
+def _of_network(network: Network) -> Told:
+    """Whose nodes a network has, and whether anybody may answer for them."""
+    at, asked = f"[[network]] name={network.name}", ", ".join(sorted(network.sources))
+    if not network.keys:
+        return Told(Level.WARN, "network", f"{network.name} has no keys, so that no worker of it is believed", at)
+    nodes = "every node" if network.nodes is None else f"{len(network.nodes)} nodes"
+    return Told(Level.OK, "network", f"{network.name}: {nodes} by {asked}, {len(network.keys)} keys")
 
 
 # ---- Slurm ----
@@ -136,9 +147,8 @@ def _read_node(config: Config, checks: Checks, inventory: Inventory, node: str) 
         return
     try:
         deadline_s = config.sweep.deadline
-        found = run_sweep(
-            plan, probes.probers(plan), lambda _, each: readings.update(each), deadline_s=deadline_s, clock=utc_now
-        )
+        probers = probers_of(plan, networks_of(config), probes.probers, unasked)
+        found = run_sweep(plan, probers, lambda _, each: readings.update(each), deadline_s=deadline_s, clock=utc_now)
     finally:
         probes.close()
     yield from (Told(Level.FAIL, "node", f"{node}: {error}") for error in found)

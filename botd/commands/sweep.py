@@ -40,6 +40,7 @@ from botd.model import Check, Reading, State, utc_now
 from botd.probes import Probes
 from botd.settings import Config
 from botd.sweep import make_plan, run_sweep
+from botd.workers.networks import networks_of, probers_of, unasked
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +93,10 @@ def sweep_once(
         bar.show(len(readings))
 
     plan = make_plan(ordered, checks, names, inventory.nodes)
-    probes = Probes(config)
+    networks, probes = networks_of(config), Probes(config)
     try:
-        problems += run_sweep(plan, probes.probers(plan), emit, deadline_s=config.sweep.deadline, clock=utc_now)
+        probers = probers_of(plan, networks, probes.probers, unasked)
+        problems += run_sweep(plan, probers, emit, deadline_s=config.sweep.deadline, clock=utc_now)
     except KeyboardInterrupt:
         cut = f"interrupted; shown are the {len(readings)} of {len(ordered)} nodes that had begun to answer"
         problems, ordered = [*problems, cut], [node for node in ordered if node in readings]

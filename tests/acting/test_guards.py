@@ -20,7 +20,20 @@ IDLE = SlurmNode("n1", "idle", "IDLE")
 DRAINED = SlurmNode("n1", "drained*", "DOWN", ("DRAIN", "NOT_RESPONDING"), reason="Not responding", reason_by="root")
 DRAINING = SlurmNode("n1", "draining", "MIXED", ("DRAIN",), reason="Kill task failed", reason_by="root")
 
-NOTHING = ("off", "stopped", "ledger", "roles", "clock", "locked", "unseen", "breaker", "storm", "spent", "other_bmc")
+NOTHING = (
+    "off",
+    "stopped",
+    "ledger",
+    "roles",
+    "clock",
+    "locked",
+    "unseen",
+    "breaker",
+    "storm",
+    "spent",
+    "elsewhere",
+    "other_bmc",
+)
 """What a scene has in words where it is in the way."""
 
 STATES = {"drain": (IDLE, "on"), "power-on": (DRAINED, "off")}
@@ -73,6 +86,7 @@ def test_where_nothing_is_in_the_way_it_may_be_done(action: str, when: When) -> 
         ("resume", {"breaker": "9 in 60 min"}, "breaker-open", "the breaker: 9 in 60 min"),
         ("power-cycle", {"storm": "31 in 15 min"}, "storm", "nodes newly ill: 31 in 15 min; find what they share"),
         ("drain", {"locked": "anna, since 10:01"}, "busy", "anna, since 10:01; wait for the end of that"),
+        ("drain", {"elsewhere": "a worker of mgmt"}, "elsewhere", "a worker of mgmt; only the agent acts"),
         ("power-on", {"unseen": "17 at 09:01"}, "busy", "17 at 09:01; look, and press seen"),
         ("drain", {"evidence_now": "0000"}, "evidence-changed", "look again"),
         ("drain", {"slurm_at": NOW - timedelta(seconds=11)}, "slurm-unreadable", "not read within 10 s"),
@@ -181,7 +195,7 @@ def test_an_action_that_there_is_none_of_is_refused() -> None:
 
 # ---- of all of them ----
 
-ANYWHERE = ("off", "stopped", "ledger", "roles", "clock", "locked")
+ANYWHERE = ("off", "stopped", "ledger", "roles", "clock", "locked", "elsewhere")
 BREAKS = (*ANYWHERE, "breaker", "slurm", "slurm_at")
 HARD = (*BREAKS, "unseen", "storm", "jobs", "human_reason", "bmc", "other_bmc", "power", "power_at")
 LOOKED_AT = {

@@ -19,10 +19,12 @@ from botd.acting.storm import why_storm
 from botd.acting.words import reason_of
 from botd.agent.actions.kit import Kit, Refused, Subject
 from botd.agent.actions.known import human_reason
+from botd.agent.actions.reach import why_elsewhere
 from botd.documents import iso
 from botd.ledger import Transaction
 from botd.ledger.actions import Budget, Said, Stored
 from botd.ledger.actions import Spent as Spend
+from botd.workers.networks import networks_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -34,6 +36,7 @@ class Judge:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
+        self._networks = networks_of(kit.config)
 
     # ---- the role ----
 
@@ -100,6 +103,7 @@ class Judge:
             storm=self.why_storm() if is_hard else "",
             spent=self._why_spent(db, subject) if when is When.PRESS else "",
             human_reason=human_reason(look.slurm, subject.login, ledger.actions.on(db, node)),
+            elsewhere=why_elsewhere(self._networks, subject.action, node),
             other_bmc=_other_bmc(ledger.actions.met_other_bmc(db, node)),
             evidence=subject.evidence,
             evidence_now=kit.known.evidence(node, look) if when is When.PRESS else None,

@@ -1,0 +1,1 @@
+"""Workers: processes on other machines that ask the nodes of a network for the agent."""

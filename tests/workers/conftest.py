@@ -1,0 +1,186 @@
+"""An agent's office, a broker (Redis of Debian) and workers, all on loopback: the nodes are addresses of it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botd.checks import site_checks
+from botd.config import load_config
+from botd.model import Reading, utc_now
+from botd.sweep import make_plan, run_sweep
+from botd.workers.broker import Post
+from botd.workers.keys import signing_key
+from botd.workers.letters import public_of
+from botd.workers.networks import networks_of
+from botd.workers.office import Office
+from tests.conftest import need_program
+from tests.program import PATIENCE_S, wait_until
+
+AGENT = """
+[sweep]
+deadline = {deadline}
+parallel = {parallel}
+[bmc]
+port = 1
+timeout = 0.3
+[nodes]
+hosts_file = "hosts"
+[ping]
+command = "{ping}"
+[workers]
+broker_file = "broker"
+key_file = "{key}"
+slice = {slice}
+silent = {silent}
+"""
+
+NETWORK = """
+[[network]]
+name = "{name}"
+nodes = ["{nodes}"]
+probes = ["ping"]
+keys = {keys}
+"""
+
+PASSWORD = "open sesame"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Broker:
+    """A Redis with a password, which forgets all when it is killed."""
+
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+        self.port = free_port()
+        self._address = address
+        self._folder = folder
+        self._program = need_program("redis-server")
+        (folder / "broker").write_text(self.url("127.0.0.1"))
+        (folder / "broker").chmod(0o600)
+        self.start()
+
+    def start(self) -> None:
+        words = ["--port", str(self.port), "--bind", self._address, "--save", "", "--requirepass", PASSWORD]
+        self.process = subprocess.Popen([self._program, *words], cwd=self._folder, stdout=subprocess.DEVNULL)
+        wait_until(self._answers)
+
+    def url(self, address: str) -> str:
+        return f"redis://:open%20sesame@{address}:{self.port}/0\n"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+
+class Cluster:
+    """Networks `a` (a1 to a4) and `b` (b1 to b4), and an office that asks them. A worker of one has its own folder."""
+
+    def __init__(
+        self, folder: Path, *, deadline: float = PATIENCE_S, slice: int = 2, silent: float = 30, parallel: int = 4
+    ) -> None:
+        self.folder, self.workers = folder, list[subprocess.Popen[bytes]]()
+        self._set = {"deadline": deadline, "slice": slice, "silent": silent, "parallel": parallel}
+        hosts = [f"127.0.{0 if net == 'a' else 1}.{number} {net}{number}" for net in "ab" for number in range(1, 5)]
+        (folder / "hosts").write_text("\n".join(hosts) + "\n")
+        pinger = folder / "fping"  # one that waits while there is a file `hold` beside the worker's name, then is real
+        pinger.write_text(
+            f'#!/bin/sh\nwhile [ -e "$0.$1" ]; do sleep 0.05; done; shift; exec {need_program("fping")} "$@"\n'
+        )
+        pinger.chmod(0o755)
+        self.broker = Broker(folder)
+        self._agent_key = public_of(signing_key(load_config(str(self._write("agent")))))
+        self._keys = {name: self._key_of(name) for name in ("a", "b", "a2")}
+        self.config = load_config(str(self._write("agent", self._networks())))
+        self.checks = site_checks(self.config)
+        self.post = Post(self.config)
+        self.office = Office(self.config, networks_of(self.config), signing_key(self.config), self.post, clock=utc_now)
+        self.post.listen(self.office)
+
+    def work(self, network: str, key: str = "") -> subprocess.Popen[bytes]:
+        """A worker of a network, once it gave a sign of life."""
+        before = set(self.office.there(network))
+        path = self._write(key or network, self._networks())
+        words = [sys.executable, "-m", "botd", "--log-level", "warning", "worker", "--network", network]
+        log = (self.folder / f"{key or network}.log").open("ab")
+        process = subprocess.Popen([*words, "--config", str(path)], stderr=log)
+        self.workers.append(process)
+        wait_until(lambda: set(self.office.there(network)) - before)
+        return process
+
+    def sweep(
+        self, *nodes: str, deadline_s: float | None = None, emit: Callable[[str], None] = lambda _: None
+    ) -> tuple[dict[str, Reading], list[str]]:
+        """What ping says of each node, and what failed as a whole. `emit` takes each node as it comes out."""
+        plan = make_plan(nodes, self.checks, ["ping"])
+        found: dict[str, Reading] = {}
+        limit_s = deadline_s or self.config.sweep.deadline
+        probers = self.office.probers(plan, lambda _: [], limit_s)
+
+        def take(node: str, each: Mapping[str, Reading]) -> None:
+            found[node] = each["ping"]
+            emit(node)
+
+        errors = run_sweep(plan, probers, take, deadline_s=limit_s, clock=utc_now)
+        return found, errors
+
+    @contextmanager
+    def held(self, key: str) -> Iterator[None]:
+        """In the block the worker with this key gets no answer from any node."""
+        hold = self.folder / f"fping.{key}"
+        hold.touch()
+        yield
+        hold.unlink()
+
+    def close(self) -> None:
+        self.post.close()
+        for process in self.workers:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+        self.broker.kill()
+
+    def _key_of(self, name: str) -> str:
+        return public_of(signing_key(load_config(str(self._write(name)))))
+
+    def _networks(self) -> str:
+        keys = {"a": [self._keys["a"], self._keys["a2"]], "b": [self._keys["b"]]}
+        return "".join(NETWORK.format(name=name, nodes=f"{name}[1-4]", keys=str(keys[name])) for name in "ab")
+
+    def _write(self, name: str, networks: str = "") -> Path:
+        path = self.folder / f"{name}.toml"
+        text = AGENT.format(key=f"{name}.key", ping=f"{self.folder}/fping {name}", **self._set)
+        agent = f'agent_key = "{self._agent_key}"\n' if networks and name != "agent" else ""
+        path.write_text(text + agent + networks)
+        return path
+
+
+@pytest.fixture
+def make_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
+    made: list[Cluster] = []
+
+    def make(**settings: Any) -> Cluster:
+        made.append(Cluster(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for cluster in made:
+        cluster.close()

@@ -1,0 +1,149 @@
+"""Networks in the configuration, and the shares of a sweep."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botd.acting.actions import BY_NAME
+from botd.agent.actions.reach import why_elsewhere
+from botd.checks import site_checks
+from botd.config import parse_config
+from botd.errors import ConfigError
+from botd.sweep import Plan, make_plan
+from botd.workers.networks import cut, network_named, networks_of, on_network, slices
+
+CHECKS = site_checks(parse_config({}))
+NODES = tuple(f"n{number}" for number in range(1, 7))
+
+
+def networks(*tables: dict[str, Any]) -> Any:
+    return networks_of(parse_config({"network": list(tables)}))
+
+
+def nodes_by_network(plan: Plan, found: Any) -> dict[tuple[str, str], str]:
+    """Who asks each node for each check."""
+    asked: list[tuple[tuple[str, str], str]] = []
+    for share in cut(plan, found):
+        name = share.network.name if share.network else ""
+        asked += [((node, check), name) for node in share.plan.nodes for check in share.plan.checks]
+    assert max(Counter(cell for cell, _ in asked).values()) == 1
+    return dict(asked)
+
+
+def test_without_networks_there_is_one_share_which_is_the_plan() -> None:
+    plan = make_plan(NODES, CHECKS, CHECKS)
+    [share] = cut(plan, ())
+    assert (share.network, share.plan) == (None, plan)
+
+
+def test_nodes_and_their_bmcs_may_be_asked_from_different_networks() -> None:
+    found = networks(
+        {"name": "racks", "nodes": ["n[1-3]"], "probes": ["ping", "ssh"]},
+        {"name": "mgmt", "nodes": ["all"], "probes": ["bmc"]},
+    )
+    asked = nodes_by_network(make_plan(NODES, CHECKS, CHECKS), found)
+    assert {asked["n1", name] for name in ("ping", "ssh", "df_var")} == {"racks"}
+    assert {asked["n4", name] for name in ("ping", "ssh", "df_var", "jobs")} == {""}
+    assert {asked[node, name] for node in NODES for name in ("ipmi_state", "sel")} == {"mgmt"}
+    assert {asked[node, name] for node in NODES for name in ("jobs", "last_job")} == {""}
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "nodes": st.lists(st.sampled_from([*NODES, "all"]), min_size=1),
+                "probes": st.lists(st.sampled_from(["ping", "ssh", "bmc"]), min_size=1),
+            }
+        ),
+        max_size=4,
+    ),
+    st.sets(st.sampled_from(list(CHECKS)), min_size=1),
+)
+def test_every_check_of_every_node_is_asked_once_and_by_the_first_network_that_fits(
+    tables: list[dict[str, Any]], names: set[str]
+) -> None:
+    found = networks(*({"name": f"net{at}", **table} for at, table in enumerate(tables)))
+    plan = make_plan(NODES, CHECKS, names)
+    asked = nodes_by_network(plan, found)
+    for node in NODES:
+        for name, check in plan.checks.items():
+            fitting = [net.name for net in found if net.asks(node, frozenset({check.source}))]
+            assert asked[node, name] == next(iter(fitting), "")
+
+
+@pytest.mark.parametrize(
+    ("most", "workers", "sizes"), [(100, 0, [6]), (100, 1, [6]), (100, 2, [3, 3]), (4, 1, [4, 2]), (100, 99, [1] * 6)]
+)
+def test_slices_are_no_larger_than_they_may_be_and_enough_for_all_workers(most, workers, sizes) -> None:
+    assert [len(part.nodes) for part in slices(make_plan(NODES, CHECKS, ["ping"]), most, workers)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"nodes": ["n1"]}, 'name must be lower-case letters, digits and "-", at most 32, not ""'),
+        ({"name": "A b", "nodes": ["n1"]}, "name must be"),
+        ({"name": "a"}, 'names no nodes; write nodes = \\["all"\\]'),
+        ({"name": "a", "nodes": ["n[1-"]}, "nodes cannot be read"),
+        ({"name": "a", "nodes": ["n1"], "probes": ["slurm"]}, 'takes "ping", "ssh" and "bmc", not "slurm"'),
+        ({"name": "a", "nodes": ["n1"], "probes": []}, "and not nothing"),
+        ({"name": "a", "nodes": ["n1"], "keys": ["ssh-ed25519 AAAA"]}, "botd worker --show-key"),
+    ],
+)
+def test_a_network_that_cannot_work_is_refused_in_words(table: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        networks(table)
+
+
+def test_two_networks_of_one_name_are_refused_and_an_unknown_one_is_too() -> None:
+    with pytest.raises(ConfigError, match='two networks named "a"'):
+        networks({"name": "a", "nodes": ["n1"]}, {"name": "a", "nodes": ["n2"]})
+    with pytest.raises(ConfigError, match=r'no .* named "b" .*there is a'):
+        network_named(parse_config({"network": [{"name": "a", "nodes": ["n1"]}]}), "b")
+    with pytest.raises(ConfigError, match="two brackets"):
+        parse_config({"network": {"name": "a"}})
+
+
+def test_a_network_has_its_own_address_rules() -> None:
+    document = {"network": [{"name": "a", "nodes": ["all"], "bmc_address": "{node}-oob"}]}
+    config = parse_config({**document, "nodes": {"address": "{node}.hpc"}})
+    there = on_network(config, networks_of(config)[0])
+    assert (there.nodes.address, there.bmc.address) == ("{node}.hpc", "{node}-oob")
+
+
+@pytest.mark.parametrize(
+    ("probes", "refused"),
+    [
+        (["ping"], set()),
+        (["ssh"], {"resume", "restart-slurmd", "power-on", "power-cycle"}),
+        (["bmc"], {"resume", "identify", "power-on", "power-off", "power-cycle"}),
+    ],
+)
+def test_what_would_go_to_or_rests_on_what_a_worker_reaches_is_refused(probes: list[str], refused: set[str]) -> None:
+    """Nothing on the way to a node through Slurm is: `drain` is a line to the controller."""
+    found = networks({"name": "a", "nodes": ["n1"], "probes": probes})
+    assert {name for name, action in BY_NAME.items() if why_elsewhere(found, action, "n1")} == refused
+    assert not any(why_elsewhere(found, action, "n2") for action in BY_NAME.values())
+
+
+@pytest.mark.parametrize("networks", ["", '[[network]]\nname = "a"\nnodes = ["all"]\n'])
+def test_without_networks_nothing_of_celery_is_imported(tmp_path: Path, networks: str) -> None:
+    path = tmp_path / "botd.toml"
+    path.write_text(networks)
+    code = (
+        "import sys; from botd.agent.loop import Agent; from botd.config import load_config; import botd.cli;"
+        f"Agent(load_config({str(path)!r})); print(*sorted({{'celery', 'kombu', 'redis'}}.intersection(sys.modules)))"
+    )
+    environment = {**os.environ, "BOTD_BROKER": "redis://127.0.0.1:1"}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == ("celery kombu redis" if networks else "")
