@@ -10,8 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licences.rst"
 
-OPTIONAL = ("psycopg", "psycopg-binary")
-"""What the extra `postgresql` of pyproject.toml brings."""
+OPTIONAL = (
+    "psycopg",
+    "psycopg-binary",
+    *("amqp", "billiard", "celery", "click", "click-didyoumean", "click-plugins", "click-repl", "kombu"),
+    *("prompt-toolkit", "redis", "tzlocal", "vine", "wcwidth"),
+)
+"""What the extras `postgresql` and `workers` of pyproject.toml bring."""
 
 HEAD = """\
 Licences
@@ -23,7 +28,8 @@ its words. No library is copied into botd: pip installs each with its own licenc
 jQuery, which the page in a browser loads; both are under MIT.
 
 This is what botd runs on, as the libraries themselves say it. ``make licences`` writes this page with pip-licenses. The
-last two, psycopg, come with PostgreSQL alone (``pip install botd[postgresql]``).
+second table comes with PostgreSQL alone (``pip install botd[postgresql]``: psycopg) and with workers alone
+(``[workers]``: all others).
 
 """
 
