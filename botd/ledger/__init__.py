@@ -44,6 +44,9 @@ Transaction = sa.Connection
 
 REARM = "`botd rearm REASON` allows acting again"
 
+LONGEST_WAIT_S = 30.0
+"""How long a transaction waits for another one of this process: each takes milliseconds, a sync of a sick disk more."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
@@ -123,11 +126,19 @@ class Ledger:
         """A transaction that commits at the end, to the disk, and rolls back on any error.
 
         Those of one process wait for each other here: to wait within SQLite each would hold a connection, of which who
-        writes may need one more to read.
+        writes may need one more to read. Raises LedgerUnavailable where another does not end within LONGEST_WAIT_S.
         """
         self._check_open()
-        with self._writing, _in_words(), self._db.write() as db:
-            yield db
+        if not self._writing.acquire(timeout=LONGEST_WAIT_S):
+            raise LedgerUnavailable(
+                f"another transaction of this process has held the ledger for {LONGEST_WAIT_S:g} s: "
+                "look for a slow disk below it, or start the agent again"
+            )
+        try:
+            with _in_words(), self._db.write() as db:
+                yield db
+        finally:
+            self._writing.release()
 
     def _check_open(self) -> None:
         if not self._is_open:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -164,6 +165,28 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "disk", found], check=True)
     yield found
     subprocess.run(["umount", "-l", found], check=True)
+
+
+def test_who_waits_for_another_transaction_of_this_process_waits_no_longer_than_the_limit(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botd.ledger.LONGEST_WAIT_S", 0.05)
+    told: list[str] = []
+
+    def write() -> None:
+        try:
+            with ledger.write():
+                told.append("written")
+        except LedgerUnavailable as error:
+            told.append(str(error))
+
+    with ledger.write():
+        late = threading.Thread(target=write)
+        late.start()
+        late.join()
+    write()
+    assert told[0].startswith("another transaction of this process has held the ledger for 0.05 s")
+    assert told[1:] == ["written"]
 
 
 def test_a_full_disk_ends_the_acting_until_there_is_room(disk: Path) -> None:
