@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.table import note
-from bench.trust_policies import Counted, Fixed, Guarded, Oracle, Patient
+from bench.trust_policies import Counted, Fixed, Guarded, Informed, Oracle, Patient
 from bench.trust_run import Account, Press, Run
 from bench.trust_year import Year
 
@@ -26,6 +26,7 @@ POLICIES = {
     "fixed rules": Fixed,
     "fixed rules, guards": Guarded,
     "self-heal ladder, guards": Patient,
+    "fixed rules, guards, finer evidence": Informed,
     "counted, with wait": Counted,
     "oracle": Oracle,
 }
@@ -175,7 +176,7 @@ def goals(lines: Sequence[Line]) -> list[Goal]:
     """What is asked of the counted policy, held against the others."""
     by = {line.policy: line for line in lines}
     we, oracle = by["counted, with wait"], by["oracle"]
-    fixed = min(by["fixed rules, guards"].harmful, by["self-heal ladder, guards"].harmful)
+    fixed = min(line.harmful for line in lines if "guards" in line.policy)
     brier, constant, guessed = we.brier or 0.0, we.brier_constant or 0.0, we.brier_guess or 0.0
     part = we.right / oracle.right
     return [

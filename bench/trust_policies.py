@@ -24,9 +24,10 @@ LEAST = 0.5
 
 
 class _Unlearned:
-    """One that learns nothing."""
+    """One that learns nothing, and looks at what the ancestors looked at."""
 
     is_guarded = True
+    sees_traces = False
 
     def learn(self, *_: object, **__: object) -> None:
         pass
@@ -51,6 +52,12 @@ class Guarded(_Unlearned):
         return Choice(seen.left[0] if seen.left else _cut(seen))
 
 
+class Informed(Guarded):
+    """The same with the finer evidence."""
+
+    sees_traces = True
+
+
 class Patient(_Unlearned):
     """The self-heal ladder: wait, then rung by rung, then a person; with the guards of the program."""
 
@@ -62,6 +69,8 @@ class Patient(_Unlearned):
 
 class Oracle(_Unlearned):
     """One who knows the cause and its numbers, and not how the dice fall; with the guards of the program."""
+
+    sees_traces = True
 
     def decide(self, seen: Seen) -> Choice:
         knows = seen.truth
@@ -95,6 +104,7 @@ class Counted:
     """The program: what it recommends by what it has counted, from nothing on; the guards, and a press at a time."""
 
     is_guarded = True
+    sees_traces = True
 
     def __init__(self) -> None:
         self._outcomes: list[Outcome] = []

@@ -37,7 +37,14 @@ from botd.model import Group, SlurmNode
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 """A Thursday."""
 
-CHECKS: Checks = site_checks(parse_config({"mounts": {"scratch": "/global/scratch", "tmp": "/tmp"}}))
+CHECKS: Checks = site_checks(
+    parse_config(
+        {
+            "mounts": {"scratch": "/global/scratch", "tmp": "/tmp"},
+            "check": [{"name": "gpus", "title": "GPUs", "command": "nvidia-smi --list-gpus"}],
+        }
+    )
+)
 NO_LOGIN = tuple(name for name, check in CHECKS.items() if "ssh" in check.needs)
 
 HARD = ("power-on", "power-cycle")
@@ -99,9 +106,10 @@ class Choice(NamedTuple):
 
 
 class Policy(Protocol):
-    """Who decides. Guards are the program's, unless it is not `is_guarded`."""
+    """Who decides. Guards are the program's, unless it is not `is_guarded`. One may have the finer evidence."""
 
     is_guarded: bool
+    sees_traces: bool
 
     def decide(self, seen: Seen) -> Choice:
         """What to do with a node."""
@@ -316,9 +324,12 @@ class Run:
         recent = sum(each > at - LOOK_BACK / timedelta(hours=1) for each in begun)
         neighbours = self._site.neighbours(self._open.values(), at)
         return Case(
-            incident.node.name, slurm, _readings(incident.look, incident.has_job(at)), CHECKS,
+            incident.node.name, slurm, self._readings(incident, at), CHECKS,
             NodePast(recent), neighbours, incident.node.hardware,
         )  # fmt: skip
+
+    def _readings(self, incident: Incident, at: float) -> NodeReadings:
+        return _readings(incident.look, incident.has_job(at), incident.traces if self._policy.sees_traces else ())
 
     def _ill_since(self) -> Mapping[str, datetime]:
         return {node: moment(found.incident.begins_at) for node, found in self._open.items()}
@@ -412,16 +423,40 @@ _SOUND: Mapping[str, object] = {
     "ping": 0.3, "ssh": "up", "uptime": 86400, "load": 0.1, "users": [], "df_scratch": _DISK, "df_tmp": _DISK,
     "memory": {"size": 62 << 30, "free": 60 << 30, "expected": 62 << 30},
     "slurmd": {"running": True, "version": "22.05.8"}, "slurmd_log": [], "jobs": [], "last_job": None,
-    "ipmi_reachable": True, "ipmi_state": "on",
+    "ipmi_reachable": True, "ipmi_state": "on", "sel": {"part": None, "what": None, "at": None, "lines": []},
+    "dstate": [], "df_var": _DISK, "gpus": 0,
 }  # fmt: skip
 """What the checks read on a sound node; a check that has no answer here was never taken."""
 
 
+def _logged(state: str, part: str, what: str) -> tuple[str, object, str]:
+    return state, {"part": part, "what": what, "at": "2026-01-01 00:00:00", "lines": []}, f"{part}: {what}"
+
+
+def _hangs(in_what: str) -> tuple[str, object, str]:
+    return "warn", [f"dd (4711) of daria in {in_what}"], f"1 process hangs in the kernel: dd in {in_what}"
+
+
+TRACES: Mapping[str, tuple[str, tuple[str, object, str]]] = {
+    "sel: OS stop": ("sel", _logged("warn", "operating system", "stopped (panic)")),
+    "sel: memory": ("sel", _logged("fail", "memory", "uncorrectable error")),
+    "sel: power supply": ("sel", _logged("fail", "power supply", "failed")),
+    "sel: temperature": ("sel", _logged("fail", "temperature", "above its critical limit")),
+    "dstate: ext4": ("dstate", _hangs("ext4_file_write_iter")),
+    "dstate: nfs": ("dstate", _hangs("rpc_wait_bit_killable")),
+    "dstate: driver": ("dstate", _hangs("nvidia_poll")),
+    "df_var: full": ("df_var", ("fail", {**_DISK, "free": 0, "used_percent": 100.0}, "0 B free")),
+    "gpu: count": ("gpus", ("fail", 1, "3 of 4 GPUs")),
+}
+"""What the checks of the finer evidence read of a trace. No check of the program's sees a switch's port."""
+
+
 @cache
-def _readings(look: str, has_job: bool) -> NodeReadings:
-    bad = LOOKS[look].bad
-    is_shut = "ssh" in bad
-    return {name: _reading(name, bad, has_job, is_shut) for name in CHECKS}
+def _readings(look: str, has_job: bool, traces: tuple[str, ...] = ()) -> NodeReadings:
+    bad = {**LOOKS[look].bad, **dict(TRACES[trace] for trace in traces if trace in TRACES)}
+    unread = {*(NO_LOGIN if "ssh" in bad else ()), *(("sel",) if "ipmi_reachable" in bad else ())}
+    told = {name: found for name, found in bad.items() if name not in unread or name in LOOKS[look].bad}
+    return {name: _reading(name, told, has_job, "ssh" in bad) for name in CHECKS}
 
 
 def _reading(name, bad, has_job, is_shut):

@@ -11,24 +11,34 @@ from types import MappingProxyType
 
 from botd.advice.rules import POWER_CYCLE, POWER_ON, RESTART_SLURMD, RESUME
 
-BY_ACTION = MappingProxyType({RESUME: 0.85, RESTART_SLURMD: 0.7, POWER_ON: 0.8, POWER_CYCLE: 0.65})
-"""For every diagnosis that is not named below."""
-
 BY_DIAGNOSIS = MappingProxyType(
     {
-        ("ready-prolog", RESUME): 0.7,
-        ("ready-rebooted", RESUME): 0.8,
+        ("powered-off", POWER_ON): 0.8,
         ("silent", POWER_CYCLE): 0.75,
         ("ssh-hung", POWER_CYCLE): 0.8,
+        ("ssh-refused", POWER_CYCLE): 0.65,
         ("ssh-timeout", POWER_CYCLE): 0.55,
         ("mount-hung", POWER_CYCLE): 0.8,
         ("mount-missing", POWER_CYCLE): 0.75,
         ("mount-fails", POWER_CYCLE): 0.55,
+        ("stuck", POWER_CYCLE): 0.9,
+        ("slurmd", RESTART_SLURMD): 0.7,
+        ("slurmd", POWER_CYCLE): 0.65,
+        ("slurmd-unheard", RESTART_SLURMD): 0.7,
+        ("slurmd-unheard", POWER_CYCLE): 0.65,
         ("leftovers", POWER_CYCLE): 0.9,
+        ("ready-prolog", RESUME): 0.7,
+        ("ready-rebooted", RESUME): 0.8,
+        ("ready-killed", RESUME): 0.85,
+        ("ready", RESUME): 0.85,
     }
 )
+"""For each action of each rule's ladder."""
+
+GONE = 0.5
+"""For what is on record of a rule or an action that there is no more."""
 
 
 def guess(diagnosis: str, action: str) -> float:
     """The chance that the action mends it, for as long as nothing is known."""
-    return BY_DIAGNOSIS.get((diagnosis, action), BY_ACTION[action])
+    return BY_DIAGNOSIS.get((diagnosis, action), GONE)

@@ -93,6 +93,22 @@ def test_no_more_is_read_than_is_asked_for(place: Path, botd: Botd) -> None:
     assert "2 incidents of 1 nodes" in botd("--since", "70d")[1]
 
 
+@pytest.mark.parametrize("form", ["sacctmgr.txt", "sacctmgr-epoch.txt"])
+def test_what_a_real_sacctmgr_printed_is_taken_over(
+    form: str, place: Path, botd: Botd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One silent node was back after a second; all others were drained anew or are out yet."""
+    monkeypatch.setattr("botd.commands.history.utc_now", lambda: datetime(2026, 12, 20, tzinfo=UTC))
+    nodes = "n[0000-0003].savio2,n[0000-0001].savio3"
+    (place / "sinfo.txt").write_text(f"REASON USER TIMESTAMP NODELIST\nx root 2026-11-26T03:10:00 {nodes}\n")
+    status, out, err = botd("--file", str(Path(__file__).parent.parent / "recorded/slurm-22.05.8/events" / form))
+    assert (status, err) == (0, "")
+    assert "6 incidents of 6 nodes" in out
+    assert "0 resumes of drained nodes" in out
+    assert "1 nodes were silent, 1 of them back alone within half an hour; 1 new" in out
+    assert kept(place) == ([], [("silent", pytest.approx(1 / 3600, abs=1e-4), True)])
+
+
 @pytest.mark.parametrize("since", ["soon", "0d", "90", "99999d"])
 def test_a_time_that_is_none_is_refused(since: str, botd: Botd) -> None:
     status, _, err = botd("--since", since)
