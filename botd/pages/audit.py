@@ -8,6 +8,7 @@ from botd.audit import KINDS
 from botd.board.record import read_audit
 from botd.pages.base import page_form, render, same_page
 from botd.pages.people import personal, redirected
+from botd.web.below import asked_url
 from botd.web.here import board, store
 from botd.web.params import AuditQuery, page_of, query
 from botd.web.replies import audit_reply
@@ -20,7 +21,7 @@ def audit() -> Response:
     args = query(AuditQuery)
     form = page_form(args)
     if not form and who() is None:
-        return redirected("login_page", to=request.full_path.rstrip("?"))
+        return redirected("login_page", to=asked_url(request))
     known_with("audit")
     page = read_audit(store(), **page_of(args))
     if form:

@@ -9,6 +9,7 @@ from flask import Response, request, url_for
 from botd.access.policy import in_words
 from botd.errors import BadRequest, BotdError, LockedOut, ProofRefused, TooMany
 from botd.pages.base import render
+from botd.web.below import asked_url
 from botd.web.forms import form_field, new_form, with_form_cookie
 from botd.web.login import log_in, log_out, with_session, without_session
 from botd.web.mail import ask
@@ -41,7 +42,7 @@ def me_page() -> Response:
     query(JsonQuery)
     found = who()
     if found is None:
-        return redirected("login_page", to=request.full_path.rstrip("?"))
+        return redirected("login_page", to=asked_url(request))
     may, mine = policy_of(found), holders_of(found)
     return personal(
         render(

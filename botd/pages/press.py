@@ -23,6 +23,7 @@ from botd.pages.actions import code_of
 from botd.pages.base import render
 from botd.pages.people import personal, redirected
 from botd.web.actions import is_off
+from botd.web.below import asked_url
 from botd.web.forms import form_field
 from botd.web.here import board, config
 from botd.web.params import JsonQuery, PressForm, form, query
@@ -80,7 +81,7 @@ def _page(name: str, action: str, error: BotdError | None = None, given: Mapping
         reason=typed.get("reason", "")[:500],
         form=form_field(),
         error=error,
-        back=request.path,
+        back=asked_url(request),
         now=board().now(),
     )
     page.status_code = error.status if error else 200

@@ -22,6 +22,7 @@ from botd.pages.base import render
 from botd.pages.people import personal, redirected
 from botd.pages.press import Offer, offers, told_action
 from botd.web.actions import is_off
+from botd.web.below import asked_url
 from botd.web.forms import form_field
 from botd.web.here import config
 from botd.web.params import SeveralForm, SeveralQuery, form, query
@@ -150,7 +151,7 @@ def _page(
         reason=typed.get("reason", "")[:500],
         form=form_field(),
         error=error,
-        back=request.full_path.rstrip("?"),
+        back=asked_url(request),
     )
     page.status_code = error.status if error else 200
     return personal(page)

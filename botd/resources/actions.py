@@ -115,7 +115,7 @@ class ActionEventsResource(BotdResource):
         form = query(EventsQuery).get("format", "sse")
         read_action(store(), action)
         here, named = store(), who() is not None
-        return stream(lambda: _events(here, action, named=named), form, f"/api/v2/actions/{action}")
+        return stream(lambda: _events(here, action, named=named), form, url_for("action", action=action))
 
 
 class ApproveResource(BotdResource):

@@ -48,6 +48,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         title="botd",
         version=__version__,
         openapi_version="3.0.3",
+        servers=[{"url": "/"}],
         info={"description": "The morning round of an HPC cluster: every drained or lost node checked at once."},
         plugins=[MarshmallowPlugin()],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from flask import Response
+from flask import Response, url_for
 
 from botd.display.formats import MIME
 from botd.documents import NoteDocument, encode, note_document
@@ -53,7 +53,7 @@ class NewNoteResource(BotdResource):
         note = write_note(body(NoteBody))
         response = reply("json", encode(note_document(note)) + b"\n")
         response.status_code = 201
-        response.headers["Location"] = f"/api/v2/notes/{note.id}"
+        response.headers["Location"] = url_for("note", note=note.id)
         return response
 
 

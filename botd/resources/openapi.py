@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from flask import Response, redirect, url_for
+from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from botd.display.formats import MIME
@@ -21,6 +21,7 @@ class OpenApiDocument(TypedDict):
 
     openapi: str
     info: dict[str, Any]
+    servers: list[dict[str, str]]
     paths: dict[str, Any]
     components: dict[str, Any]
 
@@ -51,5 +52,6 @@ class OpenApiResource(BotdResource):
     def get(self) -> Response:
         """The description of every route as OpenAPI 3.0."""
         query(JsonQuery)
-        body = encode(description()) + b"\n"
+        below = {"servers": [{"url": request.script_root}]} if request.script_root else {}
+        body = encode({**description(), **below}) + b"\n"
         return reply("json", body, tag_of(body))

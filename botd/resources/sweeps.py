@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Literal
 
-from flask import Response
+from flask import Response, url_for
 
 from botd.board.board import Board
 from botd.display.formats import MIME, records_body
@@ -75,7 +75,7 @@ class SweepEventsResource(BotdResource):
         here.sweeps.get(sweep)
         limit_s = config().sweep.deadline + 60
         view = board()
-        return stream(lambda: _events(here, view, sweep, limit_s), form, f"/api/v1/sweeps/{sweep}")
+        return stream(lambda: _events(here, view, sweep, limit_s), form, url_for("sweep", sweep=sweep))
 
 
 def _events(here: Store, view: Board, sweep_id: int, limit_s: float) -> Generator[EventDocument]:

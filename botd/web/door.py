@@ -12,6 +12,7 @@ from botd.display.formats import MIME
 from botd.errors import BotdError, LoginRequired, StoreUnavailable
 from botd.model import Clock
 from botd.store import Store
+from botd.web.below import asked_url
 from botd.web.clients import wants_html
 from botd.web.faults import error_body, error_form
 from botd.web.who import find_who
@@ -49,10 +50,8 @@ class Door:
 
 def _to_login(asked: Request) -> Response:
     if asked.method in ("GET", "HEAD") and wants_html(asked) and not asked.path.startswith("/api/"):
-        to = asked.full_path.rstrip("?")
-        return Response(
-            status=303, headers={"Location": f"/login?{urlencode({'to': to})}", "Cache-Control": "no-store"}
-        )
+        to = f"{asked.script_root}/login?{urlencode({'to': asked_url(asked)})}"
+        return Response(status=303, headers={"Location": to, "Cache-Control": "no-store"})
     return _refused(asked, LoginRequired("who looks here must be known: POST /api/v2/login, or the page /login"))
 
 

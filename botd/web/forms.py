@@ -50,7 +50,8 @@ def form_field() -> str:
 
 def with_form_cookie(response: Response, cookie: str, path: str = "/login") -> Response:
     """The response with the cookie that its form's token fits, for where the form is sent to."""
-    response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=request.is_secure, path=path)
+    place = request.script_root + path
+    response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=request.is_secure, path=place)
     return response
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response, current_app, request
 
 from botd.access.tokens import new_token
 from botd.addresses import is_loopback, is_shared
 from botd.errors import BadRequest
+from botd.web.below import cookie_path
 from botd.web.here import config
 from botd.web.mail import ask
 from botd.web.visitors import address_of
@@ -44,12 +46,16 @@ def log_out(who: Who) -> None:
 
 def with_session(response: Response, session: Session) -> Response:
     """The response with the cookie of a session, which ends with the browser."""
-    name = cookie_name(request)
-    response.set_cookie(name, session.token, httponly=True, samesite="Lax", secure=request.is_secure, path="/")
+    response.set_cookie(cookie_name(request), session.token, **_kept())
     return response
 
 
 def without_session(response: Response) -> Response:
     """The response that takes the cookie away."""
-    response.delete_cookie(cookie_name(request), httponly=True, samesite="Lax", secure=request.is_secure, path="/")
+    response.delete_cookie(cookie_name(request), **_kept())
     return response
+
+
+def _kept() -> dict[str, Any]:
+    """How a browser keeps the cookie; one is taken away by the same."""
+    return {"httponly": True, "samesite": "Lax", "secure": request.is_secure, "path": cookie_path(request)}

@@ -17,9 +17,10 @@ from werkzeug.wrappers import Request
 from botd.addresses import is_shared, who_asks
 from botd.config import listen_address
 from botd.display.formats import MIME
-from botd.errors import BotdError, CrossSite, WrongHost
+from botd.errors import BadRequest, BotdError, CrossSite, WrongHost
 from botd.settings import ServerSettings
 from botd.text import shown
+from botd.web.below import read_prefix
 from botd.web.faults import error_body, error_form
 from botd.web.here import is_foreign
 
@@ -45,8 +46,11 @@ class Visitors:
         self._is_told = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The answer of the application, 421 or 403."""
-        self._look_behind_proxies(environ)
+        """The answer of the application, 421, 403 or 400."""
+        try:
+            self._look_behind_proxies(environ)
+        except BadRequest as error:
+            return _refuse(error, environ, start_response)
         host = _name(environ.get("HTTP_HOST", ""))
         if not (host == "" or self._is_ours(host, environ)):
             return _refuse(WrongHost(shown(host)), environ, start_response)
@@ -55,8 +59,12 @@ class Visitors:
         return self._application(environ, start_response)
 
     def _look_behind_proxies(self, environ: WSGIEnvironment) -> None:
+        """Believes a proxy who asks, how, and below which path. Raises BadRequest for a path that is none."""
         peer, forwarded = str(environ.get("REMOTE_ADDR", "")), str(environ.get("HTTP_X_FORWARDED_FOR", ""))
+        prefix = str(environ.pop("HTTP_X_FORWARDED_PREFIX", ""))
         environ[ASKER] = who_asks(peer, forwarded, self._proxies)
+        if prefix and is_shared(peer, self._proxies):
+            environ["SCRIPT_NAME"] = read_prefix(prefix)
         # gunicorn 27 believes it of unix sockets and loopback alone, and not of that on a socket for IPv6 and IPv4
         if environ.get("HTTP_X_FORWARDED_PROTO") == "https" and is_shared(peer, self._proxies):
             environ["wsgi.url_scheme"] = "https"

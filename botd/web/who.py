@@ -28,6 +28,9 @@ COOKIE = "botd"
 SECURE_COOKIE = "__Host-botd"
 """Behind TLS: a browser takes it from nobody but this host (RFC 6265bis, 4.1.3.2)."""
 
+SECURE_COOKIE_BELOW = "__Secure-botd"
+"""The same below a path of a host: `__Host-` would have every other program there shown it as well."""
+
 USED_EVERY = timedelta(seconds=60)
 """How often the agent is told that a session is in use."""
 
@@ -97,7 +100,9 @@ def shown_token(asked: Request) -> tuple[str, Literal["cookie", "header"]] | Non
 
 def cookie_name(asked: Request) -> str:
     """The name of the cookie here."""
-    return SECURE_COOKIE if asked.is_secure else COOKIE
+    if not asked.is_secure:
+        return COOKIE
+    return SECURE_COOKIE_BELOW if asked.script_root else SECURE_COOKIE
 
 
 def _look_up(asked: Request, here: Store, now: datetime) -> Who | None:
