@@ -3,7 +3,7 @@
 # it are skipped. Services that a package would start are kept down: the tests start their own, on loopback.
 # Arguments are further packages, which `make bench` compares botd with.
 set -eu
-packages="bindfs busybox chromium debootstrap elinks fping groff-base ipmitool iproute2 iptables iputils-ping lynx mariadb-server-core munge openipmi openssh-server postgresql procps redis-server slurm-client slurm-wlm-mysql-plugin slurmctld slurmd slurmdbd sudo systemd w3m zsh"
+packages="apache2-bin bindfs busybox chromium debootstrap elinks fping groff-base ipmitool iproute2 iptables iputils-ping lynx mariadb-server-core munge nginx openipmi openssh-server postgresql procps prometheus redis-server slurm-client slurm-wlm-mysql-plugin slurmctld slurmd slurmdbd sudo systemd w3m zsh"
 
 missing=""
 for package in $packages "$@"; do

@@ -752,23 +752,28 @@ def test_the_web_unit_is_kept_from_the_secrets_of_the_sample_configuration() -> 
     assert Path(config.bmc.password_file).parent == Path(config.ssh.key_file).parent == closed
 
 
-def test_proxy_unit_and_configuration_agree_on_the_address() -> None:
+PROXIES = ("nginx.conf", "nginx-below.conf", "apache.conf")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_proxy_unit_and_configuration_agree_on_the_address(name: str) -> None:
     listen = load_config(str(DEPLOY / "botd.toml")).server.listen
     assert "--listen" not in unit("botd-web.service")["ExecStart"]
-    assert f"proxy_pass http://{listen};" in (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    assert f"http://{listen}" in (DEPLOY / name).read_text(encoding="utf-8")
 
 
-def test_the_proxy_says_who_asks_whatever_a_client_says() -> None:
-    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
-    assert re.findall(r"^ *proxy_set_header (X-Forwarded-\S+) (\S+);", text, re.MULTILINE) == [
-        ("X-Forwarded-For", "$remote_addr"),
-        ("X-Forwarded-Proto", "$scheme"),
-    ]
+@pytest.mark.parametrize("name", PROXIES)
+def test_the_proxy_says_who_asks_whatever_a_client_says(name: str) -> None:
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    said = re.findall(r"^ *(?:proxy_set_header|RequestHeader set) (X-Forwarded-\S+) (\S+?);?$", text, re.MULTILINE)
+    assert [header for header, _ in said] == ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Prefix"]
 
 
-def test_the_proxy_waits_longer_than_the_longest_answer_takes() -> None:
+@pytest.mark.parametrize("name", PROXIES)
+def test_the_proxy_waits_longer_than_the_longest_answer_takes(name: str) -> None:
     config = load_config(str(DEPLOY / "botd.toml"))
-    (wait_s,) = re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text(encoding="utf-8"))
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    (wait_s,) = re.findall(r"(?:proxy_read_timeout |timeout=)(\d+)", text)
     assert int(wait_s) > config.sweep.deadline + config.slurm.timeout
 
 

@@ -116,8 +116,8 @@ class Tab:
             self.faults.append(f"{message.type}: {message.text}")
 
     def _see(self, request: Request) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme not in ("data", "blob") and f"{parts.scheme}://{parts.netloc}" != self.base:
+        is_ours = f"{request.url}/".startswith(f"{self.base}/")  # the base may end in a path
+        if not (is_ours or urlsplit(request.url).scheme in ("data", "blob")):
             self.faults.append(f"request to another host: {request.url}")
 
 
