@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 from platform import python_version
 
@@ -17,7 +18,9 @@ from botd.advice.rules import FAMILIES
 from botd.advice.trust import TrustDocument
 from botd.board.actions import count_actions, read_switches
 from botd.board.notices import count_notices
+from botd.board.record import CheckpointDocument, read_head
 from botd.board.trust import read_trust
+from botd.errors import NotFound, StoreDamaged
 from botd.model import utc_now
 from botd.resources.base import BotdResource
 from botd.store import SweepFigures
@@ -42,6 +45,7 @@ class MetricsResource(BotdResource):
         registry.register(_Figures(board().known(), store().sweeps.figures(), board().agent_alive(board().view())))
         registry.register(_Acting(count_actions(store()), read_switches(store())))
         registry.register(_Trust(read_trust(store())))
+        registry.register(_Audit(_audit_head()))
         registry.register(_Notices(count_notices(store())))
         registry.register(_Durations(timings, store().durations.read()))
         return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
@@ -66,7 +70,7 @@ class _Figures:
         sweeps = GaugeMetricFamily("botd_sweeps", "Sweeps on record by state.", labels=["state"])
         for state, count in sorted(self._figures.by_state.items()):
             sweeps.add_metric([state], count)
-        return [readings, states, self._families(), sweeps, *self._singles()]
+        return [readings, states, self._families(), self._causes(), sweeps, *self._singles()]
 
     def _families(self) -> Metric:
         """How many nodes have a cause of each family; those without one are well."""
@@ -74,6 +78,14 @@ class _Figures:
         found = GaugeMetricFamily("botd_family_nodes", "Nodes by the family of their diagnosis.", labels=["family"])
         for family in FAMILIES:
             found.add_metric([family], counts[family])
+        return found
+
+    def _causes(self) -> Metric:
+        """The same by the cause itself, as far as there is a node that has it."""
+        counts = Counter((advice["family"], advice["diagnosis"]) for advice in self._view.morning.given.values())
+        found = GaugeMetricFamily("botd_cause_nodes", "Nodes by their diagnosis.", labels=["family", "diagnosis"])
+        for labels, count in sorted(counts.items()):
+            found.add_metric(labels, count)
         return found
 
     def _readings(self) -> Counter[tuple[str, str]]:
@@ -153,6 +165,31 @@ class _Trust:
             ("botd_brier_constant", "The same of who always tells the share that came true.", told["brier_constant"]),
         )
         return [outcomes, *(GaugeMetricFamily(name, text, value=v) for name, text, v in rows if v is not None)]
+
+
+class _Audit:
+    """Makes the metrics of the record."""
+
+    def __init__(self, head: CheckpointDocument | None) -> None:
+        self._head = head
+
+    def collect(self) -> list[Metric]:
+        """All families, none as long as no head was signed."""
+        if self._head is None:
+            return []
+        age_s = round((utc_now() - datetime.fromisoformat(self._head["at"])).total_seconds(), 1)
+        return [
+            GaugeMetricFamily("botd_audit_rows", "Rows of the audit that its signed head covers.", self._head["size"]),
+            GaugeMetricFamily("botd_audit_head_age_seconds", "Age of the signed head of the audit.", age_s),
+        ]
+
+
+def _audit_head() -> CheckpointDocument | None:
+    """The signed head; what is none is left out, and GET /api/v2/audit/head says why."""
+    try:
+        return read_head(store())
+    except (NotFound, StoreDamaged):
+        return None
 
 
 class _Notices:

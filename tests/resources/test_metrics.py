@@ -50,6 +50,21 @@ def test_the_figures_count_nodes_by_the_family_of_their_diagnosis(site: Site) ->
     assert 'botd_family_nodes{family="ready"} 0.0' in lines
 
 
+def test_the_figures_count_nodes_by_the_cause_itself(site: Site) -> None:
+    causes = figures(site, "botd_cause_nodes")
+    assert sum(count for (_, family), count in causes.items() if family == "colleague") == 2
+    assert sum(causes.values()) == sum(figures(site, "botd_family_nodes").values())
+
+
+def test_the_figures_say_how_many_rows_the_audit_has_once_its_head_is_signed(site: Site) -> None:
+    assert figures(site, "botd_audit_rows") == {}
+    site.audit()
+    assert figures(site, "botd_audit_rows") == {(): 2}
+    assert list(figures(site, "botd_audit_head_age_seconds")) == [()]
+    site.store.copies.put("ledger", {"head": {"size": "many"}})
+    assert figures(site, "botd_audit_rows") == {}
+
+
 def test_the_figures_count_actions_and_say_what_stops_them(site: Site) -> None:
     assert (figures(site, "botd_actions"), figures(site, "botd_stopped")) == ({}, {})
     first, second, third = (action(number, "n0001.savio2", site.now) for number in (1, 2, 3))
