@@ -19,6 +19,7 @@ class Debian:
             ["debootstrap", "--variant=minbase", release, str(root)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        root.chmod(0o755)  # it is the root of users too, and debootstrap leaves the mode of a folder that is there
         (root / "usr" / "sbin" / "policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
         (root / "usr" / "sbin" / "policy-rc.d").chmod(0o755)
 
