@@ -52,8 +52,8 @@ set_power() {{
 }}
 case "$2 $3 $4" in
     "get power ") echo "power:$(cat "$power")" ;;
-    "set power "[01]) set_power "$1" "$4" ;;
-    "set shutdown 1") set_power "$1" 0 ;;
+    "set power "[01]) echo "$4" >>{directory}/bmc/$1/switched; set_power "$1" "$4" ;;
+    "set shutdown 1") echo shutdown >>{directory}/bmc/$1/switched; set_power "$1" 0 ;;
     "set reset 1") settle "$1" reset ;;
     "set identify "*) echo "$4" >>{directory}/bmc/$1/identified ;;
 esac
