@@ -63,7 +63,7 @@ cd {here} && exec {python} -m tests.lab do {lab} restart_slurmd "$(hostname)"
 ROLES = """
 [[role]]
 name = "student"
-actions = ["identify", "drain", "restart-slurmd", "power-cycle"]
+actions = ["identify", "drain", "resume", "restart-slurmd", "power-on", "power-off", "power-cycle"]
 nodes = "savio2,savio3"
 
 [caps]
@@ -221,6 +221,18 @@ def test_a_node_is_cycled_once_whatever_the_network_does_and_is_well_again(
         assert notes.switched(node) == ["power cycle"]
         assert reason(lab, node).startswith(f"botd: power-cycle {each['id']} by anna")
         lab.do("make_idle", node)
+
+
+@pytest.mark.scene("lab: an action to its end")
+def test_a_node_is_switched_off_and_on_and_goes_back(lab: Lab, people: People, notes: Notes) -> None:
+    off = end(people, switch(people, "power-off", NODE))
+    assert (off["state"], notes.switched(NODE)) == ("succeeded", ["power soft off"]), off
+    wait_until(lambda: not lab.node(NODE).is_on)  # its BMC says so a moment earlier
+    on = end(people, switch(people, "power-on", NODE))
+    assert (on["state"], lab.node(NODE).is_on) == ("succeeded", True), on
+    assert notes.switched(NODE) == ["power soft off", "power on"]
+    back = end(people, switch(people, "resume", NODE))
+    assert (back["state"], lab.slurm.states()[NODE]) == ("succeeded", "idle"), back
 
 
 def switch(people: People, action: str, node: str) -> int:
