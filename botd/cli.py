@@ -68,6 +68,9 @@ examples:
   botd sweep -f csv >morning.csv                 also json, and ndjson as nodes finish
   botd sweep --exit-code >/dev/null || echo "something is wrong"
 
+it weighs by what an agent has counted, where it can read the database of [store], which it never writes; else by
+guesses. The explanation of each node says which: "41 of 47 nodes like this", or "we would guess"
+
 exit status: 0 done, 1 it failed, 2 it cannot be done as asked, 130 after Ctrl-C, which shows what is there,
 141 when the reader of a pipe went away. With --exit-code: 0 all is well, 1 warnings, 2 failures, 3 something
 is unknown, or nothing could be read

@@ -7,7 +7,7 @@ itself, and a rack that falls silent costs every node that is not well.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from botd.advice.case import Case
 from botd.advice.hardware import hardware_of
@@ -77,19 +77,8 @@ def next_morning(
     past = pasts(ill) if ill else {}
     given = {} if renewed else {node: each for node, each in old.given.items() if node not in nodes}
     for node in ill:
-        slurm = inventory.nodes.get(node)
-        kind = hardware_of(inventory, node, scales.hardware)
-        case = Case(
-            node,
-            slurm,
-            readings.get(node, {}),
-            checks,
-            past.get(node, NOTHING),
-            neighbours,
-            kind,
-            scales.ours,
-            scales.tried_on.get(node, ()),
-        )
+        alone = _case(inventory, node, readings.get(node, {}), checks, scales)
+        case = replace(alone, past=past.get(node, NOTHING), neighbours=neighbours)
         if found := recommend(case, scales):
             before = old.given.get(node)
             given[node] = before if before == found else found  # the same is the same object
@@ -97,12 +86,18 @@ def next_morning(
 
 
 def judged_alone(
-    inventory: Inventory, node: str, readings: NodeReadings, checks: Checks
+    inventory: Inventory, node: str, readings: NodeReadings, checks: Checks, scales: Scales
 ) -> RecommendationDocument | None:
     """The diagnosis of a node by itself, as long as nothing is known of its neighbours and its history."""
     if not _is_ill(inventory, node, readings):
         return None
-    return recommend(Case(node, inventory.nodes.get(node), readings, checks))
+    return recommend(_case(inventory, node, readings, checks, scales), scales)
+
+
+def _case(inventory: Inventory, node: str, readings: NodeReadings, checks: Checks, scales: Scales) -> Case:
+    """A node by itself, of which botd may have tried something."""
+    kind, tried = hardware_of(inventory, node, scales.hardware), scales.tried_on.get(node, ())
+    return Case(node, inventory.nodes.get(node), readings, checks, hardware=kind, ours=scales.ours, tried=tried)
 
 
 def _looks(old: Mapping[str, Look], nodes: Iterable[str], readings: Mapping[str, NodeReadings]) -> dict[str, Look]:

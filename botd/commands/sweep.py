@@ -1,4 +1,4 @@
-"""`botd sweep`: one sweep without a server and without a store."""
+"""`botd sweep`: one sweep without a server, which writes no store."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from botd import nodeset
 from botd.advice.morning import NIGHT, judged_alone, next_morning, nobodys_past
 from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
+from botd.advice.weighing import Scales
+from botd.board.scales import BoardScales
 from botd.checks import Checks
 from botd.config import resolve_path
 from botd.display.findings import survey
@@ -29,7 +32,7 @@ from botd.documents import (
     reading_document,
     status_head,
 )
-from botd.errors import SlurmFailed
+from botd.errors import ConfigError, SlurmFailed, StoreUnavailable
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
 from botd.inventory.request import with_those_in_service
@@ -39,6 +42,7 @@ from botd.inventory.states import out_since
 from botd.model import Check, Reading, State, utc_now
 from botd.probes import Probes
 from botd.settings import Config
+from botd.store import Store
 from botd.sweep import make_plan, run_sweep
 from botd.workers.networks import networks_of, probers_of, unasked
 
@@ -80,6 +84,7 @@ def sweep_once(
     Slurm fails, groups from files still work.
     """
     inventory, problems = _read_inventory(config, groups)
+    scales = scales_of(config)
     ordered = sorted(inventory.expand_groups(groups, max_nodes=config.server.max_nodes), key=nodeset.natural_key)
     wanted, readings = [checks[name] for name in names], dict[str, NodeReadings]()
     is_stream = form.name == "ndjson" and not form.fold
@@ -88,7 +93,7 @@ def sweep_once(
     def emit(node: str, found: Mapping[str, Reading]) -> None:
         readings[node] = {name: reading_document(reading) for name, reading in found.items()}
         if is_stream:
-            advice = judged_alone(inventory, node, readings[node], checks)
+            advice = judged_alone(inventory, node, readings[node], checks, scales)
             write(encode(_document(inventory, node, readings[node], wanted, advice)) + b"\n")
         bar.show(len(readings))
 
@@ -104,7 +109,7 @@ def sweep_once(
         bar.clear()
         probes.close()
     if not is_stream:
-        documents = _documents(inventory, checks, wanted, ordered, readings)
+        documents = _documents(inventory, checks, wanted, ordered, readings, scales)
         write(_answer(inventory, checks, nodeset.split(groups), names, documents, problems, form, matrix))
     return Swept(verdict(readings.values(), names, problems), cut)
 
@@ -158,14 +163,25 @@ def _read_inventory(config: Config, wanted: str) -> tuple[Inventory, list[str]]:
     return inventory, [*problems, *reader.problems]
 
 
+def scales_of(config: Config) -> Scales:
+    """What an agent has counted, where there is a database that has it; else the guesses, by the costs of the site."""
+    try:
+        with closing(Store(config, read_only=True)) as store:
+            return BoardScales(config.advice, store, utc_now).now()
+    except (ConfigError, ImportError, StoreUnavailable) as error:  # one sweep needs no database, nor what speaks to it
+        log.debug("weighed by guesses: %s", error)
+        return Scales.of(config.advice)
+
+
 def _documents(
     inventory: Inventory,
     checks: Checks,
     wanted: Sequence[Check],
     nodes: Sequence[str],
     readings: Mapping[str, NodeReadings],
+    scales: Scales,
 ) -> list[NodeDocument]:
-    given = next_morning(NIGHT, inventory, readings, nodes, checks, nobodys_past).given
+    given = next_morning(NIGHT, inventory, readings, nodes, checks, nobodys_past, scales).given
     return [_document(inventory, node, readings.get(node, {}), wanted, given.get(node)) for node in nodes]
 
 

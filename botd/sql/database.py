@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -38,17 +40,19 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 class Database:
     """An SQLite file or a PostgreSQL server. What it cannot do is StoreUnavailable."""
 
-    def __init__(self, config: Config, url: str, words: Words, *, synchronous: str = "NORMAL") -> None:
+    def __init__(
+        self, config: Config, url: str, words: Words, *, synchronous: str = "NORMAL", read_only: bool = False
+    ) -> None:
         """Opens nothing yet. Raises ConfigError for a URL that is neither SQLite nor PostgreSQL.
 
         `synchronous` is SQLite's: with NORMAL the last transactions may be lost with the machine's power, which the
-        death of a process does not do; with FULL not even those.
+        death of a process does not do; with FULL not even those. With `read_only` nothing is written and no file made.
         """
         self._words = words
-        self._engine = _make_engine(config, url, words, synchronous)
+        self._engine = _make_engine(config, url, words, synchronous, read_only)
         self._writer = self._engine.execution_options(writes=True)
         made = self._engine.url
-        self.path = Path(made.database or "") if made.get_backend_name() == "sqlite" else None
+        self.path = Path(made.database or "") if made.get_backend_name() == "sqlite" and not read_only else None
 
     def set_aside_if_damaged(self, now: datetime) -> str:
         """Keeps a damaged SQLite file aside and says so; empty where nothing is wrong. Raises StoreUnavailable."""
@@ -126,18 +130,23 @@ def _in_words(error: BaseException | None, words: Words) -> StoreUnavailable:
     return words.unusable(reason)
 
 
-def _make_engine(config: Config, text: str, words: Words, synchronous: str) -> sa.Engine:
+def _make_engine(config: Config, text: str, words: Words, synchronous: str, read_only: bool) -> sa.Engine:
     try:
         url = sa.make_url(text)
     except sa.exc.ArgumentError as error:
         raise ConfigError(f'{words.setting} is not a database URL: "{text}"') from error
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url, pool_pre_ping=True)
+        # A server that is not there would hold up who can do without it for minutes.
+        limits = {"connect_timeout": ceil(config.store.timeout)} if read_only else {}
+        options = {"postgresql_readonly": read_only}
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=limits, execution_options=options)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise ConfigError(f'{words.setting} must begin with "sqlite:///" and a file, or with "postgresql"')
     path = resolve_path(config, url.database)
     check_kind(path, words.setting)
     url = url.set(database=str(path))
+    if read_only:
+        url = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
     engine = sa.create_engine(url, connect_args={"timeout": config.store.timeout})
     sa.event.listen(engine, "connect", partial(_prepare_sqlite, synchronous))
     sa.event.listen(engine, "begin", _begin_sqlite)

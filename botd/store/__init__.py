@@ -72,9 +72,10 @@ class Pulse:
 class Store:
     """One database. Every method is one transaction; what the database cannot do is StoreUnavailable."""
 
-    def __init__(self, config: Config) -> None:
-        """Opens nothing yet. Raises ConfigError for a URL that is neither SQLite nor PostgreSQL."""
-        self._db = Database(config, config.store.url, SHARED)
+    def __init__(self, config: Config, *, read_only: bool = False) -> None:
+        """Opens nothing yet; with `read_only` never makes a file. Raises ConfigError for a URL that is neither SQLite
+        nor PostgreSQL."""
+        self._db = Database(config, config.store.url, SHARED, read_only=read_only)
         self.sweeps = Sweeps(self._db)
         self.changes = Changes(self._db)
         self.notes = Notes(self._db, self.changes)

@@ -6,13 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from botd.advice.confidence import Counts
+from botd.advice.experience import Experience
 from botd.advice.rules import ASIDE, FAMILIES, GLOSSES
+from botd.advice.weighing import Scales
 from botd.checks import site_checks
-from botd.commands.sweep import sweep_once
+from botd.commands.sweep import scales_of, sweep_once
 from botd.config import load_config
 from botd.demo import DemoCluster
 from botd.demo.scenarios import QUIET, SCENARIOS
@@ -22,6 +26,8 @@ from botd.display.round import Families, round_document
 from botd.display.round_text import round_text
 from botd.display.terminal import Look
 from botd.documents import status_head
+from botd.settings import Config
+from botd.store import Store
 from tests.program import free_port
 
 NODES = 120
@@ -72,14 +78,25 @@ QUIET_TITLES = {
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[list[dict[str, Any]]]:
-    """Every node of the cluster after one sweep."""
+def config() -> Iterator[Config]:
+    """That of a running cluster."""
     with DemoCluster(NODES, f"127.0.0.1:{free_port()}") as cluster:
-        config = load_config(cluster.config_path)
-        checks = site_checks(config)
-        written: list[bytes] = []
-        sweep_once(config, checks, "all", list(checks), Form("json"), written.append)
-        yield json.loads(b"".join(written))["nodes"]
+        yield load_config(cluster.config_path)
+
+
+def swept(config: Config, groups: str, form: str = "json") -> bytes:
+    """What one sweep writes."""
+    checks, written = site_checks(config), list[bytes]()
+    sweep_once(config, checks, groups, list(checks), Form(form), written.append)
+    return b"".join(written)
+
+
+@pytest.fixture(scope="module")
+def nodes(config: Config) -> Any:
+    """Every node of the cluster after one sweep."""
+    found = json.loads(swept(config, "all"))["nodes"]
+    assert not list(Path(config.path).parent.glob("botd.db*")), "a sweep makes no database"
+    return found
 
 
 def scenario_of(node: dict[str, Any]) -> int:
@@ -138,3 +155,39 @@ def test_the_round_has_each_of_them_once_under_its_family_with_its_cause(nodes: 
         if node["node"] in out:
             assert " ".join(node["slurm"]["reason"].split()) in told
             assert node["recommendation"]["explanation"] in told
+
+
+def test_a_sweep_weighs_by_what_an_agent_has_counted_and_writes_nothing(
+    config: Config, nodes: list[dict[str, Any]]
+) -> None:
+    silent = next(node for node in nodes if node["recommendation"] and node["recommendation"]["title"] == "silent")
+    assert silent["recommendation"]["confidence"]["at_least"] is None
+    today = datetime.now(UTC).date()
+    counted = Experience(today, (Counts("silent", "power-cycle", "x", today, "own", good=36, bad=4, harms=0),))
+    store = Store(config)
+    store.create()
+    store.copies.put("experience", {"now": counted.document(), "edition": "1"})
+    store.close()
+    before = Path(config.path).with_name("botd.db").read_bytes()
+    for form in ("json", "ndjson"):
+        text = swept(config, silent["node"], form)
+        (node,) = json.loads(text)["nodes"] if form == "json" else [json.loads(text)]
+        sure = node["recommendation"]["confidence"]
+        assert (sure["good"], sure["of"], sure["scope"]) == (36, 40, "all hardware")
+    assert Path(config.path).with_name("botd.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("state", ["empty", "damaged", "unreadable copies"])
+def test_a_sweep_falls_back_on_guesses_where_there_is_nothing_to_read(state: str, tmp_path: Path) -> None:
+    (tmp_path / "botd.toml").write_text("[advice]\nleast_p = 0.3\n")
+    config, path = load_config(str(tmp_path / "botd.toml")), tmp_path / "botd.db"
+    if state == "unreadable copies":
+        store = Store(config)
+        store.create()
+        store.copies.put("experience", {"now": {"counts": 7}, "edition": "1"})
+        store.close()
+    else:
+        path.write_bytes(b"" if state == "empty" else b"SQLite format 3\0" + b"x" * 4096)
+    before = path.read_bytes()
+    assert scales_of(config) == Scales.of(config.advice)
+    assert path.read_bytes() == before
