@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from botd.display.sure import scope_words, sure_words, ways_in_lines
 from botd.documents import ConfidenceDocument
+from botd.model import State
 from tests.advice.test_weighing import SILENT, advised, healed, tried
 
 SURE: ConfidenceDocument = {"p": 0.863, "at_least": 0.77, "good": 41, "of": 47, "scope": "savio2"}
@@ -32,6 +34,6 @@ def test_every_other_way_and_every_guard_has_its_line() -> None:
     first, *others = ways_in_lines(found)
     assert first == found["words"]
     assert [line.partition(":")[0] for line in others] == ["not power-cycle", "not person"]
-    assert others[0].endswith("(at least 44 %, 10 of 15)")
-    busy = advised(morning=type(SILENT)(**{**vars(SILENT), "bad": {**SILENT.bad, "jobs": ("ok", ["7"], "")}}))
+    assert others[0].endswith("(at least 45 %, 10 of 15)")
+    busy = advised(morning=replace(SILENT, bad={**SILENT.bad, "jobs": (State.OK, ["7"], "")}))
     assert ways_in_lines(busy) == ["not power-cycle: Slurm has job 7 on it"]

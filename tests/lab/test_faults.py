@@ -135,7 +135,7 @@ FAULTS = (
         "mount-missing",
     ),
     Fault("drained by a person", drain("fan 3 loud, RMA open -jd"), do("undrain"), {}, "colleague"),
-    Fault("drained for what is over", drain("Prolog error"), do("undrain"), {}, "ready"),
+    Fault("drained for what is over", drain("Prolog error"), do("undrain"), {}, "ready-prolog"),
     Fault("drained while a job runs", drain_at_work, do("cancel_jobs", "undrain"), {}, "draining"),
     Fault("file system full", do("fill tmp"), do("fill tmp 0"), {"df_tmp": "fail"}, "mount-full"),
     Fault(
