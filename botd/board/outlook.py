@@ -148,6 +148,7 @@ def _scene(prospect: Prospect, node: str, slurm: SlurmNode | None, evidence: str
         "unseen": f"{unseen['action']} {unseen['id']} may have happened" if unseen else "",
         "breaker": told and told["breaker"],
         "storm": told and told["storm"],
+        "elsewhere": "",  # the agent knows what workers reach, and refuses
         "human_reason": _human_reason(slurm, prospect.person.name),
         "other_bmc": f"another BMC than last time answered {other['action']} {other['id']}" if other else "",
         "evidence": evidence,
