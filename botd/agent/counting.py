@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from botd.acting.actions import Weight
@@ -31,6 +32,7 @@ from botd.logs import Faults
 from botd.model import Clock
 from botd.settings import Config
 from botd.store import Store
+from botd.store.imported import IMPORTED_INCIDENTS, NOW
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +119,16 @@ class Counting:
         self._count(today)
         self._look_at_actions(now)
         self._tell()
+        self._tell_incidents(now)
+
+    def _tell_incidents(self, now: datetime) -> None:
+        """Tells of the imported incidents that were over when the record began: of the others it tells itself."""
+        begun_at = self._store.pulse().history_since or now
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        with self._ledger.read() as db:  # since a midnight: told anew once a day, and not as each grows too old
+            found = self._ledger.outcomes.incidents(db, midnight - LOOK_BACK, begun_at)
+        told = {node: [row.began_at.timestamp() for row in rows] for node, rows in groupby(found, lambda row: row.node)}
+        set_copies(self._store, IMPORTED_INCIDENTS, {NOW: told})
 
     def _tell(self) -> None:
         experience, ours, tried = self._scales.experience, sorted(self._scales.ours), self._scales.tried

@@ -26,7 +26,7 @@ from botd.inventory import Inventory, build
 from botd.inventory.events import NodeEvent, parse_events, read_events
 from botd.inventory.groups import read_groups
 from botd.inventory.slurm import SlurmReader
-from botd.ledger.outcomes import IMPORTED, Row, SpellRow
+from botd.ledger.outcomes import IMPORTED, IncidentRow, Row, SpellRow
 from botd.model import utc_now
 from botd.settings import AdviceSettings, Config
 from botd.store import Store
@@ -54,6 +54,7 @@ def history_import(config: Config, since: str | None, file: str | None) -> int:
     inventory = _inventory(config, now)
     rows, spells = _rows(found, inventory, config, now), _spells(found)
     with owned(config) as ledger, ledger.write() as db:
+        ledger.outcomes.add_incidents(db, _over(found))
         added, healed = ledger.outcomes.add(db, rows), ledger.outcomes.add_spells(db, spells)
     _tell(found, rows, spells, added, healed)
     return 0
@@ -96,6 +97,11 @@ def _spells(found: Sequence[Outage]) -> list[SpellRow]:
         SpellRow(IMPORTED, each.node, SILENT, each.began_at, round(each.hours, 4), each.healed)
         for each in silences(found)
     ]
+
+
+def _over(found: Sequence[Outage]) -> list[IncidentRow]:
+    """Those that are over. One that goes on stands in botd's own record as soon as the agent looks at the node."""
+    return [IncidentRow(each.node, each.begins_at, each.ends_at) for each in found if each.ends_at]
 
 
 def _tell(

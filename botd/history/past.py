@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from botd.checks import Checks
+from botd.history.changes import OUT
 from botd.history.incidents import incident_subjects, is_return, offenders
-from botd.model import Change, Clock
+from botd.model import SLURM, Change, Clock
 
 LOOK_BACK = timedelta(days=30)
 """How far back incidents count."""
@@ -53,6 +55,9 @@ class Record(Protocol):
     def touched(self, subjects: Sequence[str], after: int | None) -> tuple[int, Collection[str]]:
         """The id of the newest change of all, and the nodes with one of these subjects above the id `after`."""
 
+    def imported(self) -> Mapping[str, Sequence[datetime]]:
+        """When incidents of nodes began that were over before the changes begin."""
+
 
 class Pasts:
     """The history of nodes as it is on record. A node is read again when it has a new change, and after KEPT.
@@ -66,33 +71,46 @@ class Pasts:
         self._clock = clock
         self._kept: dict[str, NodePast] = {}
         self._last: int | None = None
+        self._imported: Mapping[str, Sequence[datetime]] = {}
         self._read_at: datetime | None = None
 
     def of(self, nodes: Collection[str]) -> Mapping[str, NodePast]:
         """The history of these nodes. It raises what the record raises."""
         subjects, now = past_subjects(self._checks), self._clock()
         last, touched = self._record.touched(subjects, self._last)
+        imported = self._record.imported()
         is_another = self._last is None or last < self._last  # the database before was lost
-        if is_another or self._read_at is None or not timedelta(0) <= now - self._read_at < KEPT:
-            self._kept, self._read_at = {}, now
+        is_old = self._read_at is None or not timedelta(0) <= now - self._read_at < KEPT
+        if is_another or is_old or imported != self._imported:
+            self._kept, self._read_at, self._imported = {}, now, imported
         for node in touched:
             self._kept.pop(node, None)
         self._last = last
         if missing := [node for node in nodes if node not in self._kept]:
-            found = node_pasts(self._record.about(missing, subjects, now - LOOK_BACK), self._checks, now)
+            changes = self._record.about(missing, subjects, now - LOOK_BACK)
+            before = {node: imported[node] for node in missing if node in imported}
+            found = node_pasts(changes, self._checks, now, before)
             self._kept |= {node: found.get(node, NOTHING) for node in missing}
         return {node: self._kept[node] for node in nodes}
 
 
-def node_pasts(changes: Iterable[Change], checks: Checks, now: datetime) -> dict[str, NodePast]:
-    """What these changes of `past_subjects` say, oldest first, by node."""
-    opening, since, counted = incident_subjects(checks), dict[str, dict[str, datetime]](), list[Change]()
+def node_pasts(
+    changes: Iterable[Change],
+    checks: Checks,
+    now: datetime,
+    imported: Mapping[str, Sequence[datetime]] = MappingProxyType({}),
+) -> dict[str, NodePast]:
+    """What these changes of `past_subjects` say, oldest first, by node, with when imported incidents began."""
+    opening, since = incident_subjects(checks), dict[str, dict[str, datetime]]()
     back: dict[str, datetime] = {}
+    counted = [Change(node, SLURM, "", OUT, at, is_bad=True) for node, times in imported.items() for at in times]
     for change in changes:
         since.setdefault(change.node, {}).update({change.subject: change.at} if change.old else {})
         if is_return(change):
             back[change.node] = change.at
-        if change.is_bad and change.subject in opening and change.at >= now - LOOK_BACK:
+        if change.is_bad and change.subject in opening:
             counted.append(change)
-    incidents = {offender.node: offender.incidents for offender in offenders(counted)}
-    return {node: NodePast(incidents.get(node, 0), times, back.get(node)) for node, times in since.items()}
+    recent = (change for change in counted if change.at >= now - LOOK_BACK)
+    incidents = {offender.node: offender.incidents for offender in offenders(recent)}
+    nodes = since.keys() | incidents.keys()
+    return {node: NodePast(incidents.get(node, 0), since.get(node, {}), back.get(node)) for node in nodes}

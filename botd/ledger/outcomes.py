@@ -16,7 +16,7 @@ from sqlalchemy.dialects import sqlite
 from botd.audit import Event
 from botd.errors import MovedOn
 from botd.ledger.chain import Chain
-from botd.ledger.schema import LEDGER, outcomes, spells, watches
+from botd.ledger.schema import LEDGER, incidents, outcomes, spells, watches
 from botd.sql.database import to_time
 
 OWN, OBSERVED, IMPORTED = "own", "observed", "imported"
@@ -60,6 +60,14 @@ class SpellRow(NamedTuple):
     healed: bool
 
 
+class IncidentRow(NamedTuple):
+    """A time in which a node was out of service, by slurmdbd."""
+
+    node: str
+    began_at: datetime
+    ended_at: datetime
+
+
 class Tallied(NamedTuple):
     """Outcomes of one day with all else in common."""
 
@@ -88,6 +96,11 @@ class Outcomes:
     def add_spells(self, db: sa.Connection, rows: Iterable[SpellRow]) -> int:
         """Adds spells that are not there yet; how many."""
         return _add(db, spells, [row._asdict() | {"began_at": row.began_at.timestamp()} for row in rows])
+
+    def add_incidents(self, db: sa.Connection, rows: Iterable[IncidentRow]) -> int:
+        """Adds imported incidents that are not there yet; how many."""
+        times = [(row.node, row.began_at.timestamp(), row.ended_at.timestamp()) for row in rows]
+        return _add(db, incidents, [dict(zip(IncidentRow._fields, each, strict=True)) for each in times])
 
     def watch(self, db: sa.Connection, now: datetime, most: timedelta) -> None:
         """Takes note that nodes were looked at. A look within so long of the last one leaves no gap."""
@@ -142,6 +155,12 @@ class Outcomes:
         """Diagnosis, hours, and whether it healed, of every spell."""
         query = sa.select(spells.c.diagnosis, spells.c.hours, spells.c.healed)
         return [(row.diagnosis, float(row.hours), bool(row.healed)) for row in db.execute(query)]
+
+    def incidents(self, db: sa.Connection, since: datetime, until: datetime) -> list[IncidentRow]:
+        """The imported incidents that began since one time and were over at another, by node and time."""
+        wanted = (incidents.c.began_at >= since.timestamp()) & (incidents.c.ended_at <= until.timestamp())
+        query = sa.select(incidents).where(wanted).order_by(incidents.c.node, incidents.c.began_at)
+        return [IncidentRow(row.node, _at(row.began_at), _at(row.ended_at)) for row in db.execute(query)]
 
     def told(self, db: sa.Connection) -> list[Row]:
         """Those for which a chance was told before, and which were judged then."""

@@ -225,6 +225,17 @@ spells = sa.Table(
     sa.UniqueConstraint("source", "node", "diagnosis", "began_at"),
 )
 
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("node", sa.String(253), nullable=False),
+    # When a node was out of service, by slurmdbd. One that goes on is not here.
+    sa.Column("began_at", sa.Float, nullable=False, index=True),
+    sa.Column("ended_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("node", "began_at"),
+)
+
 watches = sa.Table(
     "watches",
     metadata,

@@ -8,8 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from botd.errors import StoreDamaged
 from botd.model import Change
 from botd.sql.database import EPOCH, Database, to_time
+from botd.store.copies import Copies
+from botd.store.imported import IMPORTED_INCIDENTS, NOW, read_imported
 from botd.store.schema import changes
 
 PRUNE_ROWS = 2000
@@ -98,6 +101,13 @@ class Changes:
             wanted = (changes.c.id > after) & changes.c.subject.in_(subjects)
             # Not `distinct`: SQLite (3.40) then walks the index of nodes, all of it.
             return last, frozenset(map(str, db.scalars(sa.select(changes.c.node).where(wanted))))
+
+    def imported(self) -> dict[str, list[datetime]]:
+        """When incidents that were over before the record began had begun, by node, as far as they were imported."""
+        try:
+            return read_imported(Copies(self._db).get(IMPORTED_INCIDENTS, NOW))
+        except StoreDamaged:
+            return {}
 
     def last_words(self, subject: str | None = None) -> dict[tuple[str, str], str]:
         """The newest `new` of each node and subject, or of each node and this subject."""

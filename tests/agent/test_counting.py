@@ -19,9 +19,10 @@ from botd.history.past import Pasts
 from botd.inventory import Inventory, build
 from botd.ledger import Ledger
 from botd.ledger.actions import Said, Stored
-from botd.ledger.outcomes import Row, SpellRow
+from botd.ledger.outcomes import IncidentRow, Row, SpellRow
 from botd.model import BOOT, DIAGNOSIS, SLURM, Change, SlurmNode
 from botd.settings import AdviceSettings
+from botd.store.imported import IMPORTED_INCIDENTS, NOW
 from tests.advice.cases import CHECKS, SILENT, readings
 from tests.conftest import Site
 from tests.ledger.test_actions import ask
@@ -231,3 +232,39 @@ def test_counting_looks_as_soon_as_an_action_has_ended(desk: Desk) -> None:
         assert desk.counting.scales().tried
     finally:
         stop.set()
+
+
+def fell(desk: Desk, old: str) -> None:
+    desk.site.store.changes.record([Change(NODE, SLURM, old, "down*", desk.site.now, is_bad=True)])
+
+
+def imported(desk: Desk, *days_ago: float, lasts: timedelta = timedelta(minutes=10)) -> None:
+    begun_at = desk.site.store.pulse().history_since or desk.site.now
+    times = [begun_at - timedelta(days=days) for days in days_ago]
+    with desk.ledger.write() as db:
+        desk.ledger.outcomes.add_incidents(db, [IncidentRow(NODE, at, at + lasts) for at in times])
+    desk.counting.step()
+
+
+def test_who_failed_before_the_first_day_is_a_repeater_on_it_to_either_process(desk: Desk) -> None:
+    fell(desk, "in service")
+    imported(desk, 9)
+    assert cycle_is(desk) == ["power-cycle", "power-cycle"]
+    imported(desk, 5)
+    assert cycle_is(desk) == ["person", "person"]
+
+
+def test_an_imported_incident_in_which_the_record_began_is_counted_once(desk: Desk) -> None:
+    fell(desk, "")
+    imported(desk, 9, 0.5, lasts=timedelta(days=1))
+    assert cycle_is(desk) == ["power-cycle", "power-cycle"]
+
+
+@pytest.mark.parametrize("told", [{NODE: [0]}, {NODE: ["soon", None, 1e300]}, {NODE: 7}, [NODE], None])
+def test_what_others_write_over_the_imported_incidents_is_put_right(desk: Desk, told: object) -> None:
+    imported(desk, 9)
+    (before,) = desk.site.store.changes.imported().values()
+    desk.site.store.copies.put(IMPORTED_INCIDENTS, {NOW: told})
+    assert before not in desk.site.store.changes.imported().values()
+    desk.counting.step()
+    assert desk.site.store.changes.imported() == {NODE: before}

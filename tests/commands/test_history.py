@@ -75,6 +75,19 @@ def test_what_slurmdbd_remembers_is_taken_over_as_imported(place: Path, botd: Bo
     assert spells == [("silent", pytest.approx(5 / 60, abs=0.001), True)]
 
 
+def test_incidents_that_are_over_are_kept_once(place: Path, botd: Botd) -> None:
+    begin = datetime.now(UTC) - DAY
+    (place / "events.txt").write_text(EVENTS + f"n1|DOWN*|{begin.timestamp():.0f}|Unknown|root(0)|Not responding\n")
+    botd()
+    botd()
+    ledger = Ledger(load_config(str(place / "botd.toml")))
+    ledger.open(datetime.now(UTC))
+    with ledger.read() as db:
+        found = ledger.outcomes.incidents(db, begin - 365 * DAY, datetime.now(UTC))
+    ledger.close()
+    assert [each.node for each in found] == ["gone", "n1", "n1", "n1"]
+
+
 def test_twice_is_as_good_as_once(place: Path, botd: Botd) -> None:
     botd()
     before = kept(place)

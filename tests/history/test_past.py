@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +64,7 @@ class Kept:
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self.asked: list[tuple[str, ...]] = []
+        self.before: dict[str, list[datetime]] = {}
 
     def about(self, nodes: Collection[str], subjects: Sequence[str], since: datetime) -> Iterable[Change]:
         self.asked.append(tuple(nodes))
@@ -72,6 +73,9 @@ class Kept:
     def touched(self, subjects: Sequence[str], after: int | None) -> tuple[int, Collection[str]]:
         new = self.changes[after:] if after is not None else []
         return len(self.changes), {each.node for each in new if each.subject in subjects}
+
+    def imported(self) -> Mapping[str, Sequence[datetime]]:
+        return self.before
 
 
 def test_a_node_is_read_once_and_again_when_it_has_a_change() -> None:
@@ -94,3 +98,15 @@ def test_another_database_is_read_anew() -> None:
     assert pasts.of(["n1"])["n1"].incidents == 1
     record.changes = []
     assert pasts.of(["n1"]) == {"n1": NOTHING}
+
+
+def test_imported_incidents_count_as_soon_as_they_are_told_by_the_same_measure() -> None:
+    record = Kept()
+    pasts = Pasts(record, CHECKS, lambda: NOW)
+    record.changes = [change("ssh", "fail: timeout", 0)]
+    assert pasts.of(["n1", "n2"])["n1"].incidents == 1
+    ago = [timedelta(days=31), timedelta(days=9), timedelta(days=9, minutes=-50), timedelta(days=2)]
+    record.before = {"n1": [NOW - each for each in ago], "n2": [NOW - timedelta(days=3)], "n3": [NOW]}
+    found = pasts.of(["n1", "n2"])
+    assert {node: past.incidents for node, past in found.items()} == {"n1": 3, "n2": 1}
+    assert found["n1"].since == {"ssh": record.changes[0].at}, "they tell nothing of a check"
