@@ -8,7 +8,7 @@ power cannot be asked: `UNTOLD_GUARDS`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -71,11 +71,15 @@ class Replay:
 
 @dataclass(frozen=True)
 class Site:
-    """What is weighed with: the checks, the costs of the policy, and what kind of hardware a node is of, today."""
+    """What is weighed with: the checks, the costs of the policy, and what kind of hardware a node is of, today.
+
+    `acted` is when botd acted on each node: that was no person's doing.
+    """
 
     checks: Checks
     scales: Scales
     hardware: Callable[[str], str]
+    acted: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,7 +95,7 @@ class _Node:
 
 def replay(changes: Sequence[Change], counts: Sequence[Counts], site: Site, since: datetime, now: datetime) -> Replay:
     """What would have been said since a moment, by these changes, which may begin before it."""
-    deeds, illnesses = observed(changes, {})
+    deeds, illnesses = observed(changes, site.acted)
     known = _Known(counts, illnesses)
     said, before = list[Said](), dict[tuple[str, datetime], Said]()
     waiting = sorted(deeds, key=lambda deed: deed.at)
@@ -197,8 +201,10 @@ def told(found: Replay) -> Iterator[str]:
     """The figures, a line each."""
     agreed = [each for each in found.pressed if each.said.way == each.deed.action]
     presses = [each for each in found.said if each.way in PRESSED]
+    ways = Counter(each.way or "nothing" for each in found.said)
     stopped = [each for each in found.said if each.guards and each.diagnosis not in CALM | {"colleague"}]
     yield f"{len(found.said)} diagnoses, {len(presses)} of them with something to press"
+    yield f"recommended: {_counted(ways)}" if ways else "recommended: nothing"
     yield f"agreement: {len(agreed)} of {len(found.pressed)} presses of people are what botd would have said"
     yield from _otherwise(found.pressed)
     yield f"stopped by a guard: {len(stopped)}{_by(stopped)}"
@@ -209,9 +215,12 @@ def told(found: Replay) -> Iterator[str]:
 
 
 def _by(found: Iterable[Said]) -> str:
-    counts = Counter(each.guards[0] for each in found)
-    said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    said = _counted(Counter(each.guards[0] for each in found))
     return f" ({said})" if said else ""
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
 def _otherwise(pressed: Iterable[Pressed]) -> Iterator[str]:

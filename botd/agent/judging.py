@@ -86,7 +86,8 @@ class Judging:
     def observe(self, now: datetime) -> None:
         """Reads out of the history what people did, and how long nodes were ill. Raises as `judge_own` does."""
         changes = self._store.changes.news((*READ, LOST_JOB), now - READ_BACK)
-        acted = self._acted(now - READ_BACK)
+        with self._ledger.read() as db:
+            acted = self._ledger.actions.acted(db, now - READ_BACK)
         deeds, illnesses = observed(changes, acted)
         by_node: dict[str, list[Change]] = {}
         for change in changes:
@@ -104,14 +105,6 @@ class Judging:
             kind = hardware_of(self._inventory(), deed.node, self._settings.hardware)
             told = (judged.verdict, judged.words, lost_a_job(changes, deed.at))
             yield Row(OBSERVED, deed.node, deed.diagnosis, deed.action, kind, deed.at, *told)
-
-    def _acted(self, since: datetime) -> Times:
-        """When botd acted on each node."""
-        found: dict[str, list[datetime]] = {}
-        with self._ledger.read() as db:
-            for each in self._ledger.actions.sent(db, since):
-                found.setdefault(each.node, []).extend(filter(None, (each.sent_at, each.changed_at)))
-        return found
 
 
 def row_of(stored: Stored, advice: RecommendationDocument | None, hardware: str) -> Row | None:

@@ -128,7 +128,9 @@ def replay_history(config: Config, since: str | None, policy: str | None) -> int
     changes = Store(config).changes.news(READ, begin - LOOK_BACK)
     with owned(config) as ledger, ledger.read() as db:
         counts = [Counts(*each) for each in ledger.outcomes.tallied(db)]
-    site = Site(site_checks(config), Scales.of(settings), lambda node: hardware_of(inventory, node, settings.hardware))
+        acted = ledger.actions.acted(db, begin - LOOK_BACK)
+    kind = partial(hardware_of, inventory, groups=settings.hardware)
+    site = Site(site_checks(config), Scales.of(settings), kind, acted)
     found = replay(changes, counts, site, begin, now)
     first = min((change.at for change in changes), default=None)
     print(f"since {begin:%F %H:%M} UTC" + (f"; the record begins {first:%F %H:%M} UTC" if first else "; no record"))

@@ -295,6 +295,13 @@ class Actions:
         """The actions that were sent since then, or that a clock says are yet to be."""
         return self._all(db, actions.c.sent_at > since.timestamp())
 
+    def acted(self, db: sa.Connection, since: datetime) -> dict[str, list[datetime]]:
+        """When botd acted on each node since then: when something was sent, and when it was settled."""
+        found: dict[str, list[datetime]] = {}
+        for each in self.sent(db, since):
+            found.setdefault(each.node, []).extend(filter(None, (each.sent_at, each.changed_at)))
+        return found
+
     def spent(self, db: sa.Connection, since: datetime, *, is_dry: bool) -> list[Spent]:
         """What was spent since then, by dry runs or by real ones: never both."""
         columns = (actions.c.node, actions.c.action, actions.c.weight, actions.c.login)

@@ -71,7 +71,7 @@ def test_what_people_did_is_set_beside_what_would_have_been_said_right_before() 
 def test_the_figures_are_told() -> None:
     lines = list(told(gone_through(CYCLED)))
     assert lines[0] == "1 diagnoses, 1 of them with something to press"
-    assert lines[1].startswith("agreement: 1 of 1")
+    assert lines[2].startswith("agreement: 1 of 1")
     assert lines[-1].startswith("Brier score of 1 presses that match: 0.062")
 
 
@@ -79,6 +79,16 @@ def test_what_people_did_otherwise_is_told_as_such() -> None:
     found = gone_through(CYCLED, least_p=0.95)
     assert [each.way for each in found.said] == ["person"]
     assert "  people: power-cycle, botd: person: 1" in told(found)
+
+
+def test_what_would_have_been_recommended_is_told() -> None:
+    found = gone_through([*CYCLED, *on("n2", ill(0)), *on("n3", ill(0, "drained", "Kill task failed", READY))])
+    assert "recommended: power-cycle 2, resume 1" in told(found)
+
+
+def test_what_botd_did_itself_is_no_persons_doing() -> None:
+    site = Site(CHECKS, Scales(), lambda node: "savio2", {"n1": [AT + timedelta(hours=5)]})
+    assert replay(CYCLED, [], site, AT - timedelta(days=1), AT + timedelta(days=60)).pressed == []
 
 
 def test_a_press_on_a_node_that_was_back_alone_within_an_hour_is_told() -> None:
