@@ -41,7 +41,7 @@ def runs_on() -> list[str]:
 
 def table_of(names: list[str]) -> str:
     """The licences of installed libraries as a table."""
-    words = ["--format=rst", "--from=mixed", "--no-version", "--with-urls", "--packages", *names]
+    words = ["--format=rst", "--from=mixed", "--with-system", "--no-version", "--with-urls", "--packages", *names]
     command = [sys.executable, "-m", "piplicenses", *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
