@@ -61,7 +61,7 @@ class Tailing:
 
 @pytest.fixture
 def tailing(at_work: Works) -> Iterator[Tailing]:
-    at_work.roles = at_work.roles.replace('may = ["re-arm", "approve"]', 'may = ["re-arm", "approve", "tail"]')
+    at_work.roles = at_work.roles.replace("may = [", 'may = ["tail", ')
     logs = {"slurmd": "/var/log/{node}/it's.log", "journal": "journal:slurmd"}
     kit = dataclasses.replace(at_work.kit, config=dataclasses.replace(at_work.kit.config, tail=logs))
     node, listed = Node(), SimpleNamespace(inventory=at_work.inventory)
