@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 
 from botd.checks import site_checks
@@ -105,3 +107,14 @@ def test_a_sweep_says_its_nodes_as_a_nodeset() -> None:
     document = sweep_document(sweep)
     assert (document["sweep"], document["nodes"], document["state"]) == (3, "n[1-3]", "running")
     assert (document["done"], document["total"], document["ended_at"]) == (1, 3, None)
+
+
+def test_what_is_encoded_takes_no_more_memory_than_its_bytes() -> None:
+    """Thousands of answers are kept; orjson's own are of blocks that it has filled to a part."""
+    tracemalloc.start()
+    try:
+        kept = [encode({"detail": "x" * 1100}) for _ in range(100)]
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held < 1.2 * sum(map(sys.getsizeof, kept))

@@ -97,6 +97,9 @@ class Said(NamedTuple):
     is_certain: bool | None = None
 
 
+MAX_ID = 2**63 - 1
+"""What SQLite takes for an integer; a number beyond it cannot even be asked for."""
+
 NOTHING = Said()
 
 
@@ -245,7 +248,7 @@ class Actions:
 
     def get(self, db: sa.Connection, id: int) -> Stored:
         """The action of this id. Raises MovedOn where there is none."""
-        if found := self._one(db, actions.c.id == id):
+        if 0 < id <= MAX_ID and (found := self._one(db, actions.c.id == id)):
             return found
         raise MovedOn(f"there is no action {id}")
 

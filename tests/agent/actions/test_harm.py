@@ -52,3 +52,10 @@ def test_of_an_action_that_mends_nothing_there_is_nothing_to_say(at_work: Works)
     at_work.press("drain", NODE)
     at_work.drive()
     assert "none of which the outcome is judged" in at_work.letter("harm", "kmf", {"id": 1, "reason": ""})["words"]
+
+
+@pytest.mark.parametrize("number", [0, -1, 10, 2**63, 10**30])
+@pytest.mark.parametrize("kind", ["harm", "seen", "veto", "halt"])
+def test_a_number_that_no_action_has_is_that_and_no_damage(judged: Works, kind: str, number: int) -> None:
+    """SQLite takes no integer beyond 64 bits, and what it does not take was once held for a damaged ledger."""
+    assert judged.letter(kind, "kmf", {"id": number, "reason": "x"})["words"] == f"there is no action {number}"
