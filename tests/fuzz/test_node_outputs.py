@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from botd.answers import (
     Answer,
     Delivery,
+    EventsAnswer,
     Job,
     LoginAnswer,
     Output,
@@ -150,6 +151,14 @@ ANSWERS: dict[Source, st.SearchStrategy[Answer]] = {
     | st.builds(Output, printed, st.just(0)),
     Source.PRESENCE: st.builds(PresenceAnswer, st.booleans(), texts),
     Source.POWER: st.builds(PowerAnswer, st.sampled_from(PowerState), texts),
+    Source.EVENTS: st.builds(
+        EventsAnswer,
+        st.lists(st.binary(min_size=16, max_size=16), max_size=4).map(tuple),
+        st.none() | st.integers(0, 2**32 - 1),
+        st.integers(0, 2**16 - 1),
+        st.just("") | texts,
+        st.just("") | texts,
+    ),
     Source.JOBS: st.builds(SlurmAnswer, st.lists(jobs, max_size=3).map(tuple), st.just("") | texts),
     Source.LAST_JOB: st.builds(SlurmAnswer, st.lists(jobs, max_size=2).map(tuple), st.just("") | texts),
 }
