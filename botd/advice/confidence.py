@@ -154,7 +154,8 @@ def bound(found: Tally) -> Bound | None:
 
     It is of this kind of hardware where there are enough of it, else of all. It is rounded down to whole percents.
     """
-    scope, count = (found.hardware, found.own) if found.own.of >= LEAST_SHOWN else (ALL_HARDWARE, found.all)
+    has_own = found.hardware != ALL_HARDWARE and found.own.of >= LEAST_SHOWN  # nodes of no known kind are no kind
+    scope, count = (found.hardware, found.own) if has_own else (ALL_HARDWARE, found.all)
     if count.of < LEAST_SHOWN:
         return None
     # Jeffreys' interval (Brown, Cai and DasGupta, "Interval Estimation for a Binomial Proportion", 2001).

@@ -194,7 +194,8 @@ def _counted(title: str, action: str, weighed: Weighed) -> str:
         return _guessed(weighed)
     stayed = "stayed in service for a day" if action == RESUME else "came back and stayed well for a day"
     like = f"{title}, {shown.scope or EVERYWHERE}"
-    lost = f" {weighed.tally.harms} of {count.of:.0f} lost a job." if weighed.tally.harms else ""
+    where = f"On {EVERYWHERE} " if shown.scope else ""
+    lost = f" {where}{weighed.tally.harms} of {count.of:.0f} lost a job." if weighed.tally.harms else ""
     return f"{shown.good} of {shown.of} nodes like this ({like}) {stayed}: at least {percent(shown.at_least)}.{lost}"
 
 

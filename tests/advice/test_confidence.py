@@ -80,6 +80,13 @@ def test_a_bound_is_counted_in_one_scope_and_never_mixed(good: int, bad: int, ot
         assert (found.scope, found.good, found.of) == (ALL_HARDWARE, good + others, good + bad + others + others_bad)
 
 
+@given(counts, counts, counts, counts)
+def test_nodes_of_no_known_hardware_are_no_kind_of_it(good: int, bad: int, others: int, others_bad: int) -> None:
+    rows = counted(chain(outcomes(good, bad, ""), outcomes(others, others_bad)))
+    found, of = bound(tally(rows, "silent", "power-cycle", "", NOW.date())), good + bad + others + others_bad
+    assert (found and (found.scope, found.good, found.of)) == ((ALL_HARDWARE, good + others, of) if of >= 3 else None)
+
+
 def test_with_two_outcomes_nothing_is_said_and_the_guess_rules_the_chance() -> None:
     found = seen(outcomes(2, 0))
     assert bound(found) is None

@@ -64,6 +64,12 @@ def test_what_was_counted_is_told_by_who_acted() -> None:
     assert row["at_least"] == 0.63
 
 
+def test_the_bound_of_what_was_counted_is_of_all_of_it_also_where_the_hardware_of_some_is_not_known() -> None:
+    outcomes = [Outcome("silent", "power-cycle", each, AT, each == "") for each in ("", "", "", "savio2", "savio2")]
+    (row,) = trust_document([], experience_of(counted(outcomes), [], AT.date()))["counted"]
+    assert (row["good"], row["of"], row["at_least"]) == (3, 5, 0.26)
+
+
 def test_the_picture_has_a_point_for_each_tenth_and_says_it_in_words() -> None:
     points = [Point(0.75, 0.5, 40), Point(0.95, 0.9, 20)]
     assert words(points) == "told 75 %, came 50 % of 40; told 95 %, came 90 % of 20"

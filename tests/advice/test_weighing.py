@@ -93,7 +93,11 @@ def test_jobs_that_were_lost_are_said_and_cost_it_the_choice() -> None:
     found = advised(tried(30, 0, harms=20))
     assert found["action"] == "person"
     assert "30 of 34" not in found["words"]
-    assert advised(tried(40, 0, harms=1))["words"].count("1 of 40 lost a job.") == 1
+    assert "at least 95 %. On all hardware 1 of 40 lost a job." in advised(tried(40, 0, harms=1))["words"]
+    elsewhere = advised([*tried(5, 0), *tried(35, 0, hardware="savio3", harms=1)])["words"]
+    assert elsewhere.startswith("5 of 5 nodes like this (silent, savio2)")
+    assert "On all hardware 1 of 40 lost a job." in elsewhere
+    assert "at least 95 %. 1 of 40 lost a job." in advised(tried(40, 0, hardware="savio3", harms=1))["words"]
 
 
 def test_what_mends_too_seldom_is_not_recommended_and_says_so() -> None:
