@@ -25,7 +25,7 @@ SETTLE = timedelta(hours=1)
 """How long it may take from its end until every check is green: a sweep has to come by."""
 
 BLIND = 0.1
-"""The share of the window that nobody may have looked."""
+"""The share of the window that nobody may have looked, or could tell what was there."""
 
 JUDGED = (RESTART_SLURMD, POWER_ON, POWER_CYCLE, RESUME)
 """The actions that have an outcome."""
@@ -94,6 +94,8 @@ def judge(done: Done, after: Aftermath, now: datetime) -> Judged | None:
         return Judged(Verdict.OPEN, f"to be judged at {done.at + WINDOW:%F %H:%M} UTC")
     if after.blind > BLIND * WINDOW:
         return Judged(Verdict.NOT_COUNTED, "nobody looked at it for more than a tenth of the day")
+    if done.action != RESUME and after.blind + _untold(done, after) > BLIND * WINDOW:
+        return Judged(Verdict.NOT_COUNTED, "it could not be told for more than a tenth of the day whether it is well")
     return _at_the_end(done, after)
 
 
@@ -139,6 +141,13 @@ def _out(done: Done, after: Aftermath) -> Iterator[_Moment]:
     for change in after.changes:
         if change.subject == SLURM and _leaves(change) and not is_a_persons(change.why):
             yield _Moment(change.at, Judged(Verdict.BAD, f"out of service again within a day: {change.why}"))
+
+
+def _untold(done: Done, after: Aftermath) -> timedelta:
+    """How long of the window it was known that nothing could be told of the node."""
+    bands = [band for band in _bands(after.diagnosis, after.changes, done) if band[0]]
+    lasted = (min(end, done.at + WINDOW) - begin for word, begin, end in bands if diagnosis_of(word) in UNTOLD)
+    return sum((max(each, timedelta(0)) for each in lasted), timedelta(0))
 
 
 def _at_the_end(done: Done, after: Aftermath) -> Judged:

@@ -89,6 +89,17 @@ def test_unknown_is_never_counted_as_good(title: str) -> None:
     assert verdict(CYCLED, Aftermath(title, OUT)) is Verdict.NOT_COUNTED
 
 
+@pytest.mark.parametrize(("hours", "wanted"), [(2.3, Verdict.GOOD), (2.5, Verdict.NOT_COUNTED)])
+def test_what_could_not_be_told_for_long_is_not_counted_though_the_node_is_well_at_the_end(
+    hours: float, wanted: Verdict
+) -> None:
+    dark = [found("cannot be told", 4), found("", 4 + hours, "cannot be told")]
+    assert verdict(CYCLED, Aftermath("", IN, dark)) is wanted
+    assert verdict(CYCLED, Aftermath("cannot be told", IN, [found("", hours, "cannot be told")])) is wanted
+    assert verdict(CYCLED, Aftermath("", IN, dark, blind=timedelta(hours=2.3))) is Verdict.NOT_COUNTED
+    assert verdict(RESUMED, Aftermath("", IN, dark)) is Verdict.GOOD
+
+
 def test_a_resume_is_good_when_the_node_stays_in_service_whatever_is_found_on_it() -> None:
     assert verdict(RESUMED, Aftermath("", IN, [found("scratch not mounted", 4)])) is Verdict.GOOD
     assert verdict(RESUMED, Aftermath("", OUT, [stands(OUT, IN, 0.01)])) is Verdict.GOOD
