@@ -793,8 +793,9 @@ PROMISES = ("Promise", "What is promised", "What is not", "Tests that attack it"
 def test_every_threat_and_every_promise_has_tests_that_exist() -> None:
     threats = table("docs/security.rst", "Threat", "What stands against it", "Tests").rows
     promises = table("docs/promises.rst", *PROMISES).rows
-    assert len(promises) == 7
-    for threat, *_, named in (*threats, *promises):
+    always = table("docs/diagnosis.rst", "What holds", "Tests").rows
+    assert (len(promises), len(always)) == (7, 6)
+    for threat, *_, named in (*threats, *promises, *always):
         names = named.replace("\n", " ").split(", ")
         assert names, threat
         for path, _, test in (name.partition("::") for name in names):
