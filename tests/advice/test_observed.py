@@ -74,6 +74,13 @@ def test_who_comes_back_untouched_has_healed(then: str) -> None:
     assert illnesses == [Illness("n1", "silent", AT, 3.0, healed=True)]
 
 
+@pytest.mark.parametrize("title", ["slurmd stopped", "slurmd runs, Slurm does not hear it"])
+def test_of_a_slurmd_that_is_back_it_cannot_be_told_who_started_it(title: str) -> None:
+    ill = [change(SLURM, "in service", "down*", 0, "Not responding"), change(DIAGNOSIS, "", title, 0)]
+    well = [change("slurmd", "fail", "ok", 2), change(SLURM, "down*", "in service", 2), change(DIAGNOSIS, title, "", 2)]
+    assert observed([*ill, *well], NOBODY)[0] == []
+
+
 def test_another_illness_is_no_healing_and_neither_is_a_persons_reason() -> None:
     _, illnesses = observed([*LOST, change(DIAGNOSIS, "silent", "slurmd stopped", 3)], NOBODY)
     assert illnesses == [Illness("n1", "silent", AT, 3.0, healed=False)]
