@@ -24,7 +24,9 @@ class Situation:
     reason_is_ours: bool | None = None  # the drain of a hard action of botd's own
     recommended: str | None = None  # the action that is recommended; `wait` and `person` are none
     cut: Mapping[str, str] = field(default_factory=dict)  # why an action is not recommended that else may have been
-    confident: bool | None = None  # the shown bound reaches [advice] confident
+    confident: Mapping[str, bool] = field(
+        default_factory=dict
+    )  # by action, whether its bound reaches [advice] confident
     seen_age_s: float | None = None  # of the newest sweep that asked the node
     users: tuple[str, ...] | None = None  # who has processes or logins there
     repeated: bool | None = None  # so many incidents in 30 days that somebody should find out why
@@ -69,7 +71,7 @@ def _recommended(now: Situation, action: str) -> str:
 
 
 def _confident(now: Situation, action: str) -> str:
-    return _asked(now.confident, "too few came back to be sure", "nobody has tried this here often enough")
+    return _asked(now.confident.get(action), "too few came back to be sure", "nobody has tried this here often enough")
 
 
 def _seen_within_10min(now: Situation, action: str) -> str:
@@ -105,7 +107,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("reason-not-human", "its reason is Slurm's, NHC's, botd's, or that of who presses", _reason_not_human),
     Condition("reason-is-ours", "it was drained by a hard action of botd's", _reason_is_ours),
     Condition("recommended", "it is the action that is recommended", _recommended),
-    Condition("confident", "the bound that is shown reaches [advice] confident", _confident),
+    Condition("confident", "the bound that is shown of the action reaches [advice] confident", _confident),
     Condition("seen-within-10min", "a sweep asked it at most 10 minutes ago", _seen_within_10min),
     Condition("no-users", "nobody has processes or logins on it", _no_users),
     Condition("not-repeated", "it was not ill again and again in the last 30 days", _not_repeated),

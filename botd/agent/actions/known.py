@@ -104,7 +104,7 @@ class Known:
             reason_is_ours=_is_ours(slurm, done),
             recommended=advice["action"] if advice else None,
             cut={each["action"]: each["words"] for each in advice["refused_by"]} if advice else {},
-            confident=self._is_confident(advice),
+            confident=self._confident(advice),
             seen_age_s=_age_s(readings, self._clock()),
             users=_users(users["value"]) if users and users["state"] in ("ok", "warn", "fail") else None,
             repeated=None if morning is None else self._past(node).incidents >= REPEATS,
@@ -115,10 +115,11 @@ class Known:
         morning = self._next_morning()
         return morning.given.get(node) if morning else None, hardware_of(self.inventory, node, self._advice.hardware)
 
-    def _is_confident(self, advice: RecommendationDocument | None) -> bool | None:
-        """Whether the bound that is shown is high enough; None where too few were counted to show one."""
-        shown = advice["confidence"]["at_least"] if advice and advice["confidence"] else None
-        return None if shown is None else shown >= self._advice.confident
+    def _confident(self, advice: RecommendationDocument | None) -> dict[str, bool]:
+        """Whether the bound that is shown of an action is high enough, for those of which enough were counted."""
+        ways = advice["ranked"] if advice else []
+        bounds = {way["action"]: way["confidence"]["at_least"] for way in ways if way["confidence"]}
+        return {action: bound >= self._advice.confident for action, bound in bounds.items() if bound is not None}
 
     def ill_since(self) -> dict[str, datetime] | None:
         """When each node fell ill that did so lately; None where that is not known.

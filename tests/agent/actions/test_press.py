@@ -232,3 +232,18 @@ def test_proofs_by_ssh_and_munge_still_work_while_a_login_is_locked_out(
         at_work.drive()
         assert [(each.login, each.proof, each.state) for each in at_work.actions()] == [(login, kind, "succeeded")]
         assert at_work.press("drain", NODES[1], login=login)["code"] == "locked-out"
+
+
+def test_how_sure_it_is_of_one_action_says_nothing_of_another(at_work: Works) -> None:
+    def way(action: str, at_least: float | None) -> dict[str, Any]:
+        return {"action": action, "confidence": {"at_least": at_least}}
+
+    ranked = [
+        way("resume", 0.95),
+        way("power-cycle", 0.4),
+        way("drain", None),
+        {"action": "person", "confidence": None},
+    ]
+    advice: Any = {"ranked": ranked}
+    assert at_work.kit.known._confident(advice) == {"resume": True, "power-cycle": False}
+    assert at_work.kit.known._confident(None) == {}
