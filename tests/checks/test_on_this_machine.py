@@ -300,9 +300,13 @@ os.posix_spawn("/bin/true", ["true"], {}, file_actions=child)
 
 
 def hanging(folder: Path, before: str = "") -> str:
-    """Starts a process that hangs in the kernel, and waits until it does."""
+    """Starts a process that hangs in the kernel, and waits until it does.
+
+    In D it is for a moment at its start, too, while its program comes from a disk: it hangs when it has its child.
+    """
     python, fifo = Path(sys.executable).resolve(), folder / "fifo"
-    wait = "until grep -qs '^State:.D' /proc/$!/status; do sleep 0.1; done"
+    hangs = "grep -qs . /proc/$!/task/$!/children && grep -qs '^State:.D' /proc/$!/status"
+    wait = f"until {hangs}; do sleep 0.1; done"
     return f"mkfifo {fifo}; {before} {python} -c {quote(HANG)} {fifo} & {wait}\n"
 
 
