@@ -25,6 +25,7 @@ from bench.cost import Cost
 from bench.table import Figure, Options, all_right, at_most_times, note
 from botd.checks import site_checks
 from botd.config import load_config
+from botd.inventory.networks import networks_of
 from botd.model import utc_now
 from botd.probes import Probes
 from botd.settings import Config
@@ -32,7 +33,6 @@ from botd.sweep import make_plan, run_sweep
 from botd.workers.broker import Post
 from botd.workers.keys import signing_key
 from botd.workers.letters import public_of
-from botd.workers.networks import networks_of
 from botd.workers.office import Office
 
 SIZES = ((1000, 1), (1000, 4), (10_000, 4))

@@ -12,6 +12,7 @@ from flask import Flask, Response, request, send_file
 from botd import pages
 from botd.board.board import Board
 from botd.checks import site_checks
+from botd.inventory.networks import Network, networks_of
 from botd.model import Clock, utc_now
 from botd.pages.bundle import bundle_file, bundle_url
 from botd.resources import ROUTES
@@ -49,6 +50,7 @@ class Botd:
     """What the resources and pages of one application share, as `app.extensions["botd"]`."""
 
     config: Config
+    networks: tuple[Network, ...]
     store: Store
     board: Board
     openapi: dict[str, Any]
@@ -81,6 +83,7 @@ def create_app(config: Config, *, clock: Clock = utc_now) -> Flask:
     app.wsgi_app = timings  # type: ignore[method-assign]
     app.extensions["botd"] = Botd(
         config=config,
+        networks=networks_of(config),
         store=store,
         board=board,
         openapi=describe(ROUTES),

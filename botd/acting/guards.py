@@ -259,7 +259,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("breaker", "breaker-open", "the breaker", lambda s, _: _told(s.breaker), "who may re-arm has to", _BREAKS),
     Guard("storm", "storm", "nodes newly ill", lambda s, _: _told(s.storm), "find what they share, or wait", _HARD),
     # ---- of the node ----
-    Guard("reach", "elsewhere", "who reaches it", lambda s, _: _told(s.elsewhere), "only the agent acts", _EVERY),
+    Guard("reach", "elsewhere", "its network", lambda s, _: _told(s.elsewhere), "only the agent acts", _EVERY),
     Guard("lock", "busy", "who acts on it", lambda s, _: _told(s.locked), "wait for the end of that", _EVERY),
     Guard("unseen", "busy", "what may have happened", lambda s, _: _told(s.unseen), "look, and press seen", _HARD),
     Guard("evidence", "evidence-changed", "the evidence", _evidence, "look again", _EVERY, When.PRESS),

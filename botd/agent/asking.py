@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botd.errors import ConfigError
+from botd.inventory.networks import networks_of
 from botd.model import Clock
 from botd.probes import Probes
 from botd.settings import Config
 from botd.sweep import Plan, Prober
-from botd.workers.networks import networks_of
 
 if TYPE_CHECKING:
     from botd.workers.broker import Post

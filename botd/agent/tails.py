@@ -19,11 +19,11 @@ from botd.agent.node_list import NodeList
 from botd.agent.people.holders import Holder
 from botd.audit import Event
 from botd.errors import Elsewhere, LoginRequired, NotAllowed, StoreUnavailable, TooMany, UnknownLog, UnknownNode
+from botd.inventory.networks import network_of, networks_of
 from botd.model import Clock, SlurmNode
 from botd.store import Store
 from botd.text import log_line
 from botd.transport.ssh.follow import LONGEST_S, Take, command_of
-from botd.workers.networks import network_of, networks_of
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,12 @@ from typing import TypedDict
 from botd.access.judge import Person, roles_of
 from botd.access.requests import MAX_NODES
 from botd.access.roles import Role, Roles
-from botd.acting.actions import WEIGHTS, Weight
+from botd.acting.actions import BY_NAME, WEIGHTS, Weight
 from botd.acting.caps import Cluster, Gauge, gauges, why_capped
 from botd.acting.guards import Look, Scene, When, refusals
 from botd.acting.halts import why_off
 from botd.acting.moves import LOCKING
+from botd.acting.reach import why_elsewhere
 from botd.acting.told import ActionDocument, SpendDocument, SwitchesDocument
 from botd.advice.case import not_green
 from botd.advice.reasons import read_reason
@@ -26,6 +27,7 @@ from botd.advice.recommend import evidence_of
 from botd.board.actions import may_have_happened, met_other_bmc
 from botd.documents import NodeReadings, Time, iso
 from botd.inventory import Inventory
+from botd.inventory.networks import Network
 from botd.inventory.states import is_out_of_service
 from botd.model import SlurmNode
 from botd.view import View
@@ -67,6 +69,7 @@ class Prospect:
     """All that an outlook is made of. `mode` is that of [actions], `switches` None where no agent has told of them."""
 
     view: View
+    networks: Sequence[Network]
     roles: Roles
     person: Person
     mode: str
@@ -124,7 +127,8 @@ def places(prospect: Prospect, action: str) -> int:
 
 
 def _stands(scene: Mapping[str, object], action: str, capped: str, prospect: Prospect) -> Iterator[StandsDocument]:
-    made = Scene(action=action, spent=capped, **scene)  # type: ignore[arg-type]
+    elsewhere = why_elsewhere(prospect.networks, BY_NAME[action], str(scene["node"]))
+    made = Scene(action=action, spent=capped, elsewhere=elsewhere, **scene)  # type: ignore[arg-type]
     for refusal in refusals(made, prospect.now, When.PRESS):
         yield {"guard": refusal.guard, "code": refusal.code, "words": refusal.words}
 
@@ -148,7 +152,6 @@ def _scene(prospect: Prospect, node: str, slurm: SlurmNode | None, evidence: str
         "unseen": f"{unseen['action']} {unseen['id']} may have happened" if unseen else "",
         "breaker": told and told["breaker"],
         "storm": told and told["storm"],
-        "elsewhere": "",  # the agent knows what workers reach, and refuses
         "human_reason": _human_reason(slurm, prospect.person.name),
         "other_bmc": f"another BMC than last time answered {other['action']} {other['id']}" if other else "",
         "evidence": evidence,

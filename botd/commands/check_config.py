@@ -13,12 +13,13 @@ from botd.errors import BotdError, ConfigError, SlurmFailed
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
 from botd.inventory.jobs import last_jobs, running_jobs
+from botd.inventory.networks import Network, networks_of
 from botd.inventory.slurm import SlurmReader
 from botd.model import Reading, State, utc_now
 from botd.probes import Probes
 from botd.settings import Config
 from botd.sweep import make_plan, run_sweep
-from botd.workers.networks import Network, networks_of, probers_of, unasked
+from botd.workers.shares import probers_of, unasked
 
 Report = Iterator[Told]
 

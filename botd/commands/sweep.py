@@ -35,6 +35,7 @@ from botd.documents import (
 from botd.errors import ConfigError, SlurmFailed, StoreUnavailable
 from botd.inventory import Inventory, build
 from botd.inventory.groups import read_groups
+from botd.inventory.networks import networks_of
 from botd.inventory.request import with_those_in_service
 from botd.inventory.reservations import Surroundings
 from botd.inventory.slurm import SlurmReader
@@ -44,7 +45,7 @@ from botd.probes import Probes
 from botd.settings import Config
 from botd.store import Store
 from botd.sweep import make_plan, run_sweep
-from botd.workers.networks import networks_of, probers_of, unasked
+from botd.workers.shares import probers_of, unasked
 
 log = logging.getLogger(__name__)
 

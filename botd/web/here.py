@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flask import current_app, request
 
 from botd.board.board import Board
+from botd.inventory.networks import Network
 from botd.settings import Config
 from botd.store import Store
 
@@ -26,6 +27,11 @@ def store() -> Store:
 def config() -> Config:
     """The configuration of this process."""
     return cast(Config, current_app.extensions["botd"].config)
+
+
+def networks() -> tuple[Network, ...]:
+    """The networks of the site, which only workers reach."""
+    return cast(tuple[Network, ...], current_app.extensions["botd"].networks)
 
 
 def may_ask() -> bool:

@@ -15,7 +15,7 @@ from botd.board.actions import read_spends, read_unsettled
 from botd.board.outlook import NodeOutlookDocument, Prospect, outlook
 from botd.errors import ConfigError, NotAllowed
 from botd.web.actions import as_seen, told_switches
-from botd.web.here import board, config, store
+from botd.web.here import board, config, networks, store
 from botd.web.who import Who, known
 
 NOBODY = Person("")
@@ -45,6 +45,7 @@ def prospect_of(found: Who | None) -> Prospect:
     here = store()
     return Prospect(
         view=board().view(),
+        networks=networks(),
         roles=_roles(_told()["text"]),
         person=found.person if found else NOBODY,
         mode=config().actions.mode,

@@ -26,7 +26,7 @@ from botd.config import read_secret, resolve_path
 from botd.errors import ConfigError, WorkerAbsent
 from botd.settings import Config
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 PROBE, ANSWERS = "botd.probe", "botd.answers"
 """The two tasks: a worker's, and what goes back to the agent's queue."""
@@ -127,7 +127,7 @@ class _Reader(ConsumerMixin):  # type: ignore[misc]  # kombu has no types
             try:
                 self.run()
             except Exception:
-                log.exception("broker holds what cannot be read")
+                LOG.exception("broker holds what cannot be read")
 
     def get_consumers(self, consumer: Any, channel: Any) -> list[Any]:
         """What is read: the agent's queue, and Celery's events."""
@@ -152,7 +152,7 @@ class _Reader(ConsumerMixin):  # type: ignore[misc]  # kombu has no types
         try:
             self._hears.take(letter)
         except Exception:  # the thread must outlive a fault of ours, and the fault must be seen
-            log.exception("letter not taken")
+            LOG.exception("letter not taken")
 
     def _beat(self, body: Any, message: Any) -> None:
         for event in body if isinstance(body, list) else [body]:

@@ -19,6 +19,7 @@ from nacl.signing import SigningKey
 
 from botd.answers import Deliver, Delivery
 from botd.errors import BotdError, WorkerAbsent
+from botd.inventory.networks import Network
 from botd.logs import Faults
 from botd.model import Clock
 from botd.settings import Config
@@ -26,9 +27,9 @@ from botd.sweep import Plan, Prober
 from botd.text import one_line
 from botd.transport.addresses import slurm_names
 from botd.workers.letters import Answers, BadLetter, Order, read_answers, slice_of, write_order
-from botd.workers.networks import Network, prober_of, probers_of, slices
+from botd.workers.shares import prober_of, probers_of, slices
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 """How often is looked whether who was asked is still there."""
@@ -87,7 +88,7 @@ class Office:
         self._since = dict.fromkeys(self._seen, now)
         self._back_at, self._lost = now, ""
         self._open: dict[str, _Slice] = {}
-        self._faults = Faults(log)
+        self._faults = Faults(LOG)
         self._lock = threading.Condition()
 
     def probers(self, plan: Plan, own: Callable[[Plan], list[Prober]], deadline_s: float) -> list[Prober]:
@@ -109,11 +110,11 @@ class Office:
                 return  # of a sweep that is over
             answers = read_answers(letter, asked.network.keys)
         except BadLetter as error:
-            log.warning("letter refused error=%s", one_line(str(error)))
+            LOG.warning("letter refused error=%s", one_line(str(error)))
             return
         good = [delivery for delivery in answers.deliveries if asked.may(delivery)]
         if len(good) < len(answers.deliveries):
-            log.warning("worker answers for nodes that it was not asked for network=%s", asked.network.name)
+            LOG.warning("worker answers for nodes that it was not asked for network=%s", asked.network.name)
         for delivery in good:
             asked.deliver(delivery)
         self._note(asked, answers)
@@ -175,7 +176,7 @@ class Office:
             self._check(network)
             for one in left:
                 if self._is_lost(one):
-                    log.warning("order sent again network=%s nodes=%d", network.name, len(one.plan.nodes))
+                    LOG.warning("order sent again network=%s nodes=%d", network.name, len(one.plan.nodes))
                     self._send(one)
             with self._lock:
                 if not all(one.is_over for one in left):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from botd.answers import Delivery
 from botd.checks import Checks, site_checks
 from botd.errors import ConfigError
+from botd.inventory.networks import Network, network_named, on_network
 from botd.model import Clock, SlurmNode, utc_now
 from botd.probes import Probes
 from botd.settings import Config
@@ -18,9 +19,8 @@ from botd.sweep import Ended, Inbox, Plan, Prober, next_message, start_probers
 from botd.text import one_line
 from botd.workers.keys import signing_key
 from botd.workers.letters import Answers, BadLetter, Order, read_order, write_answers
-from botd.workers.networks import Network, network_named, on_network
 
-log = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 BATCH = 500
 BATCH_S = 1.0
@@ -53,11 +53,11 @@ class Station:
             order = read_order(letter, self._agent)
             plan, problems = _plan(order, self.network, self._checks)
         except BadLetter as error:
-            log.warning("order refused error=%s", one_line(str(error)))
+            LOG.warning("order refused error=%s", one_line(str(error)))
             return
         left_s = (order.until - self._clock()).total_seconds()
         if left_s <= 0:
-            log.warning("order comes too late seconds=%.0f", -left_s)
+            LOG.warning("order comes too late seconds=%.0f", -left_s)
             return
         yield self._letter(order, ())  # who has it now
         probers = self._probes.probers(plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,9 @@ nodes = ""
 BROWSERS = ("Mozilla/5.0", "ELinks/0.13")
 
 
-def ready_site(make_site: Callable[..., Site], mode: str = "on") -> Site:
+def ready_site(make_site: Callable[..., Site], mode: str = "on", **more: Any) -> Site:
     """Three nodes that are ready to go back, one of them in another partition, and one that is not."""
-    site = make_site({"actions": {"mode": mode, "one_user": True}})
+    site = make_site({"actions": {"mode": mode, "one_user": True}, **more})
     at = site.now - timedelta(hours=5)
     site.nodes(
         idle("n0000.savio2"),
@@ -85,6 +86,26 @@ def test_what_stands_in_the_way_is_said_in_its_place(actor: Actor, anna: Person,
     page = anna.look(path)
     assert buttons(page) == []
     assert "(held back by a stop)" in page
+
+
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_a_node_that_only_a_worker_reaches_has_none_and_says_why(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, browser: str
+) -> None:
+    network = {"name": "mgmt", "nodes": [READY], "probes": ["bmc"]}
+    made = make_actor(ready_site(make_site, network=[network]), monkeypatch, ROLES)
+    with made.office.open():
+        tell_switches(made.site.store)
+        anna = Person(made.site)
+        for path, left in (("/", [f"/node/{BESIDE}/do/resume"]), (f"/node/{READY}", [])):
+            page = anna.look(path, **{"User-Agent": browser})
+            assert buttons(page) == left
+            assert page.count("(held back by its network)") == 1
+            assert "its BMC is reached by a worker of mgmt alone; only the agent acts" in page
+        told = anna.client.get(f"/api/v2/policy?nodes={READY},{BESIDE}").json["outlook"]
+    codes = {node: {each["code"] for each in told[node]["stands"]["resume"]} for node in told}
+    assert codes == {READY: {"elsewhere"}, BESIDE: set()}
+    assert {each["code"] for each in told[READY]["stands"]["drain"]} == {"wrong-state"}
 
 
 @pytest.mark.parametrize("path", ["/", f"/node/{READY}"])

@@ -15,12 +15,12 @@ import pytest
 
 from botd.checks import site_checks
 from botd.config import load_config
+from botd.inventory.networks import networks_of
 from botd.model import Reading, utc_now
 from botd.sweep import make_plan, run_sweep
 from botd.workers.broker import Post
 from botd.workers.keys import signing_key
 from botd.workers.letters import public_of
-from botd.workers.networks import networks_of
 from botd.workers.office import Office
 from tests.conftest import need_program
 from tests.program import PATIENCE_S, wait_until

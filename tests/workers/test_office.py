@@ -13,10 +13,10 @@ from nacl.signing import SigningKey
 from botd.answers import Delivery, PingAnswer, Source
 from botd.checks import site_checks
 from botd.config import parse_config
+from botd.inventory.networks import networks_of
 from botd.model import Reading, State, utc_now
 from botd.sweep import make_plan, run_sweep
 from botd.workers.letters import Answers, Order, public_of, read_order, write_answers
-from botd.workers.networks import networks_of
 from botd.workers.office import Office
 
 AGENT, A, B = SigningKey.generate(), SigningKey.generate(), SigningKey.generate()

@@ -15,16 +15,16 @@ from botd.acting.cycles import Cycle, Sending, by_people, cycles_text, read_cycl
 from botd.acting.guards import GUARDS, Look, Refusal, Scene, When, refusals
 from botd.acting.halts import why_no_clock, why_off, why_stopped
 from botd.acting.moves import State
+from botd.acting.reach import why_elsewhere
 from botd.acting.storm import why_storm
 from botd.acting.words import reason_of
 from botd.agent.actions.kit import Kit, Refused, Subject
 from botd.agent.actions.known import human_reason
-from botd.agent.actions.reach import why_elsewhere
 from botd.documents import iso
+from botd.inventory.networks import networks_of
 from botd.ledger import Transaction
 from botd.ledger.actions import Budget, Said, Stored
 from botd.ledger.actions import Spent as Spend
-from botd.workers.networks import networks_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from botd.acting.actions import Action, Weight
+from botd.acting.actions import Action
 from botd.acting.guards import FRESH, Look
+from botd.acting.reach import needs_power
 from botd.advice.case import LOOKS_BACK, not_green
 from botd.answers import Job, PowerAnswer, PowerState
 from botd.documents import NodeReadings, ReadingDocument
@@ -100,11 +101,6 @@ class Looker:
 def _is_old(reading: ReadingDocument, now: datetime) -> bool:
     """Whether a reading is of another moment than now; one that was never taken is."""
     return not reading["at"] or abs(now - datetime.fromisoformat(reading["at"])) > FRESH
-
-
-def needs_power(action: Action) -> bool:
-    """Whether the power of the node matters to an action."""
-    return action.weight is Weight.HARD or not {"power-on", "power-off"}.isdisjoint(action.guards)
 
 
 def slurm_senses(

@@ -1,4 +1,4 @@
-"""Networks in the configuration, and the shares of a sweep."""
+"""The shares of a sweep."""
 
 from __future__ import annotations
 
@@ -13,20 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botd.acting.actions import BY_NAME
-from botd.agent.actions.reach import why_elsewhere
 from botd.checks import site_checks
 from botd.config import parse_config
-from botd.errors import ConfigError
 from botd.sweep import Plan, make_plan
-from botd.workers.networks import cut, network_named, networks_of, on_network, slices
+from botd.workers.shares import cut, slices
+from tests.inventory.test_networks import networks
 
 CHECKS = site_checks(parse_config({}))
 NODES = tuple(f"n{number}" for number in range(1, 7))
-
-
-def networks(*tables: dict[str, Any]) -> Any:
-    return networks_of(parse_config({"network": list(tables)}))
 
 
 def nodes_by_network(plan: Plan, found: Any) -> dict[tuple[str, str], str]:
@@ -86,54 +80,6 @@ def test_every_check_of_every_node_is_asked_once_and_by_the_first_network_that_f
 )
 def test_slices_are_no_larger_than_they_may_be_and_enough_for_all_workers(most, workers, sizes) -> None:
     assert [len(part.nodes) for part in slices(make_plan(NODES, CHECKS, ["ping"]), most, workers)] == sizes
-
-
-@pytest.mark.parametrize(
-    ("table", "words"),
-    [
-        ({"nodes": ["n1"]}, 'name must be lower-case letters, digits and "-", at most 32, not ""'),
-        ({"name": "A b", "nodes": ["n1"]}, "name must be"),
-        ({"name": "a"}, 'names no nodes; write nodes = \\["all"\\]'),
-        ({"name": "a", "nodes": ["n[1-"]}, "nodes cannot be read"),
-        ({"name": "a", "nodes": ["n1"], "probes": ["slurm"]}, 'takes "ping", "ssh" and "bmc", not "slurm"'),
-        ({"name": "a", "nodes": ["n1"], "probes": []}, "and not nothing"),
-        ({"name": "a", "nodes": ["n1"], "keys": ["ssh-ed25519 AAAA"]}, "botd worker --show-key"),
-    ],
-)
-def test_a_network_that_cannot_work_is_refused_in_words(table: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        networks(table)
-
-
-def test_two_networks_of_one_name_are_refused_and_an_unknown_one_is_too() -> None:
-    with pytest.raises(ConfigError, match='two networks named "a"'):
-        networks({"name": "a", "nodes": ["n1"]}, {"name": "a", "nodes": ["n2"]})
-    with pytest.raises(ConfigError, match=r'no .* named "b" .*there is a'):
-        network_named(parse_config({"network": [{"name": "a", "nodes": ["n1"]}]}), "b")
-    with pytest.raises(ConfigError, match="two brackets"):
-        parse_config({"network": {"name": "a"}})
-
-
-def test_a_network_has_its_own_address_rules() -> None:
-    document = {"network": [{"name": "a", "nodes": ["all"], "bmc_address": "{node}-oob"}]}
-    config = parse_config({**document, "nodes": {"address": "{node}.hpc"}})
-    there = on_network(config, networks_of(config)[0])
-    assert (there.nodes.address, there.bmc.address) == ("{node}.hpc", "{node}-oob")
-
-
-@pytest.mark.parametrize(
-    ("probes", "refused"),
-    [
-        (["ping"], set()),
-        (["ssh"], {"resume", "restart-slurmd", "power-on", "power-cycle"}),
-        (["bmc"], {"resume", "identify", "power-on", "power-off", "power-cycle"}),
-    ],
-)
-def test_what_would_go_to_or_rests_on_what_a_worker_reaches_is_refused(probes: list[str], refused: set[str]) -> None:
-    """Nothing on the way to a node through Slurm is: `drain` is a line to the controller."""
-    found = networks({"name": "a", "nodes": ["n1"], "probes": probes})
-    assert {name for name, action in BY_NAME.items() if why_elsewhere(found, action, "n1")} == refused
-    assert not any(why_elsewhere(found, action, "n2") for action in BY_NAME.values())
 
 
 @pytest.mark.parametrize("networks", ["", '[[network]]\nname = "a"\nnodes = ["all"]\n'])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from botd.acting.actions import Action, Way
-from botd.agent.actions.look import needs_power
-from botd.workers.networks import Network, network_of
+from botd.acting.actions import Action, Way, Weight
+from botd.inventory.networks import Network, network_of
 
 
 def why_elsewhere(networks: Sequence[Network], action: Action, node: str) -> str:
@@ -16,6 +15,11 @@ def why_elsewhere(networks: Sequence[Network], action: Action, node: str) -> str
             what = "its BMC is" if probe == "bmc" else "it is"
             return f"{what} reached by a worker of {network.name} alone"
     return ""
+
+
+def needs_power(action: Action) -> bool:
+    """Whether the power of the node matters to an action."""
+    return action.weight is Weight.HARD or not {"power-on", "power-off"}.isdisjoint(action.guards)
 
 
 def _needed(action: Action) -> list[str]:
