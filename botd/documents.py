@@ -228,8 +228,8 @@ class RankedDocument(TypedDict):
 class RecommendationDocument(TypedDict):
     """Why a node is not well, and what to do next. `action` is null where there is nothing to press.
 
-    `words` say how sure that is, and why. `evidence` changes whenever what was judged by does: states, reason, power
-    and jobs, and no ages and numbers, nor what was counted.
+    `words` say how sure that is, and why. `evidence` changes whenever what was judged by does: states, reason, power,
+    jobs, what a guard forbids and what failed before, and no ages and numbers, nor what was counted.
     """
 
     diagnosis: str

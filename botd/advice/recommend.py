@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from botd.advice.case import Case
 from botd.advice.guards import GUARDS
@@ -62,7 +63,7 @@ def _document(case: Case, rule: Rule, scales: Scales) -> RecommendationDocument:
         "action": None if rule.calm and not case.is_out else best["action"],
         "words": ways.words,
         "confidence": best["confidence"],
-        "evidence": _evidence(case, rule),
+        "evidence": _evidence(case, rule, refused),
         "refused_by": refused,
         "ranked": list(ways.ranked),
     }
@@ -102,8 +103,11 @@ def _filled(text: str, case: Case, rule: Rule) -> str:
     return text.replace("{mount}", named).replace("{check}", named).replace("{path}", mount_path(case, check))
 
 
-def _evidence(case: Case, rule: Rule) -> str:
-    """A hash over all that the diagnosis was judged by, and over no age, no number and no time of a reading."""
+def _evidence(case: Case, rule: Rule, refused: Iterable[RefusalDocument]) -> str:
+    """A hash over all that the answer was judged by, and over no age, no number and no time of a reading.
+
+    How often the node was ill and what failed on it count by the guards that stand by them, and by which action it was.
+    """
     slurm = case.slurm
     read = [name for name in case.checks if _is_read(case, rule, name)]
     judged = [
@@ -113,6 +117,8 @@ def _evidence(case: Case, rule: Rule) -> str:
         case.jobs,
         rule.name,
         [(name, case.state(name), case.checks[name].says_how and case.value(name)) for name in read],
+        [(refusal["action"], refusal["guard"]) for refusal in refused],
+        [found.id for action in rule.ladder if (found := case.failed(action))],
     ]
     return _hash(judged)
 

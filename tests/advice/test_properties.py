@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from botd.acting.ladder import Tried
 from botd.advice import recommend as recommending
 from botd.advice.confidence import ALL_HARDWARE, Counts, bound, chance, hope, tally
 from botd.advice.experience import Experience, experience_of
@@ -24,8 +26,9 @@ from botd.advice.waiting import Spell
 from botd.advice.weighing import EVERYWHERE, Scales
 from botd.display.sure import scope_words, sure_words, ways_in_lines
 from botd.documents import RecommendationDocument
+from botd.history.past import NodePast
 from botd.model import DIAGNOSIS, SLURM, Change
-from tests.advice.cases import AT, CASES, CHECKS, Morning
+from tests.advice.cases import AT, CASES, CHECKS, NODE, Morning
 from tests.advice.test_reasons import PEOPLE
 
 TODAY = date(2026, 11, 26)
@@ -132,11 +135,19 @@ def test_the_order_in_which_it_was_counted_and_read_makes_no_difference(
     assert found.of(morning.rule).edition == found.of(morning.rule, -1).edition
 
 
-def test_what_is_found_by_the_same_evidence_is_called_the_same() -> None:
+FAILED = [
+    (),
+    *(tuple(Tried(NODE, action, 7 + at, AT) for at, action in enumerate(PRESSED) if at <= n) for n in range(4)),
+]
+
+
+def test_what_is_found_by_the_same_evidence_is_answered_the_same() -> None:
     told: dict[str, tuple[object, ...]] = {}
-    for morning in CASES:
-        found = advised(morning)
-        said = (found["diagnosis"], found["family"], found["title"])
+    for morning, incidents, tried in product(CASES, range(5), FAILED):
+        found = advised(replace(morning, past=NodePast(incidents, morning.past.since), tried=tried))
+        ways = [(way["action"], way["confidence"], way["cost_h"]) for way in found["ranked"]]
+        cut = {each["action"]: each["guard"] for each in found["refused_by"]}
+        said = (found["diagnosis"], found["family"], found["title"], found["action"], ways, cut)
         assert told.setdefault(found["evidence"], said) == said
 
 

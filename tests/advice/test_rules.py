@@ -75,9 +75,20 @@ def test_the_last_time_counts_and_after_the_incident_all_rungs_are_open_again() 
         assert advised(replace(silent, past=NodePast(1, back_at=back_at)))["action"] == action
 
 
-def test_that_an_action_failed_is_no_other_evidence() -> None:
+def test_what_failed_in_this_incident_is_other_evidence_and_what_failed_before_it_is_not() -> None:
     silent = Morning("silent", "down*", "Not responding", SILENT)
-    assert advised(replace(silent, tried=CYCLED))["evidence"] == advised(silent)["evidence"]
+    again = (CYCLED[0]._replace(id=8),)
+    others = [silent, replace(silent, tried=CYCLED), replace(silent, tried=CYCLED + again)]
+    assert len({advised(each)["evidence"] for each in others}) == 3
+    over = NodePast(1, back_at=CYCLED[0].at + timedelta(hours=1))
+    assert advised(replace(silent, tried=CYCLED, past=over))["evidence"] == advised(silent)["evidence"]
+
+
+def test_a_third_incident_is_other_evidence_and_a_second_is_not() -> None:
+    def by(incidents: int) -> str:
+        return advised(Morning("silent", "down*", "Not responding", SILENT, past=NodePast(incidents)))["evidence"]
+
+    assert by(1) == by(2) != by(3) == by(4)
 
 
 def test_the_names_of_rules_are_one_each_and_their_families_known() -> None:

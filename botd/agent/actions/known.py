@@ -88,6 +88,7 @@ class Known:
             self._past(node),
             morning.neighbours,
             ours=self._scales().ours,
+            tried=self._scales().tried_on.get(node, ()),
         )
         return evidence_of(node, look.slurm, recommend(case))
 

@@ -9,12 +9,17 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from botd.acting.ladder import Tried
+from botd.advice.weighing import Scales
 from botd.errors import ProofRefused
+from botd.model import Change
+from tests.advice.cases import SILENT, readings
 from tests.agent.actions.works import DRAINED, NODES, ROLES, Works, works
 from tests.agent.people.munge import Munged, munged
 from tests.conftest import Site
@@ -97,6 +102,31 @@ def test_evidence_that_is_no_longer_so_is_refused(at_work: Works) -> None:
     assert at_work.press("identify", NODE, text=text)["code"] == "evidence-changed"
     at_work.refresh()
     assert at_work.press("identify", NODE)["ok"]
+
+
+def test_who_looked_before_an_action_failed_looks_again(at_work: Works) -> None:
+    ill(at_work)
+    text = at_work.text("identify", [NODE])
+    at_work.scales = Scales(tried=(Tried(NODE, "power-cycle", 7, at_work.clock()),))
+    assert at_work.press("identify", NODE, text=text)["code"] == "evidence-changed"
+    assert at_work.press("identify", NODE)["ok"]
+
+
+def test_who_looked_before_a_third_incident_became_known_looks_again(at_work: Works) -> None:
+    ill(at_work)
+    text = at_work.text("identify", [NODE])
+    incidents = [at_work.clock() - timedelta(days=days) for days in (3, 2, 1)]
+    at_work.site.store.changes.record(Change(NODE, "ssh", "ok", "fail: timeout", at, "", True) for at in incidents)
+    at_work.read = {NODE: readings(SILENT)}  # the next sweep, which finds the same
+    assert at_work.press("identify", NODE, text=text)["code"] == "evidence-changed"
+    assert at_work.press("identify", NODE)["ok"]
+
+
+def ill(at_work: Works) -> None:
+    """NODE is down and silent, and nothing but its diagnosis tells what more is known of it."""
+    at_work.helper.put(NODE, "down|2026-11-26T19:59:00|slurm|Not responding")
+    at_work.refresh()
+    at_work.read = {NODE: readings(SILENT)}
 
 
 def test_what_cannot_be_read_is_in_the_way(at_work: Works) -> None:

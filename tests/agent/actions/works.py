@@ -18,6 +18,7 @@ from botd.access.tokens import new_token
 from botd.acting.actions import Way
 from botd.acting.cycles import Cycle
 from botd.acting.guards import Look
+from botd.advice.weighing import GUESSED, Scales
 from botd.agent.actions.bmc_hand import BmcHand
 from botd.agent.actions.kit import Kit
 from botd.agent.actions.known import Known
@@ -120,6 +121,8 @@ class Works:
     bad: dict[str, State] = field(default_factory=dict)  # of the check `ping` on nodes where it is not green
     swept: list[str] = field(default_factory=list)
     sweeps_work: bool = True
+    read: Mapping[str, NodeReadings] = field(default_factory=dict)  # what the agent has of nodes
+    scales: Scales = GUESSED
     cycles: tuple[Cycle, ...] = ()
     powers: dict[str, str | None] = field(default_factory=dict)  # `on` where nothing else is said
     tick_s: float = 5.0  # how long each look at the clock that nobody sets takes
@@ -138,7 +141,14 @@ class Works:
             config=self.site.config,
             ledger=self.hall.ledger,
             people=self.hall.logins,
-            known=Known(self.site.checks, self.site.store, lambda: self.inventory, dict, self.clock),
+            known=Known(
+                self.site.checks,
+                self.site.store,
+                lambda: self.inventory,
+                lambda: self.read,
+                self.clock,
+                scales=lambda: self.scales,
+            ),
             looker=looker,
             clock=self.clock,
             roles=lambda: RolesState(parse_roles(self.roles), self.roles, "digest"),
