@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+SITE ?= build/docs
 RUN = $(VENV)/bin/python
 
 INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make requirements"
 
-.PHONY: demo test lint lab faults press bench trust dist deb requirements licences manual packages clean help
+.PHONY: demo test lint lab faults press bench trust dist deb requirements licences manual docs packages clean help
 
 help:
 	@echo "make demo   botd on a simulated cluster, at http://localhost:5000"
@@ -24,6 +25,7 @@ help:
 	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
 	@echo "make licences      writes docs/licences.rst"
 	@echo "make manual        writes the manual pages and completions in share/"
+	@echo "make docs   the pages of docs/ as a site, in build/docs/html/"
 	@echo "make clean  removes what make made"
 
 demo: $(VENV)/bin/botd
@@ -77,6 +79,9 @@ licences: $(VENV)/dev.stamp
 manual: $(VENV)/dev.stamp
 	$(RUN) -m tests.manual
 
+docs: $(VENV)/dev.stamp
+	@$(RUN) -m sphinx -M html docs $(SITE) --quiet --nitpicky --fail-on-warning --fresh-env
+
 packages:
 	@sh tests/install-packages.sh
 
@@ -96,4 +101,4 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/bin/python
 	@touch $@ $(VENV)/run.stamp
 
 clean:
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
