@@ -809,6 +809,17 @@ def test_every_threat_and_every_promise_has_tests_that_exist() -> None:
         assert all(map(is_test, names)), threat
 
 
+def test_what_botd_never_does_is_held_by_a_test_or_a_wall_that_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    walls = {contract["name"] for contract in project["tool"]["importlinter"]["contracts"]}
+    for never, holds in table("docs/never.rst", "Never", "What holds it").cells:
+        tests = [literal.astext() for literal in holds.findall(docutils.nodes.literal)]
+        named = {wall.astext() for wall in holds.findall(docutils.nodes.emphasis)}
+        assert tests or named, never.astext()
+        assert named <= walls, never.astext()
+        assert all(map(is_test, tests)), never.astext()
+
+
 def test_every_room_stands_in_the_page_for_a_reader_of_the_code() -> None:
     rooms = {path.name + ("/" if path.is_dir() else "") for path in (ROOT / "botd").iterdir()}
     rooms -= {"__init__.py", "__main__.py", "__pycache__/"}
