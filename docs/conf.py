@@ -38,7 +38,7 @@ class PageLinks(SphinxTransform):
     default_priority = 500
 
     def apply(self, **kwargs: object) -> None:
-        """Puts a reference that Sphinx resolves, and complains of, in the place of each."""
+        """Each becomes a reference that Sphinx resolves, or complains of; where it said the file it says the title."""
         for link in list(self.document.findall(nodes.reference)):
             address = urlsplit(link.get("refuri", ""))
             if not address.scheme and address.path.endswith(".rst"):
@@ -47,7 +47,8 @@ class PageLinks(SphinxTransform):
     def _page(self, path: str, link: nodes.reference) -> pending_xref:
         target = {"reftype": "doc", "refdomain": "std", "reftarget": path.removesuffix(".rst")}
         words = nodes.inline("", link.astext())
-        return pending_xref("", words, refdoc=self.env.docname, refexplicit=True, refwarn=True, **target)
+        own = words.astext() != path
+        return pending_xref("", words, refdoc=self.env.docname, refexplicit=own, refwarn=True, **target)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

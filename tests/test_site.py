@@ -10,7 +10,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from playwright.sync_api import sync_playwright
 
+from tests.browser.tab import FLAGS, PHONE
 from tests.conftest import need_program
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +72,18 @@ def test_a_page_loads_what_is_there_and_nothing_from_elsewhere(site: dict[Path, 
             address = urlsplit(load)
             assert not address.netloc, (page.path.name, load)
             assert not address.path or (page.path.parent / unquote(address.path)).is_file(), (page.path.name, load)
+
+
+def test_no_page_scrolls_sideways_on_a_phone(site: dict[Path, Page]) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=need_program("chromium"), args=list(FLAGS))
+        tab = browser.new_page(viewport=PHONE)
+        widths = {}
+        for path in site:
+            tab.goto(path.as_uri())
+            widths[path.name] = tab.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert {name: width for name, width in widths.items() if width > PHONE["width"]} == {}
 
 
 @pytest.mark.parametrize(("link", "status"), [("other.rst", 0), ("gone.rst", 1)])
