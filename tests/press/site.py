@@ -88,6 +88,8 @@ class People:
     tokens: dict[str, str] = field(default_factory=dict)
     nonces: set[str] = field(default_factory=set)
     pressed: int = 0
+    used: dict[str, int] = field(default_factory=dict)
+    """By login the step of the last code that `fresh` gave."""
 
     def call(self, method: str, path: str, login: str = "", data: object = None) -> Answer:
         """A request of somebody who is logged in, or of nobody."""
@@ -105,12 +107,23 @@ class People:
         """The code of the moment."""
         return code((self.secrets / login).read_text(), time.time())
 
+    def fresh(self, login: str) -> str:
+        """A code that `fresh` did not give yet: of the three that count at a moment the first that is left."""
+
+        def step() -> int:
+            now = int(time.time()) // STEP_S
+            wanted = max(now - 1, self.used.get(login, 0) + 1)
+            return wanted if wanted <= now + 1 else 0
+
+        self.used[login] = wait_until(step, 3 * STEP_S)
+        return code((self.secrets / login).read_text(), self.used[login] * STEP_S)
+
     def log_in(self, login: str) -> None:
         """A new session, by a code that was not used; for five minutes its soft actions need no other."""
         self.tokens.pop(login, None)
 
         def is_in() -> bool:
-            given = {"login": login, "password": PASSWORD, "code": self.code(login)}
+            given = {"login": login, "password": PASSWORD, "code": self.fresh(login)}
             answer = self.call("POST", "/api/v2/login", data=given)
             if answer.status == 201:
                 self.tokens[login] = answer.document["token"]
@@ -255,7 +268,8 @@ def press_site(people: Mapping[str, tuple[str, ...]] = PEOPLE) -> Iterator[Press
         try:
             wait_until(program.is_well)
             failed = frozenset(program.tool("sacct", "-n", "-X", "-a", "-s", "NODE_FAIL", "-o", "JobID").split())
-            site = PressSite(program, cluster.secrets, {}, set(), 0, sound_nodes(program), ledger, failed)
+            free = sound_nodes(program)
+            site = PressSite(program, cluster.secrets, free=free, ledger=ledger, failed_before=failed)
             for login in people:
                 site.log_in(login)
             yield site
