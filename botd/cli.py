@@ -255,12 +255,16 @@ def _make_room() -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    from botd.commands.demo_past import remember
     from botd.commands.demo_people import add_people
     from botd.commands.serve import check_port, serve
     from botd.demo import run_demo
 
+    def serve_it(path: str) -> int:
+        return serve(load_config(path), args.log_level)
+
     check_port(args.listen)
-    return int(run_demo(args.nodes, args.listen, lambda path: serve(load_config(path), args.log_level), add_people))
+    return int(run_demo(args.nodes, args.listen, serve_it, add_people, remember))
 
 
 def _check_config(args: argparse.Namespace) -> int:

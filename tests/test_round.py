@@ -181,6 +181,7 @@ def test_whatever_ends_the_demo_everything_that_it_started_ends(send: Callable[[
     directory = Path(read_until(demo, "8 simulated nodes").split()[-1])
     url = read_until(demo, "botd is at").split()[3]
     wait_until(lambda: answers(url + "healthz"), 60)
+    assert "since yesterday" in text_of(url)  # there is a record, older than the demo
     family = [psutil.Process(demo.pid), *psutil.Process(demo.pid).children(recursive=True)]
     assert len(family) >= 5
     send(demo.pid, number)
@@ -194,6 +195,11 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
         if line.startswith(words):
             return line
     pytest.fail("the demo ended before it said where it is")
+
+
+def text_of(url: str) -> str:
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": "text/plain"}), timeout=60) as response:
+        return response.read().decode()
 
 
 def answers(url: str) -> bool:

@@ -81,6 +81,8 @@ class Counting:
     def swept(self) -> None:
         """Takes note that a regular sweep has ended: somebody has looked at the nodes."""
         self._swept_at = self._clock()
+        if self._night is None:  # the first: now there is a node list, and what is on record can be counted
+            self._wake.set()
 
     def start(self, stop: threading.Event) -> None:
         """Counts once a minute until `stop` is set."""

@@ -10,19 +10,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, cast
 
 import botd
+from botd.demo.past import MONTH, past_changes
+from botd.demo.site import build_site
 from botd.errors import BotdError
+from botd.model import Change, utc_now
 
 DEMO_PASSWORD = "as in the demo"  # noqa: S105 - it is no secret
 """Of everybody: nothing in the demo is worth more."""
 
 PRESSED = "n0001.savio2"
 """The node on which it is shown how botd acts: in service, with a BMC that answers."""
+
+SEED = 1
 
 START_S = 60.0
 STOP_S = 10.0
@@ -69,7 +75,7 @@ class DemoCluster:
         nodes: int = 320,
         listen: str = "127.0.0.1:5000",
         *,
-        seed: int = 1,
+        seed: int = SEED,
         boot_s: float | None = None,
         slurmd_timeout_s: float | None = None,
     ) -> None:
@@ -148,17 +154,26 @@ class DemoCluster:
 
 
 def run_demo(
-    nodes: int, listen: str, serve: Callable[[str], int], add_people: Callable[[str, str, Path], None] | None = None
+    nodes: int,
+    listen: str,
+    serve: Callable[[str], int],
+    add_people: Callable[[str, str, Path], None] | None = None,
+    remember: Callable[[str, datetime, Sequence[Change]], None] | None = None,
 ) -> int:
     """Runs botd on a simulated cluster; the exit status is that of `serve`.
 
-    `add_people` is given the path of the configuration, a password and a directory for the secrets of people; `serve`
-    is given that path too and blocks until Ctrl-C. However it ends, the cluster and all its
-    files are gone afterwards. Raises BotdError when the cluster cannot start.
+    `add_people` is given the path of the configuration, a password and a directory for the secrets of people;
+    `remember` that path, when the record begins, and what changed since; `serve` is given that path too and blocks
+    until Ctrl-C. However it ends, the cluster and all its files are gone afterwards. Raises BotdError when the cluster
+    cannot start.
     """
     with DemoCluster(nodes, listen) as cluster:
         if add_people:
             add_people(str(cluster.config_path), DEMO_PASSWORD, cluster.secrets)
+        if remember:
+            now = utc_now()
+            site = build_site(nodes, SEED, now.timestamp())  # as the child has it, but for the seconds since
+            remember(str(cluster.config_path), now - MONTH, past_changes(site, SEED, now))
         print(_welcome(cluster, nodes, listen), flush=True)
         return serve(str(cluster.config_path))
 

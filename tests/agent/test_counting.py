@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from botd.acting.moves import BY_ENDS, State
 from botd.advice.morning import NIGHT, next_morning, nobodys_past
-from botd.agent.counting import Counting
+from botd.agent.counting import LOOK_S, Counting
 from botd.agent.judging import row_of
 from botd.board.scales import BoardScales
 from botd.board.waiting import wait_until
@@ -43,10 +43,12 @@ class Desk:
         self.site = site
         self.ledger = Ledger(site.config)
         self.ledger.open(site.now)
+        self.listed_at: datetime | None = site.now
         self.counting = Counting(site.config, self.ledger, site.store, self._listed, lambda: site.now)
 
     def _listed(self) -> Inventory:
-        return build([SlurmNode(NODE, "idle", "IDLE", partitions=("savio2",))], {}, self.site.now)
+        as_of = self.listed_at and self.site.now
+        return build([SlurmNode(NODE, "idle", "IDLE", partitions=("savio2",))], {}, as_of)
 
     def changed(self, *changes: tuple[str, str, str]) -> None:
         self.site.store.changes.record(Change(NODE, *each, self.site.now) for each in changes)
@@ -140,8 +142,7 @@ def test_what_people_did_is_read_out_of_the_history_once_its_day_is_over_and_onc
     for _ in range(3):
         desk.goes_on()
     assert (desk.outcomes(), desk.shown()) == ([("observed", "good")], (1, 1))
-    with desk.ledger.read() as db:
-        assert [(name, healed) for name, _, healed in desk.ledger.outcomes.spells(db)] == [("silent", False)]
+    assert spells(desk) == [("silent", False)]
 
 
 def test_what_another_process_adds_is_counted_at_the_next_look(desk: Desk) -> None:
@@ -232,6 +233,28 @@ def test_counting_looks_as_soon_as_an_action_has_ended(desk: Desk) -> None:
         assert desk.counting.scales().tried
     finally:
         stop.set()
+
+
+def test_what_is_on_record_is_counted_after_the_first_sweep_and_not_a_minute_later(desk: Desk) -> None:
+    stop = threading.Event()
+    desk.changed((SLURM, "in service", "down*"), (DIAGNOSIS, "", "silent"))
+    desk.site.now += timedelta(minutes=10)
+    desk.changed((DIAGNOSIS, "silent", ""))
+    desk.listed_at = None  # Slurm was not asked yet
+    desk.counting.start(stop)
+    try:
+        wait_until(lambda: desk.site.store.copies.get("experience", "edition") is not None, 30)
+        assert not spells(desk)
+        desk.listed_at = desk.site.now
+        desk.counting.swept()
+        wait_until(lambda: spells(desk) == [("silent", True)], LOOK_S / 2)
+    finally:
+        stop.set()
+
+
+def spells(desk: Desk) -> list[tuple[str, bool]]:
+    with desk.ledger.read() as db:
+        return [(name, healed) for name, _, healed in desk.ledger.outcomes.spells(db)]
 
 
 def fell(desk: Desk, old: str) -> None:
