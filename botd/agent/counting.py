@@ -27,12 +27,12 @@ from botd.errors import LedgerUnavailable, StoreUnavailable
 from botd.history.past import LOOK_BACK
 from botd.inventory import Inventory
 from botd.ledger import Ledger
-from botd.ledger.outcomes import GOOD
+from botd.ledger.outcomes import GOOD, IncidentRow
 from botd.logs import Faults
 from botd.model import Clock
 from botd.settings import Config
 from botd.store import Store
-from botd.store.imported import IMPORTED_INCIDENTS, NOW
+from botd.store.imported import IMPORTED_INCIDENTS, NOW, YEAR
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ LOOK_S = 60.0
 """How often it is looked whether there is anything new to count, where nobody says so."""
 
 TICK_S = 0.5
+
+IMPORTED = timedelta(days=366)
+"""How old imported incidents are told of: an import asks for a year."""
 
 KEPT = 1000
 """Actions of which it is known that their drains are botd's own, and that they failed."""
@@ -128,9 +131,9 @@ class Counting:
         begun_at = self._store.pulse().history_since or now
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         with self._ledger.read() as db:  # since a midnight: told anew once a day, and not as each grows too old
-            found = self._ledger.outcomes.incidents(db, midnight - LOOK_BACK, begun_at)
-        told = {node: [row.began_at.timestamp() for row in rows] for node, rows in groupby(found, lambda row: row.node)}
-        set_copies(self._store, IMPORTED_INCIDENTS, {NOW: told})
+            found = self._ledger.outcomes.incidents(db, midnight - IMPORTED, begun_at)
+        counted = [row for row in found if row.began_at >= midnight - LOOK_BACK]
+        set_copies(self._store, IMPORTED_INCIDENTS, {NOW: _times(counted), YEAR: _times(found)})
 
     def _tell(self) -> None:
         experience, ours, tried = self._scales.experience, sorted(self._scales.ours), self._scales.tried
@@ -164,3 +167,8 @@ class Counting:
             spells = [Spell(*each) for each in outcomes.spells(db)]
         self._scales = replace(self._scales, experience=experience_of(counts, spells, today))
         self._counted = revision
+
+
+def _times(found: Sequence[IncidentRow]) -> dict[str, list[float]]:
+    """When incidents began, by node; the rows stand by node and time."""
+    return {node: [row.began_at.timestamp() for row in rows] for node, rows in groupby(found, lambda row: row.node)}

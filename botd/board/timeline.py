@@ -8,10 +8,11 @@ from datetime import datetime
 
 from botd.checks import Checks
 from botd.history.changes import standing
-from botd.history.incidents import Offender, incident_subjects, offenders
+from botd.history.incidents import Offender, imported_incidents, incident_subjects, offenders
 from botd.history.report import TOLD, Period, ReportRow, Standing, report
 from botd.model import Change
 from botd.store import Store
+from botd.store.imported import YEAR
 from botd.view import View
 
 PAGE = 100
@@ -46,9 +47,18 @@ def read_page(
 
 
 def read_offenders(store: Store, checks: Checks, nodes: Collection[str] | None, since: datetime) -> list[Offender]:
-    """The nodes with incidents since then, most first. Raises StoreUnavailable."""
-    changes = store.changes.bad_since(since, incident_subjects(checks))
+    """The nodes with incidents since then, most first, imported ones included. Raises StoreUnavailable."""
+    changes = [*store.changes.bad_since(since, incident_subjects(checks)), *_imported(store, since)]
     return offenders(change for change in changes if nodes is None or change.node in nodes)
+
+
+def read_imported(store: Store, node: str) -> Sequence[datetime]:
+    """When incidents of a node began that were imported, oldest first. Raises StoreUnavailable."""
+    return store.changes.imported(YEAR).get(node, ())
+
+
+def _imported(store: Store, since: datetime) -> list[Change]:
+    return [each for each in imported_incidents(store.changes.imported(YEAR)) if each.at >= since]
 
 
 def read_report(store: Store, view: View, nodes: Collection[str] | None, period: Period) -> list[ReportRow]:
@@ -57,4 +67,4 @@ def read_report(store: Store, view: View, nodes: Collection[str] | None, period:
     wanted = known.keys() if nodes is None else known.keys() & nodes
     now = {name: Standing(standing(known[name]), given[name]["title"] if name in given else "") for name in wanted}
     changes = store.changes.news(TOLD, period.since)
-    return report(now, changes, view.inventory.partitions(), period)
+    return report(now, changes, view.inventory.partitions(), period, _imported(store, period.asked or period.since))

@@ -29,7 +29,9 @@ CHECK = Fields(
 READING = Fields(("check", "state", "value", "unit", "at", "detail"), ("took_s",))
 CHANGE = Fields(("at", "node", "subject", "old", "new", "why"), ("id", "bad"))
 AUDIT = Fields(("number", "at", "kind", "by", "about", "words"), ("detail", "hash"))
-REPORT = Fields(("about", "name", "nodes", "out_h", "in_service_h", "unknown_h", "available_percent", "incidents"))
+REPORT = Fields(
+    ("about", "name", "nodes", "out_h", "in_service_h", "unknown_h", "available_percent", "incidents", "imported")
+)
 
 
 _QUIET = "nothing has happened since the record begins, or since then"

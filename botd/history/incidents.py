@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from botd.checks import Checks
-from botd.history.changes import IN_SERVICE, NOT_LISTED
+from botd.history.changes import IN_SERVICE, NOT_LISTED, OUT
 from botd.model import SLURM, Change, State
 
 SAME_INCIDENT = timedelta(hours=1)
+
+IMPORTED = f"{OUT}, imported"
+"""What an imported incident is: no state of Slurm is called so."""
 
 
 def incident_subjects(checks: Checks) -> tuple[str, ...]:
@@ -20,12 +23,18 @@ def incident_subjects(checks: Checks) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Offender:
-    """A node and its incidents in some time: how many, when the last one began, and what it was."""
+    """A node and its incidents in some time: how many, when the last one began, what it was, how many are imported."""
 
     node: str
     incidents: int
     last_at: datetime
     last: str
+    imported: int = 0
+
+
+def imported_incidents(times: Mapping[str, Iterable[datetime]]) -> list[Change]:
+    """Incidents that were imported, as `offenders` counts them, of when they began by node."""
+    return [Change(node, SLURM, "", IMPORTED, at, is_bad=True) for node, begun in times.items() for at in begun]
 
 
 def offenders(changes: Iterable[Change]) -> list[Offender]:
@@ -61,4 +70,4 @@ def _was_well(change: Change) -> bool:
 def _offender(node: str, incidents: Sequence[Change]) -> Offender:
     last = incidents[-1]
     what = f"{last.subject} {last.new}" + (f": {last.why}" if last.why else "")
-    return Offender(node, len(incidents), last.at, what)
+    return Offender(node, len(incidents), last.at, what, sum(each.new == IMPORTED for each in incidents))

@@ -9,9 +9,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from botd.checks import Checks
-from botd.history.changes import OUT
-from botd.history.incidents import incident_subjects, is_return, offenders
-from botd.model import SLURM, Change, Clock
+from botd.history.incidents import imported_incidents, incident_subjects, is_return, offenders
+from botd.model import Change, Clock
 
 LOOK_BACK = timedelta(days=30)
 """How far back incidents count."""
@@ -103,7 +102,7 @@ def node_pasts(
     """What these changes of `past_subjects` say, oldest first, by node, with when imported incidents began."""
     opening, since = incident_subjects(checks), dict[str, dict[str, datetime]]()
     back: dict[str, datetime] = {}
-    counted = [Change(node, SLURM, "", OUT, at, is_bad=True) for node, times in imported.items() for at in times]
+    counted = imported_incidents(imported)
     for change in changes:
         since.setdefault(change.node, {}).update({change.subject: change.at} if change.old else {})
         if is_return(change):

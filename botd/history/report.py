@@ -44,15 +44,17 @@ class ReportRow:
     unknown_h: float | None = None
     available_percent: float | None = None
     incidents: int | None = None
+    imported: int | None = None
 
 
 @dataclass(frozen=True)
 class Period:
-    """A time that is over, or goes on until now."""
+    """A time that is over, or goes on until now. `asked` is its begin where the record begins later."""
 
     since: datetime
     until: datetime
     now: datetime
+    asked: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,19 @@ def report(
     changes: Iterable[Change],
     partitions: Mapping[str, Sequence[str]],
     period: Period,
+    imported: Iterable[Change] = (),
 ) -> list[ReportRow]:
     """Partitions by name, causes by the time that they took, repeaters by the number of their incidents.
 
     `changes` are those of TOLD since the period began, in the order of their recording, also those behind its end: from
-    what a node is now it is told backwards what it was.
+    what a node is now it is told backwards what it was. `imported` are incidents that count for repeaters alone.
     """
     by_node: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         by_node[change.node].append(change)
     told = {name: _node(standing, by_node.get(name, []), period) for name, standing in nodes.items()}
-    within = [change for found in by_node.values() for change in found if change.at < period.until]
+    recorded = (change for found in by_node.values() for change in found)
+    within = [change for change in (*recorded, *imported) if change.at < period.until]
     return [*_partitions(partitions, told), *_causes(told), *_repeaters(within, told)]
 
 
@@ -138,7 +142,8 @@ def _repeaters(changes: Iterable[Change], told: Mapping[str, _Node]) -> Iterator
     bad = [change for change in changes if change.is_bad and change.subject == SLURM and change.node in told]
     for each in offenders(bad):
         if each.incidents >= REPEATS:
-            yield ReportRow("repeater", each.node, 1, _hours(told[each.node].spent["out"]), incidents=each.incidents)
+            out_h = _hours(told[each.node].spent["out"])
+            yield ReportRow("repeater", each.node, 1, out_h, incidents=each.incidents, imported=each.imported)
 
 
 def _seconds(begin: datetime, end: datetime) -> int:

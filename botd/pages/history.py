@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from botd.board.timeline import PAGE, Span, read_page
+from botd.board.timeline import PAGE, Span, read_imported, read_page
 from botd.display.plot import Line, Plot, Row, draw, level
 from botd.documents import ChangeDocument, change_document, iso
 from botd.history.bands import bands
@@ -120,6 +120,7 @@ def timeline(node: str) -> dict[str, Any]:
     plot = node_plot(node, moment("since", PLOTTED, board().now()))
     return {
         "changes": shown_changes(page.changes),
+        "imported": list(map(iso, read_imported(store(), node))),
         "older": url_for("changes_page", nodes=node, since="9999d", before=page.next) if page.next else "",
         "picture": url_for("history_picture", name=node),
         "picture_words": f"Since {plot.since:%F %H:%M} UTC. {plot.words()}",

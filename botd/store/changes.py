@@ -102,10 +102,13 @@ class Changes:
             # Not `distinct`: SQLite (3.40) then walks the index of nodes, all of it.
             return last, frozenset(map(str, db.scalars(sa.select(changes.c.node).where(wanted))))
 
-    def imported(self) -> dict[str, list[datetime]]:
-        """When incidents that were over before the record began had begun, by node, as far as they were imported."""
+    def imported(self, key: str = NOW) -> dict[str, list[datetime]]:
+        """When incidents that were over before the record began had begun, by node, as far as they were imported.
+
+        They are those that diagnoses count, or of the whole YEAR.
+        """
         try:
-            return read_imported(Copies(self._db).get(IMPORTED_INCIDENTS, NOW))
+            return read_imported(Copies(self._db).get(IMPORTED_INCIDENTS, key))
         except StoreDamaged:
             return {}
 

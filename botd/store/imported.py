@@ -7,8 +7,8 @@ from typing import Any
 
 from botd.sql.database import to_time
 
-IMPORTED_INCIDENTS, NOW = "imported-incidents", "now"
-"""Kind and key of the copy: an object of node to seconds since the epoch."""
+IMPORTED_INCIDENTS, NOW, YEAR = "imported-incidents", "now", "year"
+"""Kind and keys of the copies, objects of node to seconds since the epoch: what diagnoses count, and all of a year."""
 
 
 def read_imported(told: Any) -> dict[str, list[datetime]]:

@@ -102,7 +102,7 @@ def report_rows(args: Mapping[str, Any]) -> tuple[Period, bool, list[ReportRow]]
     until = min(asked.until or now, now)
     if asked.since and asked.until and asked.since >= asked.until:
         raise BadRequest('parameter "until": give a time after "since"')
-    period = Period(min(since, until), until, now)
+    period = Period(min(since, until), until, now, asked.since)
     return period, since == asked.since, read_report(store(), view, chosen_nodes(args), period)
 
 

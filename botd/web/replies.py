@@ -26,7 +26,7 @@ from botd.web.repeats import may_repeat
 CHANGE_COLUMNS = ("at", "node", "subject", "old", "new", "why")
 AUDIT_COLUMNS = ("number", "at", "kind", "by", "about", "words")
 REPORT_COLUMNS = tuple(field.name for field in fields(ReportRow))
-OFFENDER_COLUMNS = ("node", "incidents", "last_at", "last")
+OFFENDER_COLUMNS = ("node", "incidents", "imported", "last_at", "last")
 
 
 def reply(form: str, data: bytes, tag: str | None = None) -> Response:
@@ -75,10 +75,11 @@ class ChangesDocument(ChangesHead):
 
 
 class OffenderDocument(TypedDict):
-    """A node, the number of its incidents, when the last one began and what it was."""
+    """A node, the number of its incidents, of imported ones among them, when the last one began and what it was."""
 
     node: str
     incidents: int
+    imported: int
     last_at: Time
     last: str
 
@@ -101,6 +102,7 @@ def offender_document(offender: Offender) -> OffenderDocument:
     return {
         "node": offender.node,
         "incidents": offender.incidents,
+        "imported": offender.imported,
         "last_at": iso(offender.last_at),
         "last": offender.last,
     }
@@ -130,6 +132,7 @@ class ReportRowDocument(TypedDict):
     unknown_h: float | None
     available_percent: float | None
     incidents: int | None
+    imported: int | None
 
 
 class ReportHead(TypedDict):

@@ -22,7 +22,7 @@ from botd.ledger.actions import Said, Stored
 from botd.ledger.outcomes import IncidentRow, Row, SpellRow
 from botd.model import BOOT, DIAGNOSIS, SLURM, Change, SlurmNode
 from botd.settings import AdviceSettings
-from botd.store.imported import IMPORTED_INCIDENTS, NOW
+from botd.store.imported import IMPORTED_INCIDENTS, NOW, YEAR
 from tests.advice.cases import CHECKS, SILENT, readings
 from tests.conftest import Site
 from tests.ledger.test_actions import ask
@@ -281,6 +281,12 @@ def test_an_imported_incident_in_which_the_record_began_is_counted_once(desk: De
     fell(desk, "")
     imported(desk, 9, 0.5, lasts=timedelta(days=1))
     assert cycle_is(desk) == ["power-cycle", "power-cycle"]
+
+
+def test_who_counts_more_than_a_month_is_told_of_a_year_of_imported_incidents(desk: Desk) -> None:
+    imported(desk, 400, 300, 9)
+    assert list(map(len, desk.site.store.changes.imported().values())) == [1]
+    assert list(map(len, desk.site.store.changes.imported(YEAR).values())) == [2]
 
 
 @pytest.mark.parametrize("told", [{NODE: [0]}, {NODE: ["soon", None, 1e300]}, {NODE: 7}, [NODE], None])

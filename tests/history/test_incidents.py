@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from botd.history.incidents import Offender, offenders
+from botd.history.incidents import IMPORTED, Offender, imported_incidents, offenders
 from botd.model import Change
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -32,6 +32,16 @@ def test_what_follows_within_an_hour_is_the_same_incident() -> None:
         Offender("n1", 2, NOW + HOUR, "ssh fail: timeout"),
         Offender("n2", 1, NOW + timedelta(minutes=1), "ssh fail: timeout"),
     ]
+
+
+def test_imported_incidents_count_and_are_told_apart_from_what_follows_them_within_the_hour() -> None:
+    before = imported_incidents({"n1": [NOW - HOUR * 9, NOW - HOUR * 2], "n2": [NOW]})
+    found = offenders([*before, bad("n1", -70), bad("n1", 0), bad("n2", -30, "slurm", "down*", IMPORTED)])
+    assert found == [
+        Offender("n1", 3, NOW, "ssh fail: timeout", imported=2),
+        Offender("n2", 1, NOW - HOUR / 2, f"slurm down*: {IMPORTED}"),
+    ]
+    assert offenders(before)[1] == Offender("n2", 1, NOW, "slurm out of service, imported", imported=1)
 
 
 def test_what_was_ill_already_and_is_ill_in_another_way_is_no_new_incident() -> None:

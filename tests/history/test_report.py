@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from botd.history.incidents import imported_incidents
 from botd.history.report import Period, ReportRow, Standing, report
 from botd.model import Change
 
@@ -80,7 +81,7 @@ def test_what_happened_after_its_end_is_only_gone_back_over() -> None:
 def test_a_repeater_left_service_more_than_once() -> None:
     changes = [*was_down("n1", 1, 2), *was_down("n2", 5, 6), *was_down("n1", 10, 12), *was_down("n1", 20, 21)]
     found = report({"n1": WELL, "n2": WELL}, changes, {}, WHOLE)
-    assert rows("repeater", found) == [ReportRow("repeater", "n1", 1, 4.0, incidents=3)]
+    assert rows("repeater", found) == [ReportRow("repeater", "n1", 1, 4.0, incidents=3, imported=0)]
 
 
 @pytest.mark.parametrize("order", [("p2", "p10"), ("p10", "p2")])
@@ -88,3 +89,10 @@ def test_partitions_stand_by_name_and_causes_by_the_time_they_took(order: tuple[
     changes = [*was_down("n1", 1, 2, "small"), *was_down("n2", 1, 30, "large")]
     found = report({"n1": WELL, "n2": WELL}, changes, dict.fromkeys(order, ("n1",)), WHOLE)
     assert [row.name for row in found] == ["p2", "p10", "large", "small"]
+
+
+def test_imported_incidents_make_a_repeater_and_no_time_out_of_service() -> None:
+    ago = {"n1": [SINCE - timedelta(hours=9)], "n2": [NOW], "gone": [SINCE, SINCE - timedelta(hours=9)]}
+    period, before = Period(SINCE, NOW, NOW, SINCE - timedelta(days=3)), imported_incidents(ago)
+    found = report({"n1": WELL, "n2": WELL}, was_down("n1", 10, 60), {}, period, before)
+    assert rows("repeater", found) == [ReportRow("repeater", "n1", 1, 50.0, incidents=2, imported=1)]

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from botd.store.imported import IMPORTED_INCIDENTS, YEAR
 from tests.conftest import Site, happened
+from tests.pages.elements import BROWSER
 
 NODE = "n0000.savio2"
 
@@ -114,6 +116,37 @@ def test_offenders_are_nodes_by_the_number_of_their_incidents(site: Site) -> Non
     assert body["nodes"][1]["last"] == "ssh fail: timeout: no answer"
     lately = site.get("/api/v1/offenders?since=12h&groups=savio3")["nodes"]
     assert [entry["node"] for entry in lately] == ["n0002.savio3"]
+
+
+def test_offenders_and_repeaters_of_the_time_before_the_record_are_those_that_were_imported(site: Site) -> None:
+    imported(site, NODE, 40, 9, 8)
+    imported(site, "n0002.savio3", 40)
+    happened(site, ago_s=0, subject="slurm", old="in service", new="down*")
+    site.later(60)
+    site.beat()
+    (entry,) = site.get("/api/v1/offenders")["nodes"]
+    assert (entry["node"], entry["incidents"], entry["imported"], entry["last"]) == (NODE, 3, 2, "slurm down*")
+    assert [entry["incidents"] for entry in site.get("/api/v1/offenders?since=90d")["nodes"]] == [4, 1]
+    for since, counted in (("30d", (3, 2)), ("90d", (4, 3))):
+        rows = site.get(f"/api/v1/report?since={since}")["rows"]
+        assert [(row["incidents"], row["imported"]) for row in rows if row["about"] == "repeater"] == [counted]
+    assert "3 (2 imported)" in site.client.get("/offenders", headers=BROWSER).text
+
+
+def test_the_page_of_a_node_tells_of_the_newest_imported_incidents(site: Site) -> None:
+    assert "Imported:" not in site.client.get(f"/node/{NODE}", headers=BROWSER).text
+    imported(site, NODE, *range(9, 2, -1))
+    page = site.client.get(f"/node/{NODE}", headers=BROWSER).text
+    told = page[page.index("Imported:") :]
+    assert told[: told.index("</p>")].count("<time") == 5
+    assert f"{site.now - timedelta(days=3):%F %H:%M UTC}" in told
+    assert ", and 2 times more within a year." in told
+
+
+def imported(site: Site, node: str, *days_ago: float) -> None:
+    there = site.store.copies.get(IMPORTED_INCIDENTS, YEAR) or {}
+    times = [(site.now - timedelta(days=days)).timestamp() for days in days_ago]
+    site.store.copies.put(IMPORTED_INCIDENTS, {YEAR: there | {node: times}})
 
 
 def test_a_database_that_cannot_be_read_is_a_503(site: Site) -> None:
