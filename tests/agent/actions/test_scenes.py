@@ -70,15 +70,15 @@ def at(at_work: Works, step: str, happens: Callable[[], object]) -> None:
     ledger.actions.reserve = noted(reserve)  # type: ignore[method-assign]
 
 
-def cycle(at_work: Works, step: str, happens: Callable[[], object]) -> str:
-    """How a power cycle ends during which something happens at a step."""
+def cycle(at_work: Works, step: str, happens: Callable[[], object], action: str = "power-cycle") -> str:
+    """How a power cycle, or another action, ends during which something happens at a step."""
     at_work.bmc.after = lambda: boots(at_work)
     if step == "requested":
-        assert at_work.press("power-cycle", NODE, login="kmf")["ok"]
+        assert at_work.press(action, NODE, login="kmf")["ok"]
         happens()
     else:
         at(at_work, step, happens)
-        assert at_work.press("power-cycle", NODE, login="kmf")["ok"]
+        assert at_work.press(action, NODE, login="kmf")["ok"]
     return come_to_an_end(at_work)
 
 
@@ -112,10 +112,27 @@ def test_a_slurm_that_stops_ends_what_is_not_sent_yet(at_work: Works, step: str)
     assert (end, len(at_work.bmc.packets())) in may_be
 
 
+HARD = ("power-cycle", "power-off", "power-on")
+MAY_LIVE: dict[str, Callable[[Works], object]] = {
+    "a job starts": lambda at_work: at_work.jobs.update({NODE: ("4711",)}),
+    "jobs are not known": lambda at_work: at_work.silent.add("jobs"),
+    "Slurm knows no such node": lambda at_work: (at_work.helper.directory / "nodes" / NODE).unlink(),
+}
+
+
 @pytest.mark.scene("a job starts between look and packet")
-@pytest.mark.parametrize("step", BEFORE[:3])
-def test_a_job_that_starts_at_any_step_before_the_last_look_goes_on(at_work: Works, step: str) -> None:
-    assert cycle(at_work, step, lambda: at_work.jobs.update({NODE: ("4711",)})) == "refused"
+@pytest.mark.parametrize("step", BEFORE[:3] if LONG else ["announced"])
+@pytest.mark.parametrize("action", HARD)
+@pytest.mark.parametrize("what", MAY_LIVE if LONG else ["a job starts"])
+def test_a_job_that_may_live_at_any_step_before_the_last_look_goes_on(
+    at_work: Works, what: str, action: str, step: str
+) -> None:
+    if action == "power-on":
+        at_work.powers[NODE] = "off"
+        at_work.helper.put(NODE, "down*|2026-11-26T19:59:00|slurm|Not responding")
+        at_work.refresh()
+    end = cycle(at_work, step, lambda: MAY_LIVE[what](at_work), action)
+    assert (end in ("refused", "failed"), at_work.bmc.packets()) == (True, [])
 
 
 @pytest.mark.scene("a person drains in that moment")
