@@ -99,10 +99,11 @@ class PresenceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PowerAnswer:
-    """The chassis power as the BMC reports it."""
+    """The chassis power as the BMC reports it. `not_asked` says why nobody asked it."""
 
     power: PowerState
     detail: str = ""
+    not_asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from botd.checks.sel_records import HEAT, MEMORY, POWER
 FAMILIES: dict[str, str] = {
     "ready": "ready to go back",
     "powered-off": "powered off",
-    "silent": "silent, power on",
+    "silent": "silent",
     "bmc-silent": "BMC silent too",
     "ssh": "ssh broken",
     "file-system": "file system",
@@ -34,7 +34,7 @@ FAMILIES: dict[str, str] = {
 GLOSSES: dict[str, str] = {
     "ready": "everything is well again, the reason is no longer true",
     "powered-off": "their BMCs say that the power is off",
-    "silent": "no ping and no ssh, though the power is on",
+    "silent": "no ping and no ssh, and no BMC says that the power is off",
     "bmc-silent": "nor does the BMC answer: somebody has to go there",
     "ssh": "they are there, and take no login",
     "file-system": "a mount is missing, hung, read-only or full",

@@ -11,6 +11,8 @@ POWERED_BY_SLURM = {"POWERED_DOWN", "POWERING_DOWN", "POWER_DOWN"}
 
 def ipmi_state(answer: PowerAnswer, facts: Facts) -> Finding:
     """`on`, `off` or `unknown`, as the BMC says. Off is a failure unless Slurm switched the node off."""
+    if answer.not_asked:
+        return Finding(State.SKIPPED, None, answer.not_asked)
     value = answer.power.value
     if answer.power is PowerState.UNKNOWN:
         return Finding(State.UNKNOWN, value, answer.detail or "the BMC did not say")

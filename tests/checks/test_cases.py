@@ -66,7 +66,7 @@ def answer_of(case: Case) -> Answer:
         case {"presence": fields}:
             return PresenceAnswer(**fields)
         case {"power": fields}:
-            return PowerAnswer(PowerState(fields["power"]), fields.get("detail", ""))
+            return PowerAnswer(**{**fields, "power": PowerState(fields["power"])})
         case {"events": fields}:
             return EventsAnswer(**{**fields, "records": tuple(map(bytes.fromhex, fields.get("records", ())))})
         case {"squeue": fields} | {"sacct": fields}:

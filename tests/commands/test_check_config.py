@@ -207,6 +207,15 @@ def test_a_node_is_named_by_its_reading_and_the_next_step(site: Path, report: Re
     assert any(line.startswith("skip  [node] ") and "uptime" in line for line in lines)
 
 
+def test_a_site_without_a_bmc_user_is_well_and_asks_no_power(site: Path, report: Report) -> None:
+    before, bmc, after = site.read_text().partition("[bmc]")
+    site.write_text(before + bmc + after.replace('user = "botd"', "", 1))
+    status, lines = report()
+    assert (status, failures(lines)) == (0, [])
+    assert lines[-1].startswith("skip  [node] ")
+    assert lines[-1].endswith("not asked were ipmi_state, sel")
+
+
 def test_a_node_that_is_not_there_is_told(report: Report) -> None:
     status, lines = report("--node", "n9999")
     assert status == 2

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+import pytest
+
+from botd.cli import main
 from botd.commands.sweep import ProgressBar
+from botd.demo import DemoCluster
 
 
 class Terminal:
@@ -38,3 +43,19 @@ def test_a_file_gets_no_progress_bar(capsys) -> None:
     bar.show(1)
     bar.clear()
     assert capsys.readouterr().err == ""
+
+
+def test_without_a_bmc_user_a_well_node_may_go_back_and_no_power_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "botd.toml"
+    with DemoCluster(40) as cluster:
+        before, bmc, after = cluster.config_text().partition("[bmc]")
+        config.write_text(before + bmc + after.replace('user = "botd"', "", 1))
+        assert main(["sweep", "--config", str(config), "--groups", "sinfo"]) == 0
+    told = capsys.readouterr().out
+    assert "READY TO GO BACK" in told
+    assert "SILENT" in told
+    assert "no power cycle now: its power is not known" in " ".join(told.split())
+    assert "POWERED OFF" not in told
+    assert "also not well: Power" not in told

@@ -104,7 +104,7 @@ class BmcTransport:
             told = round_.expect(tell_power), round_.expect(tell_events) if events else None
             self._sessions.submit(round_, socket_address(address, self._settings.port), *told)
             return
-        tell_power(PowerAnswer(PowerState.UNKNOWN, NO_USER))
+        tell_power(PowerAnswer(PowerState.UNKNOWN, not_asked=NO_USER))
         if events:
             tell_events(EventsAnswer(nothing_kept=NO_USER))
 

@@ -116,7 +116,7 @@ def test_it_opens_no_session_when_only_presence_is_asked(transport: Transports, 
 
 def test_it_opens_no_session_without_a_user(transport: Transports, sims: list[BmcSim]) -> None:
     asked = sims[0].asked
-    assert power_of(transport(user=""), sims[0].address) == PowerAnswer(PowerState.UNKNOWN, NO_USER)
+    assert power_of(transport(user=""), sims[0].address) == PowerAnswer(PowerState.UNKNOWN, not_asked=NO_USER)
     assert sims[0].asked == asked
 
 
