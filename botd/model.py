@@ -239,9 +239,9 @@ class Sweep:
         return self.requested_at - timedelta(seconds=self.max_age_s)
 
 
-SLURM, REASON, DIAGNOSIS, NOTE, BOOT = "slurm", "reason", "diagnosis", "note", "boot"
+SLURM, REASON, DIAGNOSIS, NOTE, BOOT, STARTED = "slurm", "reason", "diagnosis", "note", "boot", "slurmd_start"
 """The subjects of the history that are no checks, and whose names no check may have: what Slurm says, why, the cause
-that botd makes of it, what people note, and when the node booted."""
+that botd makes of it, what people note, when the node booted, and when slurmd was started."""
 
 
 class NoteKind(StrEnum):

@@ -1,7 +1,8 @@
 """What the history shows that people did to nodes, and how long nodes were ill untouched. Pure.
 
-It shows two things well: a node that booted while it was out of service, which somebody made it do, and one that was
-drained and is back in service, which nothing but a person undoes. What botd did itself is not counted a second time.
+It shows three things well: a node that booted while it was out of service, which somebody made it do, a slurmd that was
+started while it was what the node lacked, and one that was drained and is back in service, which nothing but a person
+undoes. What botd did itself is not counted a second time.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from botd.advice.outcomes import CALM, OTHERS, UNTOLD, WINDOW, Aftermath, is_a_persons
-from botd.advice.rules import POWER_CYCLE, POWER_ON, RESUME
+from botd.advice.rules import POWER_CYCLE, POWER_ON, RESTART_SLURMD, RESUME, RULES
 from botd.advice.titles import diagnosis_of
 from botd.history.changes import IN_SERVICE, NOT_LISTED, boot_time
-from botd.model import BOOT, DIAGNOSIS, REASON, SLURM, Change, State
+from botd.model import BOOT, DIAGNOSIS, REASON, SLURM, STARTED, Change, State
 
-READ = (SLURM, REASON, DIAGNOSIS, BOOT)
+READ = (SLURM, REASON, DIAGNOSIS, BOOT, STARTED)
 """The subjects of the changes that it is read out of."""
+
+LACKS_SLURMD = frozenset(rule.name for rule in RULES if RESTART_SLURMD in rule.ladder)
+"""The diagnoses that a start of slurmd may mend. Of others it says nothing: that of Slurm 23.11 or later may start
+itself anew when it is reconfigured."""
 
 LOST_JOB = "last_job"
 """The check that fails where a node took its job with it."""
@@ -74,7 +79,7 @@ def observed(changes: Iterable[Change], ours: Mapping[str, Sequence[datetime]]) 
         deed = _deed(node, change)
         if deed and not _is_ours(deed.at, acted):
             deeds.append(deed)
-        if touched := _touched_at(change):
+        if touched := _touched_at(node, change):
             node.touched_at = min(touched, node.touched_at or touched)
         if change.subject == SLURM:
             node.slurm.append((change.at, change.new))
@@ -89,6 +94,8 @@ def aftermath(changes: Sequence[Change], at: datetime, others: Sequence[datetime
     """What became of a node after a moment, by all its changes of DIAGNOSIS and SLURM and when it booted."""
     told = [change for change in changes if change.subject in (DIAGNOSIS, SLURM)]
     boots = [boot_time(change.new) for change in changes if change.subject == BOOT]
+    starts = [boot_time(change.new) for change in changes if change.subject == STARTED]
+    boots += [start for start in starts if diagnosis_of(_word_at(told, DIAGNOSIS, start, "")) in LACKS_SLURMD]
     return Aftermath(
         _word_at(told, DIAGNOSIS, at, ""),
         _word_at(told, SLURM, at, IN_SERVICE),
@@ -118,6 +125,8 @@ def _deed(node: _Node, change: Change) -> Deed | None:
         if _at(node.slurm, at).startswith((IN_SERVICE, NOT_LISTED)) or not node.slurm:
             return None
         action = POWER_ON if diagnosis_of(_at(node.titles, at)) == "powered-off" else POWER_CYCLE
+    elif _is_started(node, change):
+        at, action = boot_time(change.new), RESTART_SLURMD
     elif _undrained(change):
         at, action = change.at, RESUME
     else:
@@ -131,9 +140,14 @@ def _undrained(change: Change) -> bool:
     return change.subject == SLURM and change.new.startswith(IN_SERVICE) and "drain" in change.old
 
 
-def _touched_at(change: Change) -> datetime | None:
+def _is_started(node: _Node, change: Change) -> bool:
+    """Whether slurmd was started on a node that lacked it."""
+    return change.subject == STARTED and diagnosis_of(_at(node.titles, boot_time(change.new))) in LACKS_SLURMD
+
+
+def _touched_at(node: _Node, change: Change) -> datetime | None:
     """When somebody had a hand in the node, as a change shows it."""
-    if change.subject == BOOT:
+    if change.subject == BOOT or _is_started(node, change):
         return boot_time(change.new)
     is_written = change.subject == REASON and change.new and is_a_persons(change.new)
     return change.at if is_written or _undrained(change) else None

@@ -9,7 +9,7 @@ from functools import partial
 from botd.answers import Output, Source
 from botd.checks.limits import CANNOT_RUN, judge
 from botd.errors import ConfigError
-from botd.model import BOOT, DIAGNOSIS, NOTE, REASON, SLURM, Check, Facts, Finding, State
+from botd.model import BOOT, DIAGNOSIS, NOTE, REASON, SLURM, STARTED, Check, Facts, Finding, State
 from botd.settings import CustomCheck
 from botd.text import clean
 
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 TAKEN = (
     *("all", "cmd", "df", "ipmi"),  # several checks, or part of a path
-    *(SLURM, REASON, DIAGNOSIS, NOTE, BOOT),  # in the history they are what Slurm, botd and people say
+    *(SLURM, REASON, DIAGNOSIS, NOTE, BOOT, STARTED),  # in the history they are what Slurm, botd and people say
     *("ssh", "jobs"),  # what every check of a site needs, and what /hostinfo tells as Slurm's word
     *(
         "node",

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from botd.checks import Checks
 from botd.documents import NodeReadings, ReadingDocument, iso
 from botd.inventory.states import is_out_of_service
-from botd.model import BOOT, REASON, SLURM, Change, Check, SlurmNode, State
+from botd.model import BOOT, REASON, SLURM, STARTED, Change, Check, SlurmNode, State
 
 IN_SERVICE = "in service"
 NOT_LISTED = "not in Slurm"
@@ -67,18 +67,25 @@ def boot_changes(node: str, words: Words, readings: NodeReadings, now: datetime)
     booted_at, old = at - timedelta(seconds=found["value"]), words.get(BOOT, "")
     if old and abs(booted_at - boot_time(old)) <= SAME_BOOT:
         return
-    words[BOOT] = f"{booted_at.astimezone(UTC):%FT%H:%M:%SZ}"
+    words[BOOT] = _time_word(booted_at)
     if old and booted_at > boot_time(old):
         yield Change(node, BOOT, old, words[BOOT], min(at, now))
 
 
 def boot_time(word: str) -> datetime:
-    """When a node booted, by its word in the history."""
+    """When a node booted, or slurmd was started, by its word in the history."""
     return datetime.fromisoformat(word)
 
 
+def _time_word(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%FT%H:%M:%SZ}"
+
+
 def list_changes(old: Mapping[str, SlurmNode], new: Mapping[str, SlurmNode], at: datetime) -> list[Change]:
-    """What differs between two node lists of Slurm: states and reasons, also of nodes that came or went."""
+    """What differs between two node lists of Slurm: states and reasons, also of nodes that came or went.
+
+    Of a node that was out of service also that its slurmd was started.
+    """
     found: list[Change] = []
     for name in sorted(old.keys() | new.keys()):
         found += _node_changes(name, old.get(name), new.get(name), at)
@@ -103,6 +110,16 @@ def _node_changes(name: str, old: SlurmNode | None, new: SlurmNode | None, at: d
         yield Change(name, SLURM, before if old else "", after, at, reason, is_bad)
     if (old.reason if old else "") != reason:
         yield Change(name, REASON, old.reason if old else "", reason, at, _who(new), bool(reason))
+    if old and new and is_out_of_service(old):
+        yield from _start(old, new, at)
+
+
+def _start(old: SlurmNode, new: SlurmNode, at: datetime) -> Iterator[Change]:
+    """That slurmd was started anew, and not by a boot: SlurmdStartTime and BootTime, as slurmd told Slurm last."""
+    if not (old.boot_at and new.boot_at and old.slurmd_started_at and new.slurmd_started_at):
+        return
+    if new.slurmd_started_at > old.slurmd_started_at and abs(new.boot_at - old.boot_at) <= SAME_BOOT:
+        yield Change(new.node, STARTED, _time_word(old.slurmd_started_at), _time_word(new.slurmd_started_at), at)
 
 
 def _who(node: SlurmNode | None) -> str:

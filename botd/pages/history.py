@@ -13,7 +13,7 @@ from botd.display.plot import Line, Plot, Row, draw, level
 from botd.documents import ChangeDocument, change_document, iso
 from botd.history.bands import bands
 from botd.history.changes import standing, word
-from botd.model import BOOT, DIAGNOSIS, NOTE, REASON, SLURM, Change, Check
+from botd.model import BOOT, DIAGNOSIS, NOTE, REASON, SLURM, STARTED, Change, Check
 from botd.nodeset import check_name
 from botd.pages.base import page_form, render, same_page
 from botd.web.here import board, store
@@ -52,7 +52,7 @@ class ShownChange(ChangeDocument):
     look: str
 
 
-TITLES = {SLURM: "Slurm", REASON: "Reason", DIAGNOSIS: "Diagnosis", NOTE: "Note", BOOT: "Boot"}
+TITLES = {SLURM: "Slurm", REASON: "Reason", DIAGNOSIS: "Diagnosis", NOTE: "Note", BOOT: "Boot", STARTED: "slurmd start"}
 """The subjects of the history that are no checks."""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from botd.advice.observed import Deed, Illness, aftermath, lost_a_job, observed
-from botd.advice.outcomes import Done, Verdict, judge
-from botd.model import BOOT, DIAGNOSIS, REASON, SLURM, Change
+from botd.advice.outcomes import WINDOW, Done, Verdict, judge
+from botd.model import BOOT, DIAGNOSIS, REASON, SLURM, STARTED, Change
 
 AT = datetime(2026, 11, 26, 3, 10, tzinfo=UTC)
 NOBODY: Mapping[str, Sequence[datetime]] = {}
@@ -74,11 +75,43 @@ def test_who_comes_back_untouched_has_healed(then: str) -> None:
     assert illnesses == [Illness("n1", "silent", AT, 3.0, healed=True)]
 
 
-@pytest.mark.parametrize("title", ["slurmd stopped", "slurmd runs, Slurm does not hear it"])
-def test_of_a_slurmd_that_is_back_it_cannot_be_told_who_started_it(title: str) -> None:
+def started(hours: float, seen: float) -> Change:
+    return replace(booted(hours, seen), subject=STARTED)
+
+
+def slurmd(title: str, *between: Change) -> list[Change]:
     ill = [change(SLURM, "in service", "down*", 0, "Not responding"), change(DIAGNOSIS, "", title, 0)]
-    well = [change("slurmd", "fail", "ok", 2), change(SLURM, "down*", "in service", 2), change(DIAGNOSIS, title, "", 2)]
-    assert observed([*ill, *well], NOBODY)[0] == []
+    return [*ill, change(SLURM, "down*", "in service", 2), *between, change(DIAGNOSIS, title, "", 2)]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("slurmd stopped", "slurmd"), ("slurmd runs, Slurm does not hear it", "slurmd-unheard")],
+)
+def test_who_starts_the_slurmd_that_a_node_lacks_has_restarted_it_and_it_did_not_heal(title: str, name: str) -> None:
+    found = slurmd(title, started(1.9, 2))
+    deeds, illnesses = observed(found, NOBODY)
+    assert deeds == [Deed("n1", name, "restart-slurmd", AT + timedelta(hours=1.9))]
+    assert illnesses == [Illness("n1", name, AT, 1.9, healed=False)]
+    judged = judge(
+        Done("restart-slurmd", deeds[0].at), aftermath(found, deeds[0].at, (), timedelta(0)), AT + 2 * WINDOW
+    )
+    assert judged is not None
+    assert judged.verdict is Verdict.GOOD
+    assert observed(found, {"n1": [AT + timedelta(hours=1.8)]})[0] == [], "it was botd"
+
+
+def test_a_slurmd_that_is_back_and_was_not_started_came_back_alone_and_of_other_ills_a_start_says_nothing() -> None:
+    title = "slurmd runs, Slurm does not hear it"
+    assert observed(slurmd(title), NOBODY) == ([], [Illness("n1", "slurmd-unheard", AT, 2.0, healed=True)])
+    assert observed(slurmd("silent", started(1.9, 2)), NOBODY) == ([], [Illness("n1", "silent", AT, 2.0, healed=True)])
+
+
+def test_who_restarts_slurmd_after_something_else_was_done_has_a_hand_in_what_became_of_it() -> None:
+    cycled_at = AT + timedelta(hours=1)
+    after = aftermath(slurmd("slurmd stopped", started(1.9, 2)), cycled_at, (), timedelta(0))
+    assert after.others == [AT + timedelta(hours=1.9)]
+    assert aftermath(slurmd("silent", started(1.9, 2)), cycled_at, (), timedelta(0)).others == []
 
 
 def test_another_illness_is_no_healing_and_neither_is_a_persons_reason() -> None:

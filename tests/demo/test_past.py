@@ -21,7 +21,7 @@ from botd.demo.site import Site, build_site
 from botd.history.changes import IN_SERVICE, boot_time
 from botd.inventory import build
 from botd.inventory.slurm import SlurmReader
-from botd.model import BOOT, DIAGNOSIS, REASON, SLURM, Change, utc_now
+from botd.model import BOOT, DIAGNOSIS, REASON, SLURM, STARTED, Change, utc_now
 from botd.store import Store
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -112,4 +112,4 @@ def _well(changes: list[Change]) -> set[str]:
 
 
 def test_it_is_read_out_of_what_the_history_keeps() -> None:
-    assert {change.subject for change in CHANGES} >= set(READ)
+    assert {change.subject for change in CHANGES} >= {*READ} - {STARTED}

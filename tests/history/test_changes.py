@@ -78,6 +78,28 @@ def test_a_drain_says_the_state_the_reason_and_who_set_it_and_so_does_its_end() 
     ]
 
 
+def test_a_start_of_slurmd_is_history_where_the_node_was_out_and_did_not_boot() -> None:
+    booted_at = NOW - 9 * HOUR
+    down = replace(drained("n1", "x"), boot_at=booted_at, slurmd_started_at=booted_at + HOUR / 60)
+    back = replace(down, slurmd_started_at=NOW)
+
+    def told(old: SlurmNode, new: SlurmNode) -> list[tuple[str, str, str, bool]]:
+        found = list_changes({"n1": old}, {"n1": new}, NOW + HOUR)
+        return [(c.subject, c.old, c.new, c.is_bad) for c in found if c.subject == "slurmd_start"]
+
+    assert told(down, back) == [("slurmd_start", "2026-11-22T23:01:00Z", "2026-11-23T08:00:00Z", False)]
+    for other in (
+        replace(back, boot_at=NOW),  # a boot starts it, too
+        replace(back, boot_at=None),
+        replace(back, slurmd_started_at=None),
+        replace(back, slurmd_started_at=booted_at),
+        down,
+    ):
+        assert told(down, other) == []
+    assert told(replace(down, slurmd_started_at=None), back) == []
+    assert told(replace(down, state="idle", base="IDLE", flags=()), back) == []
+
+
 def test_jobs_that_come_and_go_are_no_history_of_a_node() -> None:
     busy = replace(idle("n1"), state="allocated", base="ALLOCATED")
     assert list_changes({"n1": idle("n1")}, {"n1": busy}, NOW) == []
