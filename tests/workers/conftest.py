@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from botd.checks import site_checks
 from botd.config import load_config
@@ -52,6 +48,14 @@ keys = {keys}
 """
 
 PASSWORD = "open sesame"
+
+
+def holding_fping(folder: Path) -> None:
+    """Makes `fping NAME ...` there: while `fping.NAME` is there it waits and makes `fping.NAME.held`."""
+    pinger = folder / "fping"
+    wait = 'while [ -e "$0.$1" ]; do : > "$0.$1.held"; sleep 0.05; done'
+    pinger.write_text(f'#!/bin/sh\n{wait}\nshift\nexec {need_program("fping")} "$@"\n')
+    pinger.chmod(0o755)
 
 
 def free_port() -> int:
@@ -97,15 +101,11 @@ class Cluster:
     def __init__(
         self, folder: Path, *, deadline: float = PATIENCE_S, slice: int = 2, silent: float = 30, parallel: int = 4
     ) -> None:
-        self.folder, self.workers = folder, list[subprocess.Popen[bytes]]()
+        self.folder, self.workers = folder, dict[str, subprocess.Popen[bytes]]()
         self._set = {"deadline": deadline, "slice": slice, "silent": silent, "parallel": parallel}
         hosts = [f"127.0.{0 if net == 'a' else 1}.{number} {net}{number}" for net in "ab" for number in range(1, 5)]
         (folder / "hosts").write_text("\n".join(hosts) + "\n")
-        pinger = folder / "fping"  # one that waits while there is a file `hold` beside the worker's name, then is real
-        pinger.write_text(
-            f'#!/bin/sh\nwhile [ -e "$0.$1" ]; do sleep 0.05; done; shift; exec {need_program("fping")} "$@"\n'
-        )
-        pinger.chmod(0o755)
+        holding_fping(folder)
         self.broker = Broker(folder)
         self._agent_key = public_of(signing_key(load_config(str(self._write("agent")))))
         self._keys = {name: self._key_of(name) for name in ("a", "b", "a2")}
@@ -122,7 +122,8 @@ class Cluster:
         words = [sys.executable, "-m", "botd", "--log-level", "warning", "worker", "--network", network]
         log = (self.folder / f"{key or network}.log").open("ab")
         process = subprocess.Popen([*words, "--config", str(path)], stderr=log)
-        self.workers.append(process)
+        self.end(key or network)
+        self.workers[key or network] = process
         wait_until(lambda: set(self.office.there(network)) - before)
         return process
 
@@ -150,12 +151,16 @@ class Cluster:
         yield
         hold.unlink()
 
-    def close(self) -> None:
-        self.post.close()
-        for process in self.workers:
-            process.send_signal(signal.SIGCONT)
+    def end(self, name: str) -> None:
+        """Ends the worker with this key, if there is one."""
+        if process := self.workers.pop(name, None):
             process.kill()
             process.wait()
+
+    def close(self) -> None:
+        self.post.close()
+        for name in list(self.workers):
+            self.end(name)
         self.broker.kill()
 
     def _key_of(self, name: str) -> str:
@@ -171,16 +176,3 @@ class Cluster:
         agent = f'agent_key = "{self._agent_key}"\n' if networks and name != "agent" else ""
         path.write_text(text + agent + networks)
         return path
-
-
-@pytest.fixture
-def make_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
-    made: list[Cluster] = []
-
-    def make(**settings: Any) -> Cluster:
-        made.append(Cluster(tmp_path, **settings))
-        return made[-1]
-
-    yield make
-    for cluster in made:
-        cluster.close()
