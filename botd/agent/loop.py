@@ -225,7 +225,7 @@ class Agent:
         nodes, wrong = list[str](), list[str]()
         for group in settings.groups:
             try:
-                nodes += inventory.expand_groups(group, max_nodes=self._config.server.max_nodes)
+                nodes += inventory.expand_groups(group, max_nodes=len(inventory.names()))
             except BotdError as error:
                 wrong.append(f"{group}: {error}")
         self._faults.tell("regular sweep without a group", wrong)

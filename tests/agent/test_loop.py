@@ -29,9 +29,11 @@ from tests.program import wait_until
 from tests.store.conftest import noise
 
 
-def test_it_sweeps_its_groups_on_its_interval(tmp_path: Path, run_agent) -> None:
+def test_it_sweeps_its_groups_on_its_interval_however_many_nodes_a_request_may_name(tmp_path: Path, run_agent) -> None:
     need_program("fping")
     lone = Lone(tmp_path, interval=0.5)
+    lone.path.write_text(lone.path.read_text().replace("[server]", "[server]\nmax_nodes = 2"))
+    lone.config = load_config(str(lone.path))
     run_agent(lone)
     wait_until(lambda: (lone.store.sweeps.figures().by_state.get("done") or 0) >= 2)
     assert set(lone.store.readings.since(0)) == {"n1", "n2", "n3"}
