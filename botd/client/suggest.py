@@ -49,7 +49,9 @@ def _family(family: Row, command: Sequence[str]) -> Iterator[str]:
     for (title, following, action), some in groupby(nodes, _cause):
         members = list(some)
         for node in members:
-            yield f"#   {check_name(text_of(node, 'node'))}: {_line(text_of(node, 'explanation')) or _line(title)}"
+            why = _line(text_of(node, "explanation")) or _line(title)
+            sure = _line(text_of(node, "sure"))  # an older botd does not say it
+            yield f"#   {check_name(text_of(node, 'node'))}: {why}" + (f"; {_line(action)}: {sure}" if sure else "")
         yield from _lines(members, title, following, action, command)
 
 

@@ -75,6 +75,13 @@ def test_the_script_has_a_line_for_what_can_be_done_now(at_home: Home, program: 
     assert all(line[:2] == ["bofhbot", "do"] for line in lines)
 
 
+def test_how_often_it_helped_stands_beside_it() -> None:
+    node = {"node": "n1", "title": "powered off", "next": "power on", "action": "power-on", "explanation": "off"}
+    counted = {**node, "node": "n2", "sure": "at least 73 %, 6 of 6"}
+    told = list(_family({"title": "powered off", "gloss": "", "nodes": [node, counted]}, ["bofhbot", "do"]))
+    assert told[1:3] == ["#   n1: off", "#   n2: off; power-on: at least 73 %, 6 of 6"]
+
+
 def test_what_has_to_be_looked_at_first_is_commented_out(at_home: Home) -> None:
     lines = at_home.good("suggest").splitlines()
     first = [place for place, line in enumerate(lines) if line.startswith("# first: ")]
@@ -90,11 +97,12 @@ def test_a_script_for_a_named_site_names_it(home: Home, program: DemoProgram) ->
 EVIL = st.text() | st.sampled_from(["$(id)", "`id`", "'; id; '", "a\nid", "a\r\nid\x00", "\\", "-rf", "resume"])
 
 
-@given(EVIL, EVIL, EVIL, EVIL, EVIL, EVIL)
+@given(EVIL, EVIL, EVIL, EVIL, EVIL, EVIL, EVIL)
 def test_nothing_that_a_server_wrote_runs(
-    title: str, gloss: str, explanation: str, following: str, action: str, node_title: str
+    title: str, gloss: str, explanation: str, following: str, action: str, node_title: str, sure: str
 ) -> None:
     node = {"node": "n1", "title": node_title, "next": following, "action": action, "explanation": explanation}
+    node["sure"] = sure
     lines = list(_family({"title": title, "gloss": gloss, "nodes": [node]}, ["bofhbot", "do"]))
     assert all(line.isprintable() for line in lines)
     live = [line for line in lines if not line.startswith("#")]
