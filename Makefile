@@ -32,7 +32,7 @@ demo: $(VENV)/bin/botd
 	@exec $(RUN) -m botd --log-level warning demo $(DEMO)
 
 test: packages lint
-	$(RUN) -m pytest
+	@$(RUN) -m tests.both
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,20 +56,21 @@ def survived(comparison: Comparison | None) -> bool:
     return comparison is not None and not comparison.wrong
 
 
-OTHERS_NETNS = "/run/netns/"
-"""Where ip-netns(8) keeps namespaces by name. The lab keeps its own in its folder; others here come and go."""
+OWN = re.compile(r"botd-lab-|(^|dev )lab|\b10\.77\.")
+"""What all links, addresses and places of a lab have in their names. Those of other programs come and go meanwhile."""
 
 
-def _mounts() -> list[str]:
-    return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+def _own(text: str) -> tuple[str, ...]:
+    """The lines that tell of a lab."""
+    return tuple(line for line in text.splitlines() if OWN.search(line))
 
 
 @dataclass(frozen=True)
 class Traces:
     """What a lab changes on its machine."""
 
-    links: str
-    routes: str
+    links: tuple[str, ...]
+    routes: tuple[str, ...]
     mounts: tuple[str, ...]
     hosts: bytes
     users: bytes
@@ -77,12 +79,16 @@ class Traces:
     def now(cls) -> Traces:
         """The traces of this moment."""
         return cls(
-            subprocess.run(["ip", "-o", "-brief", "link"], capture_output=True, text=True, check=True).stdout,
-            subprocess.run(["ip", "route", "show", "table", "all"], capture_output=True, text=True, check=True).stdout,
-            tuple(place for place in _mounts() if not place.startswith(OTHERS_NETNS)),
+            _own(subprocess.run(["ip", "-o", "-brief", "link"], capture_output=True, text=True, check=True).stdout),
+            _own(_all_routes()),
+            _own(Path("/proc/self/mountinfo").read_text()),
             HOSTS.read_bytes(),
             Path("/etc/passwd").read_bytes(),
         )
+
+
+def _all_routes() -> str:
+    return subprocess.run(["ip", "route", "show", "table", "all"], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="session")

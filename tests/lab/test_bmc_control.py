@@ -13,6 +13,9 @@ from tests.lab.proc import wait_until
 
 NODE = "n0002.savio2"
 
+SAME_BOOT_S = 3
+"""slurmd works out anew when the machine booted each time that it registers, in whole seconds."""
+
 
 def test_a_node_whose_bmc_is_told_to_cycle_boots_again(lab: Lab) -> None:
     node = lab.node(NODE)
@@ -23,11 +26,11 @@ def test_a_node_whose_bmc_is_told_to_cycle_boots_again(lab: Lab) -> None:
     assert isinstance(control.send(node.bmc_address, identify(15), guid=guid), Answered)
     other = control.send(node.bmc_address, POWER_CYCLE, guid=f"{node.index + 1:032x}")
     assert isinstance(other, NotSent)
-    assert boot_time(lab) == before
+    assert abs(boot_time(lab) - before) <= SAME_BOOT_S
     found = control.send(node.bmc_address, POWER_CYCLE, guid=guid)
     assert isinstance(found, Answered)
     assert (found.code, found.guid) == (0, guid)
-    wait_until("another boot", lambda: boot_time(lab) > before, 90, every_s=0.2)
+    wait_until("another boot", lambda: boot_time(lab) > before + SAME_BOOT_S, 90, every_s=0.2)
     lab.do("make_idle", NODE)
 
 
