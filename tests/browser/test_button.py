@@ -15,7 +15,7 @@ from tests.browser.tab import PHONE
 from tests.browser.test_actions import log_in
 from tests.browser.test_looks import violations
 from tests.conftest import Site
-from tests.pages.test_button import BESIDE, ELSEWHERE, READY, ROLES, ready_site
+from tests.pages.ready import BESIDE, ELSEWHERE, READY, ROLES, ready_site
 
 PAGES = ("/", f"/node/{READY}", f"/node/{ELSEWHERE}", "/do/resume", f"/actions?batch={'b' * 16}")
 

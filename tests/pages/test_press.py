@@ -8,8 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from botd.access.requests import parse_request
 from botd.documents import iso
@@ -17,11 +15,11 @@ from botd.errors import NodeBusy, ProofRefused
 from botd.model import Reading, State
 from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
 from tests.conftest import Site, drained, idle
+from tests.pages.person import HTML, Person
 from tests.program import wait_until
-from tests.resources.test_login import ANNA, KMF, log_in
+from tests.resources.test_login import ANNA, KMF
 
 WELL, ILL = "n0000.savio2", "n0010.savio2"
-HTML = {"Accept": "text/html"}
 DRAIN = f"/node/{WELL}/do/drain"
 
 
@@ -40,34 +38,6 @@ def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> It
     made = make_actor(site_in(make_site), monkeypatch)
     with made.office.open():
         yield made
-
-
-class Person:
-    """Somebody at a browser that sends no word of where a form came from, as lynx and w3m."""
-
-    def __init__(self, site: Site, who: dict[str, str] | None = ANNA) -> None:
-        self.client: FlaskClient = site.client
-        if who:
-            self.client.set_cookie("botd", log_in(site, who))
-
-    def look(self, path: str, **headers: str) -> str:
-        response = self.client.get(path, headers={**HTML, **headers})
-        assert response.status_code == 200, response.text
-        return response.text
-
-    def fill_in(self, path: str, of: str = "", **typed: str) -> TestResponse:
-        """Sends the form of a page, with the fields that it has and those that are typed."""
-        page = self.client.get(path, headers=HTML).text
-        forms = re.findall(r'<form method="post".*?</form>', page, re.DOTALL)
-        (form,) = [each for each in forms if of in each]
-        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
-        elsewhere = re.match('<form method="post" action="([^"]*)"', form)
-        return self.client.post(elsewhere[1] if elsewhere else path, data={**hidden, **typed}, headers=HTML)
-
-
-@pytest.fixture
-def anna(actor: Actor) -> Person:
-    return Person(actor.site)
 
 
 # ---- the page that presses ----

@@ -15,23 +15,10 @@ from botd.errors import NodeBusy, TooMany
 from botd.model import Note, NoteKind, Reading, State
 from tests.actor import Actor, action, make_actor, moved, tell, tell_switches
 from tests.conftest import Site, drained
-from tests.pages.test_button import BESIDE, BROWSERS, ELSEWHERE, READY, ROLES, ready_site
-from tests.pages.test_press import HTML, Person
+from tests.pages.person import HTML, Person
+from tests.pages.ready import BESIDE, BROWSERS, ELSEWHERE, READY, ROLES, ready_site
 
 RESUME = "/do/resume?family=ready"
-
-
-@pytest.fixture
-def actor(make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
-    made = make_actor(ready_site(make_site), monkeypatch, ROLES)
-    with made.office.open():
-        tell_switches(made.site.store)
-        yield made
-
-
-@pytest.fixture
-def anna(actor: Actor) -> Person:
-    return Person(actor.site)
 
 
 def boxes(page: str) -> dict[str, bool]:

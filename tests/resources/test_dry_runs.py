@@ -12,7 +12,7 @@ import pytest
 from botd.model import REASON, SLURM, Change
 from tests.actor import Actor, action, make_actor, moved, tell
 from tests.conftest import Site, drained
-from tests.pages.test_press import HTML, Person
+from tests.pages.person import HTML, Person
 from tests.resources.test_login import ANNA, log_in, send
 
 NODES = [f"n{number:04d}.savio2" for number in range(4)]

@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 
 from tests.actor import Actor, make_actor, moved, tell, tell_switches
 from tests.conftest import Site
-from tests.pages.test_button import BESIDE, READY, ROLES, ready_site
+from tests.pages.ready import BESIDE, READY, ROLES, ready_site
 from tests.pages.test_press import WELL, site_in
 from tests.program import wait_until
 from tests.text_browsers.terminal import CLEAR, DOWN, ENTER, Terminal
