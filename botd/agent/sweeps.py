@@ -186,7 +186,8 @@ class Sweeps:
         sweep, begun = running.sweep, self._latest.begin()
         asked = running.plan.nodes
         stale = set(self._latest.stale(asked, running.plan.checks, sweep.since))
-        mine = tuple(node for node in asked if node in stale - self._covered(running))
+        left = stale - self._covered(running)
+        mine = tuple(node for node in asked if node in left)
         with self._lock:
             running.left = set(stale)
         if not mine:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from botd.agent.sweeps import Sweeps
 from botd.app import create_app
 from botd.config import load_config
 from botd.model import Reading, State, Sweep, SweepState, utc_now
@@ -154,3 +155,15 @@ def test_who_asks_for_now_while_an_earlier_sweep_runs_keeps_the_readings_of_now(
     assert body["complete"] is True
     for answer in (body, after):
         assert {node["readings"]["ping"]["value"] for node in answer["nodes"]} == {2.0}
+
+
+def test_what_other_sweeps_are_reading_is_worked_out_for_a_sweep_and_not_for_each_node(
+    lone: Lone, run_agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each of 100,000 nodes it is minutes before the first one is asked."""
+    looked: list[Any] = []
+    covered = Sweeps._covered
+    monkeypatch.setattr(Sweeps, "_covered", lambda sweeps, running: looked.append(running) or covered(sweeps, running))
+    run_agent(lone)
+    ended(lone, lone.store.sweeps.request(["n1", "n2", "n3", "n4", "n5"], ["ping"], 0, utc_now(), queue_limit=9))
+    assert len(looked) == 2  # before it asks, and before it ends
