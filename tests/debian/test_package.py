@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from botd import __version__
-from tests.debian.chroot import Debian
+from tests.debian.chroot import ON_DEBIAN, Debian
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("debootstrap", "dpkg-deb", "unshare", "/usr/bin/python3.11")
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, NEEDED)), reason="only as root with debootstrap on Debian 12"
-)
+pytestmark = ON_DEBIAN
 
 CONFIG = """
 [slurm]
@@ -65,13 +58,6 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     assert done.returncode == 0, done.stdout + done.stderr
     botd, helper = map(Path, done.stdout.split())
     return botd, helper
-
-
-@pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
-    made = Debian(tmp_path_factory.mktemp("debian"))
-    yield made
-    shutil.rmtree(made.root)  # half a gigabyte
 
 
 def newer(package: Path, folder: Path) -> Path:
