@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from botd.cli import main
 from botd.inventory.events import NodeEvent, read_events
 from botd.inventory.jobs import last_jobs, running_jobs
 from botd.inventory.slurm import SlurmReader
@@ -85,6 +89,8 @@ def test_a_slurmd_that_dies_is_seen_at_once_and_by_slurm_later(program: LabProgr
         program.lab.do("start_slurmd", node)
         program.lab.do("make_idle", node)
     assert program.reading(node, "slurmd")["value"]["running"] is True
+    told = f"/api/v1/history/{node}?since=1h"
+    wait_until(lambda: "slurmd_start" in [each["subject"] for each in program.json(told)["changes"]], 60)
 
 
 def test_a_left_over_user_is_told_from_one_with_a_job(program: LabProgram) -> None:
@@ -131,6 +137,28 @@ def test_slurmdbd_remembers_when_a_node_was_drained_and_is_back(program: LabProg
     wait_until(lambda: bool(told()), 60)
     assert told()[-1].state == "DRAIN"
     assert told()[-1].by == "root"
+
+
+def test_what_slurmdbd_remembers_is_imported_and_a_second_time_changes_nothing(
+    program: LabProgram, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Another node than that of the test before: what begins right after the end of an event goes on with it.
+    node, slurm = "n0000.vector0", program.lab.slurm
+    tools = {tool: " ".join(map(str, [*slurm.command(), tool])) for tool in ("sinfo", "scontrol", "sacctmgr")}
+    told = "".join(f"{tool} = {json.dumps(words)}\n" for tool, words in tools.items())
+    (tmp_path / "botd.toml").write_text(f'[store]\nurl = "sqlite:///{tmp_path}/botd.db"\n[slurm]\n{told}')
+    slurm.run("scontrol", "update", f"nodename={node}", "state=down", "reason=Not responding")
+    time.sleep(1.1)  # slurmdbd keeps whole seconds
+    slurm.run("scontrol", "update", f"nodename={node}", "state=resume")
+
+    def imported() -> str:
+        assert main(["history", "import", "--since", "1d", "--config", str(tmp_path / "botd.toml")]) == 0
+        return capsys.readouterr().out
+
+    wait_until(
+        lambda: re.search(r" nodes were silent, [1-9]\d* of them back alone within half an hour", imported()), 60
+    )
+    assert re.search(r"; 0 of them new\n.*; 0 new\n", imported())
 
 
 AWAY = {
