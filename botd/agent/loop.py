@@ -80,6 +80,7 @@ class Agent:
         self._sweeps = Sweeps(
             config, self._checks, self._list, self._latest, self._numbers, clock=clock, wake=self._wake.set
         )
+        self._list_due = threading.Event()
         parts = make_kit(
             config,
             self._checks,
@@ -92,12 +93,12 @@ class Agent:
             clock,
             self._counting.scales,
             self._counting.turn,
+            self._list_due.set,
         )
         self._acting = Acting(parts, self._store)
         self._tails = Tails(parts, self._store, self._list, self._sweeps.probes.follow)
         self._desk = Service(config, self._store, self._record.ledger, people, self._list, clock, self._answer)
         self._regular: int | None = None
-        self._list_due = threading.Event()
         self._faults = Faults(log)
         self._is_late = False  # whether the regular sweep under way was still running when the next one was due
         self._wanted_at: datetime | None = None

@@ -188,4 +188,5 @@ class Driver:
             with self._lock:
                 self._at_work.pop(stored.id, None)
             self._kit.on_end()
+            self._kit.on_change()
             self.turn()

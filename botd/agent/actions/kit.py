@@ -62,7 +62,8 @@ class Kit:
 
     `why_no_ledger` says why nothing may act by the ledger, None where that was not looked at yet. `is_synchronised` is
     what the kernel says of the clock, None where it says nothing. `cycles` are those of nodes that were out of service,
-    botd's own too; the same object as long as there is no new one. `on_end` is called when an action has ended.
+    botd's own too; the same object as long as there is no new one. `on_end` is called when an action has ended,
+    `on_change` where a node may be another than in the node list, which is then to be read anew.
     """
 
     config: Config
@@ -78,6 +79,7 @@ class Kit:
     slurm: SlurmControl
     cycles: Callable[[], tuple[Cycle, ...]] = tuple
     on_end: Callable[[], None] = lambda: None
+    on_change: Callable[[], None] = lambda: None
     monotonic: Callable[[], float] = time.monotonic
 
     def places(self) -> Places:

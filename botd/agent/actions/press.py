@@ -91,6 +91,8 @@ class Presses:
             refused = {node: self._judge.refusal(db, each, looks[node], When.PRESS) for node, each in subjects.items()}
             self._check_places(db, action, vouched.request)
         standing = [refusal for refusal in refused.values() if refusal]
+        if any(refusal.code == "evidence-changed" for refusal in standing):
+            self._kit.on_change()  # who looks again must not see what is refused again
         if len(standing) == len(members):
             raise Refused.by(standing[0])
         return self._ask(vouched, members, subjects, verdicts, refused, looks)

@@ -79,6 +79,7 @@ def make_kit(
     clock: Clock,
     scales: Callable[[], Scales],
     on_end: Callable[[], None],
+    on_change: Callable[[], None],
 ) -> Kit:
     """The parts of this agent that actions work with."""
     probes = sweeps.probes
@@ -104,6 +105,7 @@ def make_kit(
         is_synchronised=is_synchronised,
         cycles=lambda: nodes.cycles,
         on_end=on_end,
+        on_change=on_change,
         hands=_hands(config, probes, looker, slurm_control, record.ledger, clock),
         slurm=slurm_control,
     )

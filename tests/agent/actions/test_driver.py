@@ -39,6 +39,7 @@ def test_a_drain_is_sent_once_and_read_back(at_work: Works) -> None:
     at_work.drive()
     assert moves(at_work) == TO_THE_END
     assert at_work.helper.heard() == [["update", f"nodename={NODE}", "state=drain", "reason=botd: drain 1 by anna"]]
+    assert at_work.lists_wanted  # what it changed is shown from here on
     assert verify(read_chain(at_work.hall.ledger.path)).broken_at is None
     with at_work.hall.ledger.read() as db:
         assert at_work.hall.ledger.actions.locked(db) == []

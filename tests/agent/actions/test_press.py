@@ -100,6 +100,7 @@ def test_evidence_that_is_no_longer_so_is_refused(at_work: Works) -> None:
     text = at_work.text("identify", [NODE])
     at_work.helper.put(NODE, "down|2026-11-26T19:59:00|slurm|Not responding")
     assert at_work.press("identify", NODE, text=text)["code"] == "evidence-changed"
+    assert at_work.lists_wanted == 1  # so that who looks again does not see the same
     at_work.refresh()
     assert at_work.press("identify", NODE)["ok"]
 

@@ -129,6 +129,7 @@ class Works:
     ticks: int = 0
     held: dict[str, str] = field(default_factory=dict)  # the token of each login's session
     pressed: int = 0  # how often somebody has pressed
+    lists_wanted: int = 0  # how often the node list was to be read anew
 
     def __post_init__(self) -> None:
         self._read_at: datetime | None = None
@@ -156,6 +157,7 @@ class Works:
             is_synchronised=lambda: self.synchronised,
             hands=self._hands(looker),
             cycles=lambda: self.cycles,
+            on_change=self._want_list,
             slurm=SlurmControl(self.site.config.actions),
             monotonic=self._monotonic,
         )
@@ -169,6 +171,9 @@ class Works:
         slurm = SlurmHand(control, looker.slurm, is_set=True)
         hand = BmcHand(bmc, lambda node: self._addresses().get(node), looker, self.hall.ledger, self.clock)
         return {Way.BMC: hand, Way.SLURM: slurm}
+
+    def _want_list(self) -> None:
+        self.lists_wanted += 1
 
     def clock(self) -> datetime:
         return self.hall.now
