@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from botd import __version__
+from botd.ledger.schema import SCHEMA as LEDGER
+from botd.store.schema import SCHEMA as STORE
 from tests.debian.chroot import ON_DEBIAN, Debian
+from tests.older import make_older, rows, version_of
 
 ROOT = Path(__file__).parents[2]
 pytestmark = ON_DEBIAN
@@ -80,11 +82,6 @@ def run_botd(debian: Debian) -> str:
     return debian.run("\n".join([*units, end])).splitlines()[-1]
 
 
-def changes(debian: Debian) -> list[tuple[object, ...]]:
-    with sqlite3.connect(f"file:{debian.root}/var/lib/botd/botd.db?mode=ro", uri=True) as db:
-        return db.execute("SELECT * FROM changes ORDER BY 1").fetchall()
-
-
 def test_it_is_installed_configured_run_upgraded_removed_and_purged(
     packages: tuple[Path, Path], debian: Debian, tmp_path: Path
 ) -> None:
@@ -112,23 +109,32 @@ def test_it_is_installed_configured_run_upgraded_removed_and_purged(
     (root / "etc" / "botd" / "botd.toml").write_text(CONFIG)
     (root / "etc" / "botd" / "sinfo.txt").write_text("NODELIST REASON\nn1 bad GPU\n")
     assert '"n1"' in run_botd(debian)
-    history = changes(debian)
+    store, ledger = root / "var" / "lib" / "botd" / "botd.db", root / "var" / "lib" / "botd-agent" / "ledger.db"
+    as_agent = "setpriv --reuid=botd-agent --regid=botd --clear-groups env BOTD_CONFIG=/etc/botd/botd.toml"
+    debian.run(f"{as_agent} botd user add anna student")
+    history, people, audit = rows(store, "changes"), rows(ledger, "people"), rows(ledger, "audit")
     assert history
+    assert people
 
-    # A newer version leaves the configuration as it is, and goes on with history and ledger.
+    # A newer version leaves the configuration as it is, and goes on with the history and ledger of an older schema.
+    newest = version_of(store), version_of(ledger)
+    make_older(store, STORE, "0004")
+    make_older(ledger, LEDGER, "0001")
     debian.install(newer(packages[0], tmp_path), options="-o Dpkg::Options::=--force-confold")
     assert (root / "etc" / "botd" / "botd.toml").read_text() == CONFIG
     assert (root / "etc" / "botd" / "botd.toml.dpkg-dist").read_text().endswith("# what is new\n")
     assert '"n1"' in run_botd(debian)
-    assert changes(debian)[: len(history)] == history
-    as_agent = "setpriv --reuid=botd-agent --regid=botd --clear-groups"
-    debian.run(f"{as_agent} botd audit verify --config /etc/botd/botd.toml")
+    assert (version_of(store), version_of(ledger)) == newest
+    assert rows(store, "changes")[: len(history)] == history
+    assert rows(ledger, "people") == people
+    assert rows(ledger, "audit")[: len(audit)] == audit
+    debian.run(f"{as_agent} botd audit verify")
 
     # Removed, it leaves what is a site's own; purged, nothing but its users.
     debian.run("dpkg --remove botd")
     assert not (root / "opt" / "botd").exists()
     assert (root / "etc" / "botd" / "botd.toml").read_text() == CONFIG
-    assert changes(debian)
+    assert rows(store, "changes")[: len(history)] == history
     (root / "etc" / "botd" / "sinfo.txt").unlink()
     debian.run("dpkg --purge botd botd-slurm-helper")
     for place in ("etc/botd", "var/lib/botd", "var/lib/botd-agent", "var/log/botd-agent", "usr/bin/botd"):
