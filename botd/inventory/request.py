@@ -47,7 +47,8 @@ def expand_groups(known: Inventory, text: str, *, max_nodes: int) -> list[str]:
     for part in dict.fromkeys(_parts(text)):
         found.update(_part_nodes(terms, part))
         _check_size(found, max_nodes)
-    return sorted(found, key=natural_key)
+    every = known.names()
+    return list(every) if len(found) == len(every) else sorted(found, key=natural_key)
 
 
 def expand_nodes(known: Inventory, text: str, *, max_nodes: int) -> list[str]:
