@@ -91,10 +91,11 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class PresenceAnswer:
-    """Whether a BMC answered an unauthenticated request at all."""
+    """Whether a BMC answered an unauthenticated request at all. `not_asked` says why nobody asked it."""
 
     reachable: bool
     detail: str = ""
+    not_asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from botd.model import Check, Facts, Finding, State
 
 def ipmi_reachable(answer: PresenceAnswer, facts: Facts) -> Finding:
     """True or false: whether the BMC answered an unauthenticated request."""
+    if answer.not_asked:
+        return Finding(State.SKIPPED, None, answer.not_asked)
     if answer.reachable:
         return Finding(State.OK, True, answer.detail or "the BMC answers")
     return Finding(State.FAIL, False, answer.detail or "the BMC does not answer")

@@ -161,6 +161,8 @@ def _of_readings(node: str, readings: Mapping[str, Reading]) -> Report:
     for name, reading in readings.items():
         if reading.state not in (State.OK, State.SKIPPED):
             yield _of_reading(node, name, reading)
+        elif name == "ipmi_reachable" and reading.state is State.SKIPPED:
+            yield Told(Level.WARN, "node", f"{node} {name}: {reading.detail}; see [bmc] address")
     for state, level, words in ((State.OK, Level.OK, "well are"), (State.SKIPPED, Level.SKIP, "not asked were")):
         if names := [name for name, reading in readings.items() if reading.state is state]:
             yield Told(level, "node", f"{node}: {words} {', '.join(names)}")

@@ -216,6 +216,15 @@ def test_a_site_without_a_bmc_user_is_well_and_asks_no_power(site: Path, report:
     assert lines[-1].endswith("not asked were ipmi_state, sel")
 
 
+def test_a_bmc_without_an_address_is_a_warning_and_asked_for_nothing(site: Path, report: Report) -> None:
+    replace(site, "[bmc]", '[bmc]\naddress = "{short}.invalid"')
+    status, lines = report()
+    assert status == 1
+    (told,) = failures(lines)
+    assert told.endswith("ipmi_reachable: the name has no address; see [bmc] address")
+    assert lines[-1].endswith("not asked were ipmi_reachable, ipmi_state, sel")
+
+
 def test_a_node_that_is_not_there_is_told(report: Report) -> None:
     status, lines = report("--node", "n9999")
     assert status == 2

@@ -129,7 +129,7 @@ class _Search:
 
     def _add(self, node: str, address: str | None) -> None:
         if not address:
-            self._deliver(node, PresenceAnswer(False, NO_ADDRESS), 0.0)
+            self._deliver(node, PresenceAnswer(False, not_asked=NO_ADDRESS), 0.0)
             return
         try:
             family, peer = socket_address(address, self._port)

@@ -238,7 +238,7 @@ def test_an_answer_that_cannot_be_delivered_costs_no_other(transport: Transports
 def test_a_name_without_an_address_is_said(transport: Transports) -> None:
     answers = ask(transport(), {"n0": None, "n1": "localhost"})
     assert answers == {
-        ("n0", Source.PRESENCE): PresenceAnswer(False, "the name has no address"),
+        ("n0", Source.PRESENCE): PresenceAnswer(False, not_asked="the name has no address"),
         ("n1", Source.PRESENCE): PresenceAnswer(False, "'localhost' is not an address"),
     }
 
