@@ -21,7 +21,7 @@ help:
 	@echo "make bench  as root: botd measured beside clush, pdsh, fping and ipmipower (BENCH=\"ssh ping\")"
 	@echo "make trust  a simulated year: how often botd's word is right (TRUST=\"--years 3\")"
 	@echo "make dist   the sdist, the wheel, and that of bofhbot alone, in dist/"
-	@echo "make deb    the Debian packages botd and botd-slurm-helper, in dist/, for the Debian of this machine"
+	@echo "make deb    the Debian packages botd and botd-slurm-helper, in dist/, for the Debian of this machine; lintian looks at them where it is"
 	@echo "make requirements  writes requirements*.txt from requirements*.in (UPGRADE=--upgrade for newer releases)"
 	@echo "make licences      writes docs/licences.rst"
 	@echo "make manual        writes the manual pages and completions in share/"
@@ -65,7 +65,8 @@ dist: $(VENV)/dev.stamp
 	$(VENV)/bin/twine check --strict dist/*
 
 deb: $(VENV)/dev.stamp
-	@sh packaging/build.sh dist
+	@made=$$(sh packaging/build.sh dist) && echo "$$made" && \
+		if command -v lintian >/dev/null; then lintian --fail-on error,warning $$made; fi
 
 requirements: $(VENV)/dev.stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
