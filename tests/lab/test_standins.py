@@ -39,6 +39,7 @@ NEUTRAL: dict[str, str] = {
     r"OS=Linux [^\n]*?(?=\n|RealMemory)": "OS=Linux ",  # and its kernel
     r"(CoresPerSocket|Sockets)=\d+": r"\1=N",  # one socket for each CPU of this machine; the demo's nodes have two
     r"SlurmdStartTime=\S+": "SlurmdStartTime=T",  # the demo has one time for boot and slurmd
+    r"BootTime=\S+": "BootTime=T",  # reckoned anew from each uptime that slurmd tells: a second more or less
     r"LastBusyTime=\S+": "LastBusyTime=T",  # and does not keep when a job was there last
 }
 """What must differ in a text, and why."""
