@@ -43,6 +43,7 @@ sinfo = "env SLURM_CONF={directory}/etc/slurm.conf sinfo"
 scontrol = "env SLURM_CONF={directory}/etc/slurm.conf scontrol"
 squeue = "env SLURM_CONF={directory}/etc/slurm.conf squeue"
 sacct = "env SLURM_CONF={directory}/etc/slurm.conf sacct"
+timeout = 6
 
 [groups]
 directories = ["{directory}/groups"]

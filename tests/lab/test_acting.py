@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from tests.lab.cluster import Lab
 from tests.lab.orders import Notes
 from tests.lab.program import LabProgram
 from tests.libexec.helper import installed
-from tests.press.site import PASSWORD, People
+from tests.press.site import LONG, PASSWORD, People
 from tests.press.truth import ENDS, Caps, Figures, figures, read_ledger
 from tests.program import wait_until
 from tests.transport.bmc.lossy import Packet, is_answer, is_command, lossy
@@ -60,6 +61,19 @@ cd {here} && exec {python} -m tests.lab do {lab} restart_slurmd "$(hostname)"
 """
 """What stands in for systemctl on a node, which has none."""
 
+HELPER = """\
+#!/bin/sh
+read -r line
+case "$line" in "drain "*) [ ! -x {folder}/before-drain ] || {folder}/before-drain >&2 ;; esac
+printf '%s\\n' "$line" | {folder}/real-helper
+"""
+"""Stands before the helper: what a test lays there happens between the look of the press and the drain."""
+
+JOB = """\
+#!/bin/sh
+cd {here} && exec {python} -m tests.lab do {lab} submit_job {node}
+"""
+
 ROLES = """
 [[role]]
 name = "student"
@@ -88,18 +102,21 @@ def user() -> str:
 @pytest.fixture
 def people(lab: Lab, tmp_path: Path, user: str) -> Iterator[People]:
     """anna, logged in at a botd that acts on the lab; some BMCs stand behind addresses that are not theirs."""
+    installed(tmp_path / "real-helper", Path("/usr/bin"), str(lab.slurm.config))
     helper = tmp_path / "helper"
-    installed(helper, Path("/usr/bin"), str(lab.slurm.config))
+    helper.write_text(HELPER.format(folder=tmp_path))
     text = (lab.directory / "botd.toml").read_text().replace(f"{lab.directory}/botd.db", f"{tmp_path}/botd.db")
     text = text.replace("[sweep]\nleast_age = 0\n", "")
-    text = text.replace('user = "root"', f'user = "{user}"').replace("command_timeout = 6", "command_timeout = 18")
+    # What changes is to be seen without waiting for the next list.
+    text = text.replace("timeout = 6\n\n[groups]", "timeout = 6\nrefresh = 3600\n\n[groups]")
+    text = text.replace('user = "root"', f'user = "{user}"').replace("timeout = 6", "timeout = 18")
     config = tmp_path / "botd.toml"
     config.write_text(text + ACTIONS.format(helper=helper, user=bmc.USER, lab=lab.directory))
     (tmp_path / "roles.toml").write_text(ROLES)
     names = {node: f"{node.partition('.')[0]}-ipmi.{node.partition('.')[2]}" for node in RELAYS}
     (tmp_path / "hosts").write_text("".join(f"{RELAYS[node]} {name}\n" for node, name in names.items()))
     for path in tmp_path.iterdir():
-        path.chmod(0o755 if path == helper else 0o644)
+        path.chmod(0o755 if path.name.endswith("helper") else 0o644)
     add_people(str(config), PASSWORD, tmp_path / "secrets", {"anna": ("student",)})
     program = LabProgram(lab, tmp_path)
     try:
@@ -236,14 +253,83 @@ def test_a_node_is_switched_off_and_on_and_goes_back(lab: Lab, people: People, n
     assert (back["state"], lab.slurm.states()[NODE].rstrip("*")) == ("succeeded", "idle"), back
 
 
+# ---- while a node is power cycled ----
+
+
+def a_job_starts(lab: Lab, people: People) -> None:
+    """It will, after the look of the press and before the drain."""
+    job = people.program.config_path.with_name("before-drain")
+    job.write_text(JOB.format(here=Path.cwd(), python=sys.executable, lab=lab.directory, node=NODE))
+    job.chmod(0o755)
+
+
+def a_person_drains(lab: Lab, people: People) -> None:
+    """In that moment, for a reason of their own."""
+    lab.do("drain", NODE, RMA)
+
+
+def slurmctld_stops(lab: Lab, people: People) -> None:
+    """It comes back when botd has had to do without it."""
+    lab.do("stop_slurmctld")
+
+
+def the_agent_is_killed(lab: Lab, people: People) -> None:
+    """`kill -9`; the next one settles what it finds."""
+    os.kill(people.program.json("/healthz")["agent"]["pid"], signal.SIGKILL)
+
+
+RMA = "RMA open -jd"
+Happens = Callable[[Lab, People], None]
+MEANWHILE: tuple[tuple[str, Happens], ...] = (
+    ("requested", a_job_starts),
+    ("announced", a_person_drains),
+    ("announced", slurmctld_stops),
+    ("announced", the_agent_is_killed),
+    ("verifying", a_person_drains),
+    ("verifying", slurmctld_stops),
+    ("verifying", the_agent_is_killed),
+)
+
+
+@pytest.mark.scene("lab: a power cycle meets a job, a person, or a part that stops")
+@pytest.mark.parametrize(("step", "happens"), MEANWHILE if LONG else MEANWHILE[:1])
+def test_what_happens_before_the_packet_ends_it_and_after_it_nothing_is_sent_again(
+    lab: Lab, people: People, notes: Notes, step: str, happens: Happens
+) -> None:
+    if step == "requested":
+        happens(lab, people)
+    number = switch(people, "power-cycle", NODE)
+    if step != "requested":
+        wait_until(lambda: document(people, number)["state"] == step)
+        happens(lab, people)
+    if happens is slurmctld_stops:
+        wait_until(lambda: document(people, number)["state"] in ENDS or (lab.node(NODE).is_on and notes.switched(NODE)))
+        lab.do("start_slurmctld")
+    wait_until(people.program.is_well)
+    done = end(people, number)
+    told, jobs = reason(lab, NODE), lab.slurm.run("squeue", "-h", "-w", NODE, "-o", "%T").split()
+    lab.do("cancel_jobs", NODE)
+    lab.do("make_idle", NODE)
+    if step == "verifying":
+        assert (done["state"], notes.switched(NODE)) == ("succeeded", ["power cycle"]), done
+    else:
+        assert (done["state"] in ("refused", "failed"), notes.switched(NODE)) == (True, []), done
+    assert jobs == (["RUNNING"] if happens is a_job_starts else [])
+    assert (RMA in told) is (happens is a_person_drains)
+
+
 def switch(people: People, action: str, node: str) -> int:
     """The action that a press became, which takes a code that was not used."""
 
+    refused = dict[str, str]()
+
     def taken() -> set[int]:
-        proof = {"otp": people.code("anna")}
-        answer = people.press("anna", action, people.evidence("anna", [node]), proof=proof)
+        seen = people.evidence("anna", [node])
+        if seen == refused:
+            return set()  # it would be refused again
+        answer = people.press("anna", action, seen, proof={"otp": people.fresh("anna")})
         assert answer.ids or answer.code in ("proof-refused", "evidence-changed"), answer
-        time.sleep(0 if answer.ids else 1)  # the code was used: until the next one
+        refused.update(seen if answer.code == "evidence-changed" else {})
         return answer.ids
 
     (number,) = wait_until(taken, 120)
