@@ -44,7 +44,7 @@ lab: packages $(VENV)/dev.stamp
 	@exec $(RUN) -m tests.lab up $(LAB)
 
 faults: packages $(VENV)/dev.stamp
-	@BOTD_HOSTILE=30 BOTD_FLIPS=600 BOTD_TWO_WEBS=300 $(RUN) -m pytest tests/lab/test_faults.py tests/hostile \
+	@BOTD_FAULTS=1 BOTD_HOSTILE=30 BOTD_FLIPS=600 BOTD_TWO_WEBS=300 $(RUN) -m pytest tests/lab/test_faults.py tests/hostile \
 		tests/store/test_flips.py tests/web/test_two_webs.py
 
 press: packages $(VENV)/dev.stamp
