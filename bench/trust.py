@@ -180,7 +180,7 @@ def goals(lines: Sequence[Line]) -> list[Goal]:
     brier, constant, guessed = we.brier or 0.0, we.brier_constant or 0.0, we.brier_guess or 0.0
     part = we.right / oracle.right
     return [
-        Goal("at least 95 % of the oracle's share of right actions", f"{part:.0%}", part >= 0.95),
+        Goal("at least 95 % of the oracle's share of right actions", f"{part:.1%}", part >= 0.95),
         Goal(
             "harmful presses at most twice the oracle's",
             f"{we.harmful:.0f}, oracle {oracle.harmful:.0f}",

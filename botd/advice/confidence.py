@@ -24,6 +24,10 @@ GUESS_WEIGHT = 4.0
 MOST_BORROWED = 8.0
 """As how many outcomes the guess and all other hardware count at most."""
 
+MOST_OF_A_DAY = 1.0
+"""As how many outcomes those of one day count in the chance at most: what strikes a hundred nodes at once has happened
+once. Counted as a hundred, it would end a repair that helps in any other week."""
+
 LEAST_SHOWN = 3
 """With fewer outcomes nothing is said in numbers."""
 
@@ -86,7 +90,8 @@ class Count:
 class Tally:
     """The outcomes of one action for one diagnosis: those on hardware of this kind, and those on all.
 
-    `own` and `all` are as counted, `own_aged` and `rest_aged` as they count by their age, `rest` without the own ones.
+    `own` and `all` are as counted, `own_aged` and `rest_aged` as they count by their age and how many are of one day,
+    `rest` without the own ones.
     """
 
     hardware: str
@@ -164,7 +169,7 @@ def bound(found: Tally) -> Bound | None:
 
 
 def _count(rows: Iterable[Counts], today: date | None) -> Count:
-    weights = [(each, 1.0 if today is None else _weight(today - each.day)) for each in rows]
+    weights = [(each, 1.0 if today is None else _weight(today - each.day) * _share(each)) for each in rows]
     return Count(
         sum(each.good * weight for each, weight in weights), sum(each.bad * weight for each, weight in weights)
     )
@@ -173,6 +178,11 @@ def _count(rows: Iterable[Counts], today: date | None) -> Count:
 def _weight(age: timedelta) -> float:
     """What an outcome of this age counts. One of a time to come, of a clock that was set back, counts whole."""
     return float(0.5 ** (max(age.days, 0) / HALF_LIFE_DAYS))
+
+
+def _share(row: Counts) -> float:
+    """What each outcome of a day counts: together they are MOST_OF_A_DAY at most."""
+    return min(1.0, MOST_OF_A_DAY / max(1, row.good + row.bad))
 
 
 # ---- the Beta distribution ----

@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """To wait until the step is over: how many hours that still is, and the chance that it has healed alone then."""
+    """To wait until the step is over: how many hours that still is, and the chance that it heals alone in these."""
 
     left_h: float
     chance: float
@@ -58,7 +58,10 @@ def wait(table: Sequence[Step], age_h: float) -> Wait | None:
     step = next((each for each in table if each.begins_h <= age_h < each.ends_h), None)
     if step is None or step.chance is None:
         return None
-    return Wait(step.ends_h - age_h, step.chance, step)
+    left_h = step.ends_h - age_h
+    # Who came so far into the step has only the rest of it: as if they healed evenly over its time.
+    stays_ill = (1 - step.chance) ** (left_h / (step.ends_h - step.begins_h))
+    return Wait(left_h, 1 - stays_ill, step)
 
 
 def _step(spells: Sequence[Spell], begins_h: float, ends_h: float) -> Step:

@@ -42,7 +42,8 @@ def test_another_diagnosis_is_not_counted() -> None:
 
 def test_waiting_is_told_for_the_rest_of_the_step() -> None:
     table = life_table(spells(0.6, 0.7, 0.8, 10.0), "silent")
-    assert wait(table, 1.0) == Wait(1.0, 0.75, table[1])
+    assert wait(table, 0.5) == Wait(1.5, 0.75, table[1])
+    assert wait(table, 1.25) == Wait(0.75, 0.5, table[1]), "who came through half of it has half the chance to stay ill"
 
 
 @pytest.mark.parametrize("age_h", [AGES_H[-1], 500.0])

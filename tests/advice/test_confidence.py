@@ -29,8 +29,14 @@ counts = st.integers(0, 60)
 
 
 def outcomes(good: int, bad: int, hardware: str = "savio2", *, age: timedelta = timedelta(0)) -> list[Outcome]:
-    """So many outcomes of power cycles on nodes that were silent."""
-    return [Outcome("silent", "power-cycle", hardware, NOW - age, n < good) for n in range(good + bad)]
+    """So many outcomes of power cycles on nodes that were silent, each on a day of its own, from so long ago on."""
+    days = (NOW - age + timedelta(days=n) for n in range(good + bad))
+    return [Outcome("silent", "power-cycle", hardware, at, n < good) for n, at in enumerate(days)]
+
+
+def storm(good: int, bad: int, hardware: str = "savio2") -> list[Outcome]:
+    """So many outcomes of one day."""
+    return [each._replace(at=NOW) for each in outcomes(good, bad, hardware)]
 
 
 def seen(*lists: list[Outcome]) -> Tally:
@@ -104,9 +110,15 @@ def test_other_hardware_is_borrowed_from_and_counts_as_eight_at_most() -> None:
 
 
 def test_what_came_of_it_half_a_year_ago_counts_half_for_the_chance_and_whole_for_the_bound() -> None:
-    old = seen(outcomes(4, 0, age=timedelta(days=180)))
-    assert chance(old, 0.5) == pytest.approx((4 * 0.5 + 2) / 6)
-    assert bound(old) == bound(seen(outcomes(4, 0)))
+    assert chance(seen(outcomes(1, 0, age=timedelta(days=180))), 0.5) == pytest.approx((4 * 0.5 + 0.5) / 4.5)
+    assert bound(seen(outcomes(4, 0, age=timedelta(days=180)))) == bound(seen(outcomes(4, 0)))
+
+
+def test_what_struck_many_at_once_counts_as_one_for_the_chance_and_whole_for_the_bound() -> None:
+    assert chance(seen(storm(3, 37)), 0.5) == pytest.approx((4 * 0.5 + 3 / 40) / 5)
+    assert chance(seen(storm(0, 40), outcomes(0, 0)), 0.5) == pytest.approx(chance(seen(outcomes(0, 1)), 0.5))
+    assert chance(seen(storm(0, 40, "savio3")), 0.5) == pytest.approx(chance(seen(outcomes(0, 1, "savio3")), 0.5))
+    assert bound(seen(storm(3, 37))) == bound(seen(outcomes(3, 37)))
 
 
 def test_an_outcome_of_a_time_to_come_counts_once() -> None:
@@ -123,7 +135,7 @@ def test_lost_jobs_are_counted_apart() -> None:
 
 
 def test_outcomes_are_counted_by_day_and_source_and_in_one_order() -> None:
-    found = [*outcomes(2, 1), *outcomes(1, 0, age=timedelta(days=1)), outcomes(1, 0)[0]._replace(source="observed")]
+    found = [*storm(2, 1), *outcomes(1, 0, age=timedelta(days=1)), outcomes(1, 0)[0]._replace(source="observed")]
     wanted = (
         Counts("silent", "power-cycle", "savio2", NOW.date() - timedelta(days=1), "own", 1, 0),
         Counts("silent", "power-cycle", "savio2", NOW.date(), "observed", 1, 0),

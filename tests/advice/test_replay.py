@@ -106,8 +106,9 @@ def test_a_persons_reason_and_a_third_incident_stop_it() -> None:
 
 
 def test_only_what_was_counted_before_the_day_weighs() -> None:
-    bad = [Counts("silent", "power-cycle", "savio2", date(2026, 2, 20), "own", 0, 30)]
-    late = [each._replace(day=date(2026, 3, 1)) for each in bad]
+    days = [date(2026, 1, day) for day in range(1, 31)]
+    bad = [Counts("silent", "power-cycle", "savio2", day, "own", 0, 1) for day in days]
+    late = [each._replace(day=each.day.replace(month=3)) for each in bad]
     assert gone_through(ill(0), bad).said[0].way == "person"
     assert gone_through(ill(0), late).said[0].way == "power-cycle"
 

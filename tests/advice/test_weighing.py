@@ -45,7 +45,10 @@ experiences = st.builds(lambda r, s: experience_of(r, s, TODAY), st.lists(rows, 
 
 
 def tried(good: int, bad: int, *, diagnosis: str = "silent", hardware: str = "savio2", harms: int = 0) -> list[Counts]:
-    return [Counts(diagnosis, "power-cycle", hardware, TODAY, "own", good, bad, harms)]
+    """Outcomes that count whole: each on a day of its own, and none of these is over."""
+    days = ((TODAY + timedelta(days=n), n < good) for n in range(good + bad))
+    found = [Counts(diagnosis, "power-cycle", hardware, day, "own", is_good, not is_good) for day, is_good in days]
+    return [found[0]._replace(harms=harms), *found[1:]] if found else []
 
 
 def healed(alone: int, of: int, hours: float = 1.0) -> list[Spell]:
