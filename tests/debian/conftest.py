@@ -22,7 +22,7 @@ def in_memory(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     """One that nobody changes."""
     with in_memory(tmp_path_factory.mktemp("bare")) as place:
