@@ -17,7 +17,20 @@ from pathlib import Path
 
 from bench.table import Figure, machine, note, read_json, table_text, write_json
 
-BENCHES = ("ssh", "ping", "bmc", "sweep", "answers", "servers", "followers", "page", "history", "month", "workers")
+BENCHES = (
+    "ssh",
+    "ping",
+    "bmc",
+    "sweep",
+    "answers",
+    "servers",
+    "followers",
+    "page",
+    "history",
+    "month",
+    "workers",
+    "scale",
+)
 """The modules, in the order of the table."""
 
 FIGURES = Path(__file__).with_name("figures.json")
