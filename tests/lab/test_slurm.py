@@ -51,8 +51,9 @@ def drained(program: LabProgram, reasons: dict[str, str | bytes]) -> tuple[dict[
     try:
         return listed(program), program.json("/api/v1/status?groups=sinfo&checks=ping&max_age=0")
     finally:
-        for node in reasons:
-            program.lab.do("make_idle", node)
+        for verb in ("undrain", "make_idle"):
+            for node in reasons:
+                program.lab.do(verb, node)
 
 
 def test_a_drain_with_a_troublesome_reason_is_given_back_exactly_and_ends(program: LabProgram) -> None:
@@ -199,6 +200,9 @@ def test_a_slurm_that_is_away_for_a_moment_costs_no_answer(program: LabProgram, 
         assert isinstance(last.result(), dict)
     for job in lab.slurm.run("squeue", "-h", "-o", "%i").split():
         lab.slurm.run("scancel", job)  # one that had ended, which slurmctld had not saved, is in the queue again
+    for node, state in lab.slurm.states().items():
+        if state.startswith("drain"):
+            lab.do("make_idle", node)  # it had gone back, which slurmctld had not saved either
 
 
 def test_the_lab_has_the_partitions_that_botd_shows_as_groups(program: LabProgram) -> None:
