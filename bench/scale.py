@@ -3,9 +3,9 @@
     python -m bench.scale [--nodes N] [--json FILE]
 
 The answers are those of the demo's nodes, recorded in one sweep of it and given again for every node of the cluster,
-at most 1,000 nodes in a second. One node in a hundred is out of service in Slurm's list and ill, and so in
-the round. The agent is a process of its own with an SQLite file, as under `botd agent`; the round is that of a web
-process, from the request to its bytes, each time after a reading has changed, and counted in CPU.
+at most 1,000 nodes in a second. One node in a hundred is out of service in Slurm's list and ill, and about one in five
+has a finding and so a row in the round. The agent is a process of its own with an SQLite file, as under `botd agent`;
+the round is that of a web process, from the request to its bytes, each time after a reading changed, counted in CPU.
 
 The agent's CPU is that of its first sweep of all nodes. The first row is there when the web part tells a reading of the
 first node that answered, counted from the start of the sweep.
