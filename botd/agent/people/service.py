@@ -66,24 +66,27 @@ class Service:
         """Answers until `stop` is set."""
         while not stop.wait(POLL_S):
             try:
-                self.step()
+                looked = self.step()
             except (LedgerUnavailable, StoreUnavailable) as error:
                 self._faults.tell(DESK_FAULT, [str(error)], level=logging.ERROR)
             except Exception:  # the thread must outlive a fault of ours, and the fault must be seen
                 log.exception("the desk failed")
             else:
-                self._faults.tell(DESK_FAULT)
+                if looked:  # else it is not known whether it is over
+                    self._faults.tell(DESK_FAULT)
 
-    def step(self) -> None:
-        """Answers what waits, and tells what is new. Raises LedgerUnavailable or StoreUnavailable."""
+    def step(self) -> bool:
+        """Answers what waits, and tells what is new; whether it looked. Raises LedgerUnavailable, StoreUnavailable."""
         with suppress(LedgerUnavailable):  # who asks is told so
             self._ledger.open(self._clock())
-        if self._desk.answer() or self._tell_due.now():
+        looked = self._desk.answer() > 0 or self._tell_due.now()
+        if looked:
             self.roles = self._file.look()
             self._record_roles()
             configured = bool(self._config.access.roles_file)
             self._faults.tell(ROLES_FAULT, [self.roles.fault] if configured and self.roles.fault else ())
             self._desk.tell(self._doubts())
+        return looked
 
     def _record_roles(self) -> None:
         """Has the audit say which roles file counts, where that is another than the last time."""

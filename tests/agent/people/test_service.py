@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from botd.agent.node_list import NodeList
-from botd.agent.people.service import Service
+from botd.agent.people.holders import Holder
+from botd.agent.people.service import DESK_FAULT, Service
 from botd.errors import LedgerUnavailable
 from botd.ledger import Ledger
 from botd.ledger.chain import read_chain
 from tests.conftest import Site
 from tests.office import ROLES, Crew
+from tests.program import wait_until
 
 
 @pytest.fixture
@@ -53,6 +57,43 @@ def test_without_a_ledger_an_ask_is_refused_in_words_and_not_left_lying(site: Si
     site.store.asks.put("n", "login", b"junk", site.now)
     service.step()
     assert site.store.asks.answer_to("n")["code"] == LedgerUnavailable.code
+
+
+def test_a_ledger_that_cannot_be_used_is_told_once_and_that_it_can_again_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("botd.agent.people.service.TELL_S", 0.3)  # several of its looks, and more between them
+    monkeypatch.setattr("botd.agent.people.service.POLL_S", 0.01)
+    service, stop, looks, wrong = service_of(site), threading.Event(), list[bool](), ["the disk is full"]
+    look = service.step
+
+    def step() -> bool:
+        looks.append(True)
+        return look()
+
+    def holders(crew: Crew) -> dict[str, Holder]:
+        if wrong:
+            raise LedgerUnavailable(wrong[0])
+        return {}
+
+    monkeypatch.setattr(service, "step", step)
+    monkeypatch.setattr(Crew, "holders", holders)
+    caplog.set_level(logging.INFO, logger="botd.agent.people.service")
+    desk = threading.Thread(target=service.run, args=(stop,))
+    desk.start()
+    try:
+        wait_until(lambda: len(looks) > 200, 60)
+        assert told(caplog) == [f"{DESK_FAULT} error=the disk is full"]
+        wrong.clear()
+        wait_until(lambda: len(told(caplog)) > 1, 60)
+    finally:
+        stop.set()
+        desk.join(60)
+    assert told(caplog)[1:] == [f"over: {DESK_FAULT} error=the disk is full"]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if DESK_FAULT in record.getMessage()]
 
 
 def test_what_others_put_among_the_copies_goes(site: Site) -> None:
