@@ -271,9 +271,12 @@ def test_the_containers_of_a_user_belong_to_the_user(tmp_path: Path, uid: int, n
 
 
 def overlaid(folder: Path) -> str:
-    """Puts passwd and subuid of this folder into /etc, where there may be no subuid yet."""
+    """Puts passwd and subuid of this folder into /etc, where there may be no subuid yet.
+
+    What others have there for a moment, such as the lock of useradd(8), may be gone when it is to be copied.
+    """
     etc = folder / "etc"
-    return f"cp -a /etc/. {etc}; cp {folder}/passwd {folder}/subuid {etc}; mount --bind {etc} /etc"
+    return f"cp -a /etc/. {etc} || true; cp {folder}/passwd {folder}/subuid {etc}; mount --bind {etc} /etc"
 
 
 @pytest.mark.parametrize("uid", [61_184, 65_519])
