@@ -91,11 +91,15 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class PresenceAnswer:
-    """Whether a BMC answered an unauthenticated request at all. `not_asked` says why nobody asked it."""
+    """Whether a BMC answered an unauthenticated request at all.
+
+    `not_asked` says why nobody asked it, `error` why it is not known whether there is anybody to ask.
+    """
 
     reachable: bool
     detail: str = ""
     not_asked: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from botd.answers import Deliver, Delivery, Job, LoginAnswer, Output, PowerAnswer, SlurmAnswer, Source
+from botd.answers import Deliver, Delivery, Job, LoginAnswer, Output, PowerAnswer, PresenceAnswer, SlurmAnswer, Source
 from botd.checks import command_for
 from botd.config import read_secret
 from botd.errors import SlurmFailed
@@ -29,6 +29,8 @@ from botd.transport.ssh.script import Fragment
 log = logging.getLogger(__name__)
 
 Addresses = Mapping[str, str | None]
+
+NOT_TOLD = "no name server could say whether its name has an address"
 
 
 class Probes:
@@ -160,7 +162,12 @@ class Probes:
             self._unended.discard((node, check))
 
     def _ask_bmcs(self, plan: Plan, deliver: Deliver) -> None:
-        targets = self.bmc_addresses(plan.nodes)
+        names = node_names(plan.nodes, self._config.bmc.address)
+        targets = self._resolver.resolve_all(names)
+        without = [node for node, address in targets.items() if address is None]
+        for node in (node for node in without if not self._resolver.has_none(names[node])):
+            del targets[node]  # whether it has a BMC is not known
+            deliver(Delivery(node, Source.PRESENCE, PresenceAnswer(False, error=NOT_TOLD)))
         self._bmc.run(targets, deliver, power=Source.POWER in plan.sources, events=Source.EVENTS in plan.sources)
 
     def _jobs(self, plan: Plan, deliver: Deliver) -> None:

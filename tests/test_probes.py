@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from botd.answers import Delivery, Output, SlurmAnswer, Source
+from botd.answers import Delivery, Output, PresenceAnswer, SlurmAnswer, Source
 from botd.checks import site_checks
 from botd.config import parse_config
 from botd.model import SlurmNode
-from botd.probes import Probes
+from botd.probes import NOT_TOLD, Probes
 from botd.sweep import Plan, make_plan
-from botd.transport.addresses import Resolver
+from botd.transport.addresses import LookupUnavailable, Resolver
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,26 @@ def test_a_cluster_without_accounting_is_nothing_to_log(tmp_path: Path, caplog) 
     probes.close()
     assert answers == [SlurmAnswer(nothing_kept="this cluster keeps no accounting")] * 2
     assert caplog.records == []
+
+
+def test_no_name_server_is_not_taken_for_no_bmc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is none, nothing holds a node back; what is not known may."""
+
+    def look_up(name: str) -> str | None:
+        if name == "n2-bmc":
+            raise LookupUnavailable(name)
+        return None
+
+    config = parse_config({"bmc": {"address": "{node}-bmc"}}, path=str(tmp_path / "botd.toml"))
+    probes, answers = Probes(config), dict[str, PresenceAnswer]()
+    monkeypatch.setattr(probes, "_resolver", Resolver(config, lookup=look_up))
+    plan = make_plan(("n1", "n2"), site_checks(config), ["ipmi_reachable"])
+    probes._ask_bmcs(plan, lambda delivery: answers.update({delivery.node: delivery.answer}))
+    probes.close()
+    assert answers == {
+        "n1": PresenceAnswer(False, not_asked="the name has no address"),
+        "n2": PresenceAnswer(False, error=NOT_TOLD),
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from botd.model import Check, Facts, Finding, State
 
 def ipmi_reachable(answer: PresenceAnswer, facts: Facts) -> Finding:
     """True or false: whether the BMC answered an unauthenticated request."""
+    if answer.error:
+        return Finding(State.UNKNOWN, None, answer.error)
     if answer.not_asked:
         return Finding(State.SKIPPED, None, answer.not_asked)
     if answer.reachable:

@@ -35,6 +35,9 @@ LIMIT_S = 5.0
 
 MAX_THREADS = 32
 
+_NO_SUCH = (socket.EAI_NONAME, socket.EAI_NODATA)
+"""What getaddrinfo(3) says where a name server has said that there is none. All else is that nobody could say."""
+
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 Lookup = Callable[[str], str | None]
 Monotonic = Callable[[], float]
@@ -48,6 +51,7 @@ class LookupUnavailable(Exception):
 class _Known:
     address: str | None
     until: float
+    answered: bool
 
 
 def node_names(nodes: Iterable[str], template: str) -> dict[str, str]:
@@ -107,18 +111,22 @@ def read_hosts(path: Path) -> dict[str, str]:
 def look_up(name: str) -> str | None:
     """The first address that the system's resolver has for a name, None when there is no such name.
 
-    Raises LookupUnavailable when no name server could be asked.
+    Raises LookupUnavailable when no name server could say.
     """
     if "\0" in name:
         return None  # getaddrinfo(3) would look up what stands before it
+    if name.lower().rstrip(".").endswith(".invalid"):
+        return None  # reserved for names that are none (RFC 6761, 6.4): known without a name server
     try:
         return str(socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)[0][4][0])
     except socket.gaierror as error:
-        if error.errno == socket.EAI_AGAIN:
-            raise LookupUnavailable(name) from error
-        return None
-    except (OSError, UnicodeError):
-        return None  # a label of more than 63 characters raises UnicodeError in Python's idna codec
+        if error.errno in _NO_SUCH:
+            return None
+        raise LookupUnavailable(name) from error
+    except UnicodeError:
+        return None  # a label of more than 63 characters, by Python's idna codec
+    except OSError as error:  # such as no more open files
+        raise LookupUnavailable(name) from error
 
 
 class Resolver:
@@ -157,6 +165,12 @@ class Resolver:
         found = self.resolve_all({name: name for each in names.values() for name in each})
         return {key: next(filter(None, map(found.get, each)), None) for key, each in names.items()}
 
+    def has_none(self, name: str) -> bool:
+        """Whether a name that was just asked for has no address: not where nobody could say whether it has one."""
+        with self._changed:
+            known = self._known.get(name)
+            return known is not None and known.answered and known.address is None and self._fresh(name)
+
     def _resolve(self, names: list[str]) -> dict[str, str | None]:
         """Answers from memory, then from the threads for as long as the limit allows."""
         end = time.monotonic() + self._limit_s
@@ -177,7 +191,7 @@ class Resolver:
             if not answered and old:
                 address = old.address
             good = address is not None and answered
-            self._known[name] = _Known(address, self._clock() + (GOOD_S if good else BAD_S))
+            self._known[name] = _Known(address, self._clock() + (GOOD_S if good else BAD_S), answered)
             self._changed.notify_all()
 
 
@@ -228,9 +242,9 @@ class _Lookups:
             return self._lookup(name), True
         except LookupUnavailable:
             return None, False
-        except Exception:  # this name has no address; the thread goes on to the others
+        except Exception:  # the thread goes on to the other names
             LOG.exception("the look-up of %r failed", name[:80])
-            return None, True
+            return None, False
 
 
 class _HostsFile:

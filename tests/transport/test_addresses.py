@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -163,12 +165,33 @@ def test_an_old_address_serves_while_no_name_server_answers() -> None:
     assert asked.resolve_all({"n0": "a"}) == {"n0": "10.0.0.2"}
 
 
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_name_has_none_only_where_a_name_server_said_so(is_away: bool) -> None:
+    dns = Dns(a="10.0.0.1")
+    dns.away = is_away
+    asked = resolver(dns)
+    assert asked.resolve_all({"n1": "b"}) == {"n1": None}
+    assert asked.has_none("b") is not is_away
+    asked.resolve_all({"n0": "a"})
+    assert not asked.has_none("a")
+    assert not asked.has_none("never asked")
+
+
+def test_what_a_name_server_said_long_ago_is_nothing_to_go_by() -> None:
+    dns, clock = Dns(), Clock()
+    asked = resolver(dns, clock)
+    asked.resolve_all({"n1": "b"})
+    clock.now += BAD_S + 1
+    assert not asked.has_none("b")
+
+
 # ---- a resolver that hangs ----
 
 
 def test_a_name_that_hangs_costs_the_limit_and_no_other_name(hanging: HangingDns) -> None:
     asked = resolver(hanging, limit_s=1.0)
     assert asked.resolve_all({"n0": "n0", "n1": "stuck"}) == {"n0": "10.0.0.1", "n1": None}
+    assert not asked.has_none("stuck")
 
 
 def test_an_old_address_serves_while_the_resolver_hangs(hanging: HangingDns) -> None:
@@ -234,6 +257,7 @@ def test_a_look_up_that_fails_costs_neither_a_thread_nor_another_name() -> None:
         names = [f"{kind}{turn}-{number}" for number in range(MAX_THREADS) for kind in ("bad", "n")]
         found = asked.resolve_all({name: name for name in names})
         assert {name for name in names if found[name]} == {name for name in names if name.startswith("n")}
+        assert not any(map(asked.has_none, names))
 
 
 def test_look_ups_run_side_by_side() -> None:
@@ -311,10 +335,30 @@ def test_the_system_resolver_knows_localhost() -> None:
     assert look_up("localhost") in ("127.0.0.1", "::1")
 
 
-@pytest.mark.parametrize("name", ["a" * 64 + ".savio3", "a..b", "localhost\0.savio3"])
+@pytest.mark.parametrize("name", ["a" * 64 + ".savio3", "a..b", "localhost\0.savio3", "n0.invalid", "N0.Invalid."])
 def test_a_name_that_cannot_be_looked_up_has_no_address(name: str) -> None:
     """Whether or not there is a resolver: none of them is asked."""
     assert look_up(name) is None
+
+
+FAILS = {
+    socket.gaierror(socket.EAI_NONAME, "Name or service not known"): False,
+    socket.gaierror(socket.EAI_NODATA, "No address associated with hostname"): False,
+    socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"): True,
+    socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure in name resolution"): True,
+    socket.gaierror(socket.EAI_SYSTEM, "System error"): True,
+    OSError(errno.EMFILE, "Too many open files"): True,
+}
+
+
+@pytest.mark.parametrize(("error", "is_away"), FAILS.items(), ids=str)
+def test_only_no_such_name_is_no_address(monkeypatch: pytest.MonkeyPatch, error: OSError, is_away: bool) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(LookupUnavailable) if is_away else nullcontext():
+        assert look_up("n0") is None
 
 
 @pytest.mark.parametrize("name", ["localhost", "", "n0.savio3", "::g"])
