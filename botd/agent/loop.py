@@ -44,6 +44,8 @@ from botd.store import Store
 log = logging.getLogger(__name__)
 
 TICK_S = 0.2
+LIST_GAP_S = 1.0
+"""The pause after each reading of the node list, whoever wants the next: also who presses what is refused again."""
 BEAT_S = 2.0
 MEND_S = 60.0
 NOTES_S = 60.0
@@ -201,6 +203,7 @@ class Agent:
                 log.exception("node list failed")
             else:
                 self._faults.tell("node list not written")
+            stop.wait(min(LIST_GAP_S, self._config.slurm.refresh))
             self._list_due.wait(self._config.slurm.refresh)
 
     def _list_wanted(self) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botd.agent.loop import TOO_LONG, Agent
+from botd.agent.loop import LIST_GAP_S, TOO_LONG, Agent
 from botd.agent.sweeps import Sweeps
 from botd.app import create_app
 from botd.board.waiting import wait_for_sweep
@@ -216,6 +218,27 @@ def test_a_secret_that_cannot_be_read_stops_it_at_the_start(lone: Lone) -> None:
     lone.path.write_text(lone.path.read_text().replace("[bmc]", '[bmc]\npassword_file = "missing"'))
     with pytest.raises(ConfigError, match="missing"):
         Agent(load_config(str(lone.path)))
+
+
+def test_however_often_the_node_list_is_wanted_anew_slurm_has_its_pause(
+    lone: Lone, run_agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by somebody who presses again and again on evidence that is not so any more."""
+    agent, readings = run_agent(lone), list[tuple[float, float]]()
+    refresh = agent._list.refresh
+
+    def noted() -> None:
+        began_s = time.monotonic()
+        refresh()
+        readings.append((began_s, time.monotonic()))
+
+    def wanted() -> bool:
+        agent._list_due.set()
+        return len(readings) > 2
+
+    monkeypatch.setattr(agent._list, "refresh", noted)
+    wait_until(wanted)
+    assert all(later[0] - earlier[1] >= 0.9 * LIST_GAP_S for earlier, later in pairwise(readings))
 
 
 def test_slurm_is_asked_at_most_once_in_the_least_age(lone: Lone) -> None:
