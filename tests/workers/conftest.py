@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from botd.checks import site_checks
 from botd.config import load_config
@@ -47,7 +49,7 @@ probes = ["ping"]
 keys = {keys}
 """
 
-PASSWORD = "open sesame"
+PASSWORD = f"open {secrets.token_hex(16)}"
 
 
 def holding_fping(folder: Path) -> None:
@@ -64,11 +66,11 @@ def free_port() -> int:
 
 
 class Broker:
-    """A Redis with a password, which forgets all when it is killed."""
+    """A Redis with a password, which forgets all when it is killed. It listens on loopback, and where it is told to."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, *addresses: str) -> None:
         self.port = free_port()
-        self._address = address
+        self._addresses = ("127.0.0.1", *addresses)
         self._folder = folder
         self._program = need_program("redis-server")
         (folder / "broker").write_text(self.url("127.0.0.1"))
@@ -76,12 +78,12 @@ class Broker:
         self.start()
 
     def start(self) -> None:
-        words = ["--port", str(self.port), "--bind", self._address, "--save", "", "--requirepass", PASSWORD]
+        words = ["--port", str(self.port), "--bind", *self._addresses, "--save", "", "--requirepass", PASSWORD]
         self.process = subprocess.Popen([self._program, *words], cwd=self._folder, stdout=subprocess.DEVNULL)
         wait_until(self._answers)
 
     def url(self, address: str) -> str:
-        return f"redis://:open%20sesame@{address}:{self.port}/0\n"
+        return f"redis://:{quote(PASSWORD)}@{address}:{self.port}/0\n"
 
     def kill(self) -> None:
         self.process.kill()

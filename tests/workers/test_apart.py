@@ -78,7 +78,7 @@ class Apart:
         (folder / "hosts").write_text("".join(hosts))
         for net, part in NETS.items():
             self._lay(net, part)
-        self.broker = Broker(folder, "0.0.0.0")
+        self.broker = Broker(folder, *(f"10.79.{part}.1" for part in NETS.values()))
         keys = {name: public_of(signing_key(load_config(str(self._write(name, ""))))) for name in ("agent", *WORKERS)}
         theirs = {net: [keys[name] for name in WORKERS if WORKERS[name] == net] for net in NETS}
         self._networks = "".join(NETWORK.format(net=net, keys=theirs[net]) for net in NETS)
@@ -167,6 +167,7 @@ class Apart:
     def _lay(self, net: str, part: int) -> None:
         create_netns(self.netns(net))
         link = self._link(net)
+        unplug(link)  # where a run was killed it is still there
         run(["ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(self.netns(net))])
         run(["ip", "-batch", "-"], f"addr add 10.79.{part}.1/30 dev {link}\nlink set {link} up\n")
         nodes = "".join(f"addr add 10.80.{part}.{number}/32 dev lo\n" for number in (1, 2, 3))
